@@ -1,0 +1,150 @@
+"""What a generator, a discriminator, a loss, a regularizer, a dataset and a schedule are.
+
+Each is a small class to inherit from. A component's options are its constructor's keyword parameters: their names,
+types, defaults and docstring are the schema that recipes are checked against. Two parameters are never written in a
+recipe but filled in from the data where a constructor names them: `sample_shape` and `n_classes`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, ...]
+"""The shape of one sample without the batch: (channels, height, width) of an image, (2,) of a point in the plane."""
+
+Batch = Mapping[str, Tensor]
+"""What one draw gives, on the training device: "image" (N, *sample_shape), float32, images in [-1, 1]; "label" (N,),
+int64, where the dataset has classes. A point set's points also go by "image": it is the key of the real samples."""
+
+
+class Generator(nn.Module, ABC):
+    """Makes samples from noise. Implement `forward` and set `latent_dim`.
+
+    Shapes: latents (N, latent_dim) [and labels (N,), int64] -> samples (N, *sample_shape); images in [-1, 1].
+    """
+
+    latent_dim: int
+
+    @abstractmethod
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents (N, latent_dim) -> samples (N, *sample_shape)."""
+
+    def latents(self, n: int) -> Tensor:
+        """Draws n latents (n, latent_dim) from the prior, the standard normal, on the generator's device.
+
+        They come from the device's default random stream, the one that `[train] seed` seeds and checkpoints save.
+        """
+        return torch.randn(n, self.latent_dim, device=next(self.parameters()).device)
+
+
+class Discriminator(nn.Module, ABC):
+    """Tells real samples from generated ones. Implement `forward`.
+
+    Shapes: samples (N, *sample_shape) [and labels (N,)] -> scores (N,), unbounded logits. There is never a sigmoid
+    inside: sigmoid(score) is the paper's D(x). A critic is a discriminator.
+    """
+
+    @abstractmethod
+    def forward(self, samples: Tensor) -> Tensor:
+        """samples (N, *sample_shape) -> scores (N,)."""
+
+
+class Loss(ABC):
+    """The objective, as two functions of scores; each returns a scalar to minimise.
+
+    Scores are logits of shape (N,) (or any shape, as a patch discriminator gives; the mean is over all of them).
+    """
+
+    needs_real_scores: ClassVar[bool] = False
+    """True where `generator` reads the real scores too, as relativistic losses do; the game then computes them."""
+
+    @abstractmethod
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimises, from its scores of real and of generated samples."""
+
+    @abstractmethod
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """What the generator minimises, from the discriminator's scores of its samples (and of real ones)."""
+
+
+class Regularizer(ABC):
+    """A term added to a player's loss (`penalty`), or a constraint applied after its move (`constrain`), or both."""
+
+    player: ClassVar[str] = "discriminator"
+    """Whose loss or weights it works on."""
+
+    def penalty(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
+        """The scalar to add to the loss of `network`, or None. real, fake: samples (N, *sample_shape), detached."""
+        return None
+
+    def constrain(self, network: nn.Module) -> None:
+        """Changes the weights of `network` in place, right after its optimizer's step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInfo:
+    """What is known of a data set before any of it is loaded.
+
+    sample_shape: of one sample; kind: how samples are drawn for people; size: number of training samples;
+    classes: names by label, empty where there are none; gives: the keys of a batch; notes: what a person should know
+    about how these samples were made from the files ("812 of 1,000 images resized to 64x64").
+    """
+
+    sample_shape: Shape
+    size: int
+    classes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ("image",)
+    kind: Literal["images", "points"] = "images"
+    licence: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """One split of a data set in memory.
+
+    tensors: "image" (n, C, H, W) uint8 in 0..255, or (n, d) float32 for points; "label" (n,) int64 where there are
+    classes. checksum: "sha256:..." or "md5:..." over what was read, the same whenever the samples are the same.
+    origin: where they came from, for people ("MNIST/raw in the data folder", "made by ganzoo").
+    """
+
+    tensors: Mapping[str, Tensor]
+    checksum: str
+    origin: str
+
+
+class Dataset(ABC):
+    """Named, described data. The constructor only takes options: it touches no file and no network."""
+
+    @abstractmethod
+    def info(self, root: Path) -> DatasetInfo:
+        """What the data are. Cheap: may look at file names and headers under `root`, loads nothing, downloads nothing.
+
+        Raises: DatasetUnavailable where that takes files which are not there (an image folder); DatasetError where
+        they are wrong.
+        """
+
+    @abstractmethod
+    def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
+        """Reads (and where needed and possible downloads) one split. root: the folder that holds all data sets.
+
+        Raises: DatasetUnavailable where the data cannot be had, with the remedy; DatasetError where a file is corrupt
+        or truncated, naming the file. A name that the recipe's `fallback` replaces is one that raised
+        DatasetUnavailable.
+        """
+
+
+class Schedule(ABC):
+    """A learning rate's course: a pure function of progress, so that resuming needs no state."""
+
+    @abstractmethod
+    def __call__(self, progress: float) -> float:
+        """The factor on the learning rate at `progress` in [0, 1] of the training budget."""

@@ -1,0 +1,106 @@
+"""A recipe after every check: what a run is assembled from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Interval, Len
+
+from ganzoo.plugins import Entry
+
+Seed = Annotated[int, Interval(ge=0, lt=2**63)]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A component and its options, every default spelled out; `filled` names those that the data will fill in.
+
+    table: the recipe's table that chose it ("generator", "optimizer.discriminator", "regularizer[0]").
+    """
+
+    table: str
+    entry: Entry
+    options: Mapping[str, Any]
+    filled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """The [train] table: the budget, and what is written when. One of `epochs` and `steps` is given.
+
+    epochs: passes over the data; steps: rounds of the game's `play`; batch_size: real samples a draw;
+    seed: of everything random; precision: "bf16" runs the networks under autocast;
+    log_every, sample_every, checkpoint_every: in steps, 0 for never (checkpoints at the start and end stay);
+    samples: how many a grid shows; keep: how many checkpoints stay on disk.
+    """
+
+    epochs: Annotated[int, Ge(1)] | None = None
+    steps: Annotated[int, Ge(1)] | None = None
+    batch_size: Annotated[int, Interval(ge=1, le=2**20)] = 64
+    seed: Seed = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    log_every: Annotated[int, Ge(0)] = 50
+    sample_every: Annotated[int, Ge(0)] = 400
+    samples: Annotated[int, Interval(ge=1, le=1024)] = 64
+    checkpoint_every: Annotated[int, Ge(0)] = 1000
+    keep: Annotated[int, Ge(1)] = 3
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The [train.stop] table: reasons to end before the budget is spent, looked at whenever a row is logged.
+
+    seconds: of training, summed over resumes; metric: a logged name ("loss/generator", "d_real"), with `target`
+    (stop once it is reached) or `patience` (stop after so many rows without a new best); direction: which way is better.
+    """
+
+    seconds: Annotated[float, Gt(0)] | None = None
+    metric: Annotated[str, Len(1)] | None = None
+    target: float | None = None
+    patience: Annotated[int, Ge(1)] | None = None
+    direction: Literal["down", "up"] = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ema:
+    """The [ema] table: exponential moving averages of players' weights, which grids and samples use.
+
+    decay: the share of the old average kept at each step; players: whose weights; every: steps between updates (the
+    decay is raised to that power, so that the average's memory in steps is the same).
+    """
+
+    decay: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.999
+    players: tuple[str, ...] = ("generator",)
+    every: Annotated[int, Ge(1)] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an effective value comes from, for `ganzoo show`: "recipes/a.toml:7", "--set", "default of ganzoo 0.1.0"."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One run, decided. `values` is the whole recipe as a TOML-able mapping with every default spelled out; `origins`
+    maps each leaf's key path ("generator.hidden", "regularizer[0].weight") to where it comes from."""
+
+    name: str
+    description: str
+    game: Choice
+    generator: Choice | None
+    discriminator: Choice | None
+    loss: Choice | None
+    regularizers: tuple[Choice, ...]
+    dataset: Choice
+    fallback: Choice | None
+    optimizers: Mapping[str, Choice]
+    schedules: Mapping[str, Choice]
+    ema: Ema | None
+    train: Train
+    values: Mapping[str, Any] = field(repr=False)
+    origins: Mapping[str, Origin] = field(repr=False)

@@ -70,12 +70,9 @@ class Game(nn.Module, ABC):
         """n generated samples (n, *sample_shape), without gradients, from fresh latents: what a metric wants."""
 
     @abstractmethod
-    def fix_preview(self, batch: Batch, n: int) -> Batch:
-        """What stays the same in every sample grid of a run, drawn once at step 0: n latents, or n real pictures.
+    def preview(self, batch: Batch) -> Mapping[str, Tensor]:
+        """What a person wants to see: a grid's name -> pictures (n, *sample_shape), without gradients.
 
-        batch: n real examples. The engine saves what is returned with the run and hands it to `preview`.
+        batch: the same n real examples every time. The engine sets the same random seed before every call, so latents
+        drawn here are the same in every grid of a run.
         """
-
-    @abstractmethod
-    def preview(self, fixed: Batch) -> Mapping[str, Tensor]:
-        """What a person wants to see: name -> pictures (n, *sample_shape), in the order of columns where several."""

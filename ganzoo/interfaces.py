@@ -74,8 +74,11 @@ class Loss(ABC):
         """What the generator minimises, from the discriminator's scores of its samples (and of real ones)."""
 
 
-class Regularizer(ABC):
-    """A term added to a player's loss (`penalty`), or a constraint applied after its move (`constrain`), or both."""
+class Regularizer(nn.Module, ABC):
+    """A term added to a player's loss (`penalty`), or a constraint applied after its move (`constrain`), or both.
+
+    It is a module, so that what must survive a resume (a count of moves) is a registered buffer.
+    """
 
     player: ClassVar[str] = "discriminator"
     """Whose loss or weights it works on."""

@@ -16,7 +16,8 @@ from ganzoo.interfaces import Batch
 class TwoPlayer(Game):
     """One generator against one discriminator (or critic), under any loss and any regularizers on the shelves.
 
-    n_critic: discriminator moves for each generator move, every one on a fresh batch and fresh latents (the paper's k).
+    n_critic: discriminator moves for each generator move, every one on fresh real samples and fresh latents (the
+        paper's k).
     """
 
     def __init__(self, parts: Parts, *, n_critic: Annotated[int, Ge(1)] = 1) -> None:
@@ -24,17 +25,46 @@ class TwoPlayer(Game):
         self.generator = parts.generator()
         self.discriminator = parts.discriminator()
         self.loss = parts.loss()
-        self.regularizers = parts.regularizers()
+        self.regularizers = nn.ModuleList(parts.regularizers())
         self.n_critic = n_critic
 
     def players(self) -> Mapping[str, nn.Module]:
+        """The discriminator and the generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def play(self, draw: Draw) -> Iterator[Move]:
+        """The textbook's six steps, each marked; where a `yield` is, the engine updates the player named."""
         for _ in range(self.n_critic):
-            real = draw()["image"]
-            with torch.no_grad():
-                fake = self.generator(self.generator.latents(len(real)))
-            yield self.discriminator_move(real, fake)
+            real = draw()["image"]  # 1. real samples
+            fake = self.sample(len(real))  # 2. generated ones; the generator stands still, so no gradients
+            yield self.discriminator_move(real, fake)  # 3. the discriminator learns to tell them apart
             self.constrain()
-        yield self.generator_move(real)
+        fake = self.generator(self.generator.latents(len(real)))  # 4. fresh latents, fresh samples
+        real_scores = self.discriminator(real) if self.loss.needs_real_scores else None
+        fake_scores = self.discriminator(fake)  # 5. what does the new discriminator say of them?
+        yield Move("generator", self.loss.generator(fake_scores, real_scores))  # 6. the generator learns to fool it
+
+    def discriminator_move(self, real: Tensor, fake: Tensor) -> Move:
+        """real, fake (N, *sample_shape) -> the discriminator's move: the loss, plus every penalty on the shelf."""
+        real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
+        loss = self.loss.discriminator(real_scores, fake_scores)
+        for regularizer in self.regularizers:
+            penalty = regularizer.penalty(self.discriminator, real, fake)
+            loss = loss if penalty is None else loss + penalty
+        said = {"d_real": real_scores.detach().sigmoid().mean(), "d_fake": fake_scores.detach().sigmoid().mean()}
+        return Move("discriminator", loss, said)
+
+    def constrain(self) -> None:
+        """Applies what holds the discriminator's weights in bounds, right after its step."""
+        for regularizer in self.regularizers:
+            regularizer.constrain(self.discriminator)
+
+    @torch.no_grad()
+    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
+        """n samples (n, *sample_shape) of the generator, from fresh latents."""
+        samples: Tensor = self.generator(self.generator.latents(n))
+        return samples
+
+    def preview(self, batch: Batch) -> Mapping[str, Tensor]:
+        """As many samples as the batch has real ones."""
+        return {"samples": self.sample(len(batch["image"]))}

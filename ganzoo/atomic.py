@@ -1,0 +1,63 @@
+"""Files and folders that appear whole or not at all, whatever kills the process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes the file and waits until it is on the disk. Not atomic by itself: use it inside `new_folder`."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Puts `content` at `path` in one instant: a reader sees the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_durably(beside, content)
+    beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def replace_json(path: Path, value: Mapping[str, Any]) -> None:
+    """`replace_file` with an object as indented JSON."""
+    replace_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Gives a folder beside `path` to fill, and renames it to `path` at the end; on an error nothing is left.
+
+    Raises: FileExistsError where `path` is there already and is not an empty folder.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        _sync_folder(beside)
+        if path.is_dir():
+            path.rmdir()  # an empty folder may be filled; one with anything in it raises
+        beside.rename(path)
+    except BaseException:
+        rmtree(beside, ignore_errors=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Makes renames in the folder durable, where the system lets a folder be synced (Windows does not)."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

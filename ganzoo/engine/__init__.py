@@ -1,0 +1,1 @@
+"""All that makes training fast and repeatable, and nothing that makes it a GAN."""

@@ -1,0 +1,57 @@
+"""The device a run trains on, and the random streams that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ganzoo.errors import GanzooError
+
+
+def choose_device(name: str) -> torch.device:
+    """"auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+
+    Raises: GanzooError where the device does not exist on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind == "cpu" and not index:
+        return torch.device("cpu")
+    if kind != "cuda" or (index and not index.isdecimal()):
+        raise GanzooError(f'there is no device "{name}".', remedy="Devices: auto, cpu, cuda, cuda:0, cuda:1, ...")
+    count = torch.cuda.device_count()
+    if int(index or 0) >= count:
+        raise GanzooError(
+            f'this machine has no device "{name}": torch sees {count} CUDA devices.', remedy="Use --device cpu."
+        )
+    return torch.device("cuda", int(index or 0))
+
+
+def seed_everything(seed: int) -> None:
+    """Starts the default random streams of the CPU and of every GPU at `seed`."""
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn inside leaves the random streams outside as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else [], device_type="cuda"):
+        yield
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of the random streams that training on `device` draws from, by device type (uint8)."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def restore_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Puts the streams back to where `random_states` saw them; one saved on another kind of device is left out."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,0 +1,82 @@
+"""The adversarial loop: a round of the game, with the player that moved updated before the next one moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.game import Draw, Game, Move
+from ganzoo.interfaces import Schedule
+
+
+@dataclass(slots=True)
+class Player:
+    """A network (or several optimised together), its optimizer, and the course of its learning rate."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule | None = None
+    parameters: list[nn.Parameter] = field(init=False)
+    base_rates: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+
+    def follow_schedule(self, progress: float) -> None:
+        """Sets the learning rate for `progress` in [0, 1] of the budget."""
+        if self.schedule is not None:
+            factor = self.schedule(progress)
+            for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+                group["lr"] = rate * factor
+
+
+class Means:
+    """Means of what the moves log, kept on the device: nothing waits for a GPU until a row is written."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, move: Move) -> None:
+        """Takes in a move's loss and metrics."""
+        for name, value in ((f"loss/{move.player}", move.loss.detach()), *move.metrics.items()):
+            if name in self.sums:
+                self.sums[name] += value
+                self.counts[name] += 1
+            else:
+                self.sums[name] = value.to(torch.float32, copy=True)
+                self.counts[name] = 1
+
+    def read(self) -> dict[str, float]:
+        """The means since `clear`. The one place where the host waits for the device."""
+        return {name: total.item() / self.counts[name] for name, total in self.sums.items()}
+
+    def clear(self) -> None:
+        """Begins a new window."""
+        self.sums.clear()
+        self.counts.clear()
+
+
+def play_round(game: Game, draw: Draw, players: Mapping[str, Player], means: Means, autocast: torch.autocast) -> None:
+    """One step of training: every move of one round, each followed by its player's update."""
+    for move in moves(game, draw, autocast):
+        player = players[move.player]
+        player.optimizer.zero_grad(set_to_none=True)
+        move.loss.backward(inputs=player.parameters)  # nobody else gets, or pays for, a gradient
+        player.optimizer.step()
+        means.add(move)
+
+
+def moves(game: Game, draw: Draw, autocast: torch.autocast) -> Iterator[Move]:
+    """The game's moves, computed under autocast; updates happen outside of it, between them."""
+    play = game.play(draw)
+    while True:
+        with autocast:
+            move = next(play, None)
+        if move is None:
+            return
+        yield move

@@ -1,0 +1,206 @@
+"""A run: a recipe played once, and everything it made. What `ganzoo.train` and `ganzoo.load` return."""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.errors import CheckpointError, GanzooError, RunError
+from ganzoo.game import Game
+from ganzoo.interfaces import DatasetInfo, Generator
+from ganzoo.parts import build_game
+from ganzoo.pictures import picture
+from ganzoo.recipe import read_recipe
+from ganzoo.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ganzoo.recipe.model import Recipe
+
+CHUNK = 500
+"""Samples made at once, so that asking for many needs no more memory."""
+
+
+class Run:
+    """One run's directory, its recipe, its facts, and its networks as the last checkpoint holds them.
+
+    While it trains, `step` follows along; `total_steps` is the budget.
+    """
+
+    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None) -> None:
+        self.files = directory
+        self.facts = directory.read_facts()
+        self.step: int = self.facts["step"]
+        self.total_steps: int = self.facts["total_steps"]
+        self._recipe = recipe
+
+    @property
+    def directory(self) -> Path:
+        """Where everything lies."""
+        return self.files.path
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.directory.resolve().name
+
+    @property
+    def status(self) -> str:
+        """"running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
+        status: str = self.facts["status"]
+        return status
+
+    @property
+    def recipe(self) -> Recipe:
+        """What ran, every default spelled out."""
+        if self._recipe is None:
+            self._recipe = read_recipe(self.files.recipe)
+        return self._recipe
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl."""
+        return self.files.read_metrics()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What the run knows of its data; no data set is touched."""
+        return info_of(self.facts)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint. Raises: RunError where there is none."""
+        found = checkpoints_of(self.files.checkpoints)
+        if not found:
+            raise RunError(f"{self.directory} has no checkpoint.")
+        return found[-1]
+
+    @cached_property
+    def game(self) -> Game:
+        """The game with the players' weights as trained, on the CPU, in evaluation mode."""
+        return self._load(ema=False)
+
+    @cached_property
+    def averaged(self) -> Game:
+        """The game with the averaged weights in the place of those players that [ema] names."""
+        return self._load(ema=True)
+
+    @property
+    def generator(self) -> Generator:
+        """The generator in evaluation mode, averaged where the recipe has [ema]. Raises: RunError where the game has none."""
+        return self._generator_of(self.averaged if self.recipe.ema else self.game)
+
+    def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
+        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same seed gives the same samples."""
+        game = self.averaged if ema and self.recipe.ema else self.game
+        chunks = []
+        with own_randomness(torch.device("cpu")):
+            seed_everything(seed)
+            for start in range(0, n, CHUNK):
+                part = None if labels is None else labels[start : start + CHUNK]
+                chunks.append(game.sample(min(CHUNK, n - start), part))
+        return torch.cat(chunks)
+
+    def walk(self, *, stops: int = 8, frames: int = 12, rows: int = 8, seed: int = 0, ema: bool = True) -> list[Image]:
+        """Pictures of a closed walk through the latent space: `rows`^2 generators' views at once, `frames` from stop to stop.
+
+        Between two latents it moves on the sphere that connects them (spherical interpolation, arXiv:1609.04468): a
+        straight line would cross where the prior has no mass.
+        """
+        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        with own_randomness(torch.device("cpu")), torch.no_grad():
+            seed_everything(seed)
+            corners = [generator.latents(rows * rows) for _ in range(stops)]
+            pictures = []
+            for start, end in zip(corners, [*corners[1:], corners[0]], strict=True):
+                pictures += [picture(generator(slerp(start, end, frame / frames))) for frame in range(frames)]
+        return pictures
+
+    def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:
+        """n samples as one picture."""
+        return picture(self.sample(n, seed=seed, ema=ema))
+
+    def __repr__(self) -> str:
+        """One line: where, what, how far."""
+        data = self.facts["dataset"]["name"]
+        return (
+            f"<Run {self.name}: {self.recipe.name} on {data}, {self.status}, "
+            f"step {self.step} of {self.total_steps}, in {self.directory}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: a grid of samples."""
+        content = io.BytesIO()
+        self.grid().save(content, format="PNG")
+        return content.getvalue()
+
+    def _load(self, *, ema: bool) -> Game:
+        with own_randomness(torch.device("cpu")):
+            game = build_game(self.recipe, self.info)
+        checkpoint = load_checkpoint(self.checkpoint)
+        for name, module in game.players().items():
+            key = f"ema-{name}" if ema and f"ema-{name}" in checkpoint.tensors else name
+            load_weights(module, checkpoint.tensors[key], f"{self.checkpoint / key}.safetensors")
+        game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
+        return game.eval().requires_grad_(False)
+
+    def _generator_of(self, game: Game) -> Generator:
+        generator = getattr(game, "generator", None)
+        if not isinstance(generator, nn.Module) or not hasattr(generator, "latent_dim"):
+            name, players = self.recipe.game.entry.name, ", ".join(game.players())
+            raise RunError(
+                f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
+            )
+        return generator  # type: ignore[return-value]  # any module that behaves like one will do
+
+
+def load(directory: str | Path) -> Run:
+    """The run in `directory`. Raises: RunError where there is none."""
+    return Run(RunDirectory.open(directory))
+
+
+def load_weights(module: nn.Module, tensors: Any, where: str) -> None:
+    """Loads a state dict whose names and shapes must fit. Raises: CheckpointError with every difference."""
+    have = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    want = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    if have != want:
+        lines = [
+            f"{name}: {have.get(name, 'nothing')} in the checkpoint, {want.get(name, 'nothing')} in the network"
+            for name in sorted(have.keys() | want.keys())
+            if have.get(name) != want.get(name)
+        ]
+        raise CheckpointError(
+            f"{where} does not fit the network:\n  " + "\n  ".join(lines),
+            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
+        )
+    module.load_state_dict(tensors)
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Spherical interpolation between latents (n, d), for share in [0, 1] (Shoemake 1985)."""
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = torch.acos(cosine).unsqueeze(-1)
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
+
+
+def info_of(facts: dict[str, Any]) -> DatasetInfo:
+    """The data set's info as run.json keeps it."""
+    data = facts["dataset"]
+    try:
+        return DatasetInfo(
+            sample_shape=tuple(data["sample_shape"]),
+            size=data["size"],
+            classes=tuple(data["classes"]),
+            gives=tuple(data["gives"]),
+            kind=data["kind"],
+        )
+    except KeyError as error:
+        raise GanzooError(f"run.json does not say the data set's {error}.") from error

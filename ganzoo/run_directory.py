@@ -47,6 +47,10 @@ class RunDirectory:
         """Replaces run.json in one instant."""
         replace_json(self.facts, facts)
 
+    def write_recipe(self, text: str) -> None:
+        """Replaces recipe.toml in one instant."""
+        replace_file(self.recipe, text.encode())
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl; a last line cut off by a kill is left out."""
         rows = []

@@ -1,0 +1,282 @@
+"""From a recipe to a run: `train` and `resume`, the functions behind the command line's `run` and `resume`."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from ganzoo import __version__
+from ganzoo.atomic import new_folder
+from ganzoo.checkpoint import Checkpoint, checkpoints_of, load_checkpoint, save_checkpoint
+from ganzoo.datasets.obtain import Obtained, obtain
+from ganzoo.datasets.root import data_root as find_data_root
+from ganzoo.dry_run import DryRun, dry_run
+from ganzoo.engine.data import DeviceData
+from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.errors import CheckpointError, RunError
+from ganzoo.parts import build_game
+from ganzoo.plugins import zoo
+from ganzoo.recipe import differences, read_recipe, recipe_toml
+from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.run import Run, load
+from ganzoo.run_directory import RunDirectory
+from ganzoo.training import Training
+
+
+def train(
+    recipe: str | Path,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    fallback: bool = True,
+    overrides: Sequence[str] = (),
+    observers: Sequence[object] = (),
+    quiet: bool = False,
+    plain: bool | None = None,
+    **options: Any,
+) -> Run:
+    """Plays a recipe and returns the run.
+
+    recipe: a TOML file's path, or an installed recipe's name ("vanilla_mnist").
+    epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
+    out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
+    device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
+    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64");
+    options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
+    observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
+
+    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run.
+    """
+    decided = read_recipe(recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options))
+    place = choose_device(device)
+    directory = RunDirectory(_new_directory(out, decided))
+    obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
+    rehearsal = dry_run(decided, obtained.info)
+    obtained = obtained.load()
+    if obtained.info != rehearsal.info:
+        rehearsal = dry_run(decided, obtained.info)
+    with own_randomness(place):
+        seed_everything(decided.train.seed)
+        training = _assemble(decided, obtained, rehearsal, place)
+        training.keep_streams()
+    facts = _facts(decided, obtained, training)
+    with new_folder(directory.path) as folder:
+        files = RunDirectory(folder)
+        files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
+        files.metrics.touch()
+        files.samples.mkdir()
+        files.checkpoints.mkdir()
+        files.write_facts(facts)
+        save_checkpoint(files.checkpoint(0), training.checkpoint())
+    run = Run(directory, recipe=decided)
+    with _alone(directory):
+        _play(run, training, observers, quiet=quiet, plain=plain)
+    return run
+
+
+def resume(
+    directory: str | Path,
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    observers: Sequence[object] = (),
+    quiet: bool = False,
+    plain: bool | None = None,
+) -> Run:
+    """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
+
+    The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
+    the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
+    """
+    run = load(directory)
+    with _alone(run.files):
+        settings = {} if steps is None else _settings(None, steps, None, None, {})
+        recipe = read_recipe(run.files.recipe, settings=settings)
+        checkpoint, path = _newest_intact(run.files)
+        _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
+        place = choose_device(device)
+        choice = _data_choice(run, recipe)
+        obtained = obtain(choice, None, find_data_root(data_root), allow_fallback=False).load()
+        checksum = run.facts["dataset"]["checksum"]
+        if obtained.examples.checksum != checksum:
+            raise RunError(
+                f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
+                f"  It was {checksum}, and now it is {obtained.examples.checksum}.",
+                remedy="Point --data-root at the data of before, or start a new run.",
+            )
+        rehearsal = dry_run(recipe, obtained.info)
+        with own_randomness(place):
+            training = _assemble(recipe, obtained, rehearsal, place)
+            training.restore(checkpoint, str(path))
+        run = Run(run.files, recipe=recipe)
+        run.step = training.step
+        run.total_steps = training.total_steps
+        if training.step >= training.total_steps:
+            return run
+        run.files.rewind_metrics(training.step, recipe.train.log_every)
+        if steps is not None:
+            run.files.write_recipe(recipe_toml(recipe))
+        run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
+        run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": _now(), **_machine(place)}]
+        run.files.write_facts(run.facts)
+        _play(run, training, observers, quiet=quiet, plain=plain)
+    return run
+
+
+def _assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device) -> Training:
+    game = build_game(recipe, obtained.info).to(device)
+    keys = dict.fromkeys(("image", *game.needs))
+    train = recipe.train
+    data = DeviceData(obtained.examples, keys, batch_size=train.batch_size, seed=train.seed, device=device)
+    draws = rehearsal.draws_per_round
+    total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
+    return Training(recipe, game, data, total)
+
+
+def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
+    events = zoo().events()
+    if not quiet:
+        from ganzoo.console import Console
+
+        events.register(Console(plain=plain))
+    for observer in observers:
+        events.register(observer)
+    training.play(run, events)
+
+
+def _settings(
+    epochs: int | None, steps: int | None, seed: int | None, precision: str | None, options: Mapping[str, Any]
+) -> dict[str, tuple[Any, str]]:
+    """What flags and keyword arguments say, as key path -> (value, where it comes from)."""
+    flags = {"train.epochs": epochs, "train.steps": steps, "train.seed": seed, "train.precision": precision}
+    given = {
+        path: (value, f"--{path.removeprefix('train.')} {value}") for path, value in flags.items() if value is not None
+    }
+    return given | {name.replace("__", "."): (value, f"{name}={value!r}") for name, value in options.items()}
+
+
+def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
+    if out is None:
+        started = datetime.now().strftime("%Y%m%d-%H%M%S")
+        path = Path("runs") / f"{recipe.name}-{started}"
+        return next(p for n in range(1, 10_000) if not (p := path if n == 1 else Path(f"{path}-{n}")).exists())
+    path = Path(out)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise RunError(
+            f"{path} exists already and holds something else.",
+            remedy=f"Choose another --out, or go on with a run that is there: ganzoo resume {path}",
+        )
+    return path
+
+
+def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
+    damage = []
+    for path in reversed(checkpoints_of(files.checkpoints)):
+        try:
+            checkpoint = load_checkpoint(path)
+        except CheckpointError as error:
+            damage.append(str(error))
+            continue
+        for line in damage:
+            print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)  # noqa: T201
+        return checkpoint, path
+    raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
+
+
+def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
+    allowed = ("train.epochs", "train.steps") if new_budget else ()
+    changed = [line for line in differences(old, new) if not line.startswith(allowed or ("\0",))]
+    if changed:
+        raise RunError(
+            f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
+            remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
+        )
+
+
+def _data_choice(run: Run, recipe: Recipe) -> Choice:
+    """The data set that the run began with, be it the recipe's fallback."""
+    if run.facts["dataset"]["fallback"] and recipe.fallback:
+        return recipe.fallback
+    return recipe.dataset
+
+
+def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, Any]:
+    info, examples = obtained.info, obtained.examples
+    entries = [recipe.game.entry, recipe.dataset.entry, *(c.entry for c in recipe.optimizers.values())]
+    entries += [c.entry for c in (recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers) if c]
+    return {
+        "format": 1,
+        "status": "running",
+        "reason": "",
+        "recipe": recipe.name,
+        "description": recipe.description,
+        "step": 0,
+        "total_steps": training.total_steps,
+        "seconds": 0.0,
+        "started": _now(),
+        "resumed": [],
+        "pid": os.getpid(),
+        **_machine(training.device),
+        "versions": {
+            "ganzoo": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torchvision", "safetensors", "numpy")},
+        },
+        "plugins": {entry.distribution: entry.version for entry in entries},
+        "seeds": {"train": recipe.train.seed},
+        "precision": recipe.train.precision,
+        "parameters": {
+            name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()
+        },
+        "dataset": {
+            "name": obtained.choice.entry.name,
+            "checksum": examples.checksum,
+            "origin": examples.origin,
+            "size": len(examples.tensors["image"]),
+            "sample_shape": list(info.sample_shape),
+            "classes": list(info.classes),
+            "gives": list(info.gives),
+            "kind": info.kind,
+            "licence": info.licence,
+            "source": info.source,
+            "notes": list(info.notes),
+            "fallback": obtained.fallback_reason
+            and {"instead_of": recipe.dataset.entry.name, "reason": obtained.fallback_reason},
+        },
+    }
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {"device": {"type": device.type, "name": name, "threads": torch.get_num_threads()}}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _alone(files: RunDirectory) -> Iterator[None]:
+    """Two processes never train one run: the lock goes with the process that holds it, however it ends."""
+    try:
+        with FileLock(files.lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"{files.path} is being trained by another process.", remedy="Wait for it, or stop it.") from error

@@ -1,0 +1,280 @@
+"""A run being played: the loop with all that happens around it, at the steps that the recipe says."""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pluggy
+import torch
+
+from ganzoo.checkpoint import Checkpoint, keep_last, pack_optimizer, save_checkpoint, unpack_optimizer
+from ganzoo.engine.data import DeviceData
+from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
+from ganzoo.engine.ema import Averages
+from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.game import Game
+from ganzoo.loop import Means, Player, play_round
+from ganzoo.parts import build, build_schedule
+from ganzoo.pictures import picture, write_png
+from ganzoo.recipe.model import Recipe
+from ganzoo.run import Run, load_weights
+from ganzoo.stopping import Interruption, StopConditions
+
+
+class Training:
+    """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
+
+    game: on `device`; total_steps: the budget. Between rounds nothing here touches the random streams of training:
+    grids and events draw from copies.
+    """
+
+    def __init__(self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int) -> None:
+        self.recipe = recipe
+        self.game = game
+        self.data = data
+        self.device = data.device
+        self.total_steps = total_steps
+        self.players = {name: self._player(name, module) for name, module in game.players().items()}
+        averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
+        self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
+        self.autocast = torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16"
+        )
+        self.means = Means()
+        self.stop = StopConditions(recipe.train.stop)
+        self.step = 0
+        self.seconds = 0.0
+        self._clock = time.perf_counter()
+        self._row_before = (0, 0.0)
+
+    def play(self, run: Run, events: pluggy.PluginManager) -> None:
+        """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
+
+        Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
+        """
+        train = self.recipe.train
+        with own_randomness(self.device), Interruption() as interruption:
+            self._restore_streams()
+            self._tell(events.hook.ganzoo_run_started, run=run)
+            self._clock = time.perf_counter()
+            reason: str | None = None
+            try:
+                if self.step == 0 and train.sample_every:
+                    self.draw_grids(run, events)
+                while self.step < self.total_steps and not interruption.asked and reason is None:
+                    self.advance()
+                    run.step = self.step
+                    if due(self.step, train.log_every):
+                        reason = self.log(run, events)
+                    if due(self.step, train.sample_every):
+                        self.draw_grids(run, events)
+                    if due(self.step, train.checkpoint_every):
+                        self.save(run, events)
+                self._end(run, events, reason, interrupted=interruption.asked)
+            except BaseException as error:
+                self._record(run, status="failed", reason=f"{type(error).__name__}: {error}")
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise TrainingFailed(
+                        "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
+                    ) from error
+                raise
+            finally:
+                self._tell(events.hook.ganzoo_run_finished, run=run)
+
+    def advance(self) -> None:
+        """One step: the learning rates for it, a round of the game, the averages after it."""
+        for player in self.players.values():
+            player.follow_schedule(self.step / self.total_steps)
+        play_round(self.game, self.data, self.players, self.means, self.autocast)
+        self.step += 1
+        if self.averages:
+            self.averages.update(self.step)
+
+    def log(self, run: Run, events: pluggy.PluginManager) -> str | None:
+        """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
+        row = self.row()
+        self.means.clear()
+        self._row_before = (self.data.drawn, self.seconds)
+        run.files.append_metrics(row)
+        self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
+        return self.stop.reason(row)
+
+    def row(self) -> dict[str, float]:
+        """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
+        values = self.means.read()
+        self._read_clock()
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise TrainingFailed(
+                    f"step {self.step}: {name} is {value}.",
+                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
+                )
+        drawn, seconds = self._row_before
+        speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
+        return {
+            "step": self.step,
+            "epoch": round(self.data.drawn / self.data.batches_per_epoch, 4),
+            "seconds": round(self.seconds, 3),
+            "samples_per_second": round(speed, 1),
+            **values,
+        }
+
+    def draw_grids(self, run: Run, events: pluggy.PluginManager) -> None:
+        """Writes this step's sample grids: the same latents, or the same real pictures, every time."""
+        real = self.data.first(self.recipe.train.samples)
+        with self.shown():
+            grids = self.game.preview(real)
+        for number, (name, samples) in enumerate(grids.items()):
+            path = run.files.grid(self.step, name if number else "")
+            write_png(picture(samples, real=real["image"]), path)
+        self._tell(
+            events.hook.ganzoo_samples, run=run, step=self.step, samples=grids, path=run.files.grid(self.step)
+        )
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
+        modes = {module: module.training for module in self.game.modules()}
+        averages = self.averages.shown() if self.averages else nullcontext()
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast:
+            seed_everything(self.recipe.train.seed)
+            self.game.eval()
+            try:
+                yield
+            finally:
+                for module, mode in modes.items():
+                    module.training = mode
+
+    def save(self, run: Run, events: pluggy.PluginManager) -> None:
+        """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
+        path = run.files.checkpoint(self.step)
+        if not path.exists():
+            save_checkpoint(path, self.checkpoint())
+            keep_last(run.files.checkpoints, self.recipe.train.keep)
+            self._record(run)
+            self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the next step depends on."""
+        tensors: dict[str, Mapping[str, torch.Tensor]] = {}
+        optimizers = {}
+        for name, player in self.players.items():
+            tensors[name] = player.module.state_dict()
+            tensors[f"optimizer-{name}"], optimizers[name] = pack_optimizer(player.optimizer)
+        averaged = self.averages.averaged if self.averages else {}
+        for name, average in averaged.items():
+            tensors[f"ema-{name}"] = average.module.state_dict()
+        if own := self._own_state():
+            tensors["game"] = own
+        self._read_clock()
+        state = {
+            "step": self.step,
+            "drawn": self.data.drawn,
+            "seconds": self.seconds,
+            "device": self.device.type,
+            "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
+            "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
+            "row_before": list(self._row_before),
+            "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
+            "optimizers": optimizers,
+            "stop": self.stop.state,
+            "recipe": self.recipe.values,
+        }
+        return Checkpoint(tensors, state)
+
+    def restore(self, checkpoint: Checkpoint, where: str) -> None:
+        """Goes to where `checkpoint` was made. where: its path, for messages. Raises: CheckpointError on a misfit."""
+        tensors, state = checkpoint.tensors, checkpoint.state
+        for name, player in self.players.items():
+            load_weights(player.module, tensors[name], f"{where}/{name}.safetensors")
+            unpack_optimizer(player.optimizer, tensors[f"optimizer-{name}"], state["optimizers"][name])
+        for name, average in (self.averages.averaged if self.averages else {}).items():
+            load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
+            average.n_averaged.fill_(state["averaged"][name])
+        self.game.load_state_dict(tensors.get("game", {}), strict=False)
+        for name, (total, count) in state["means"].items():
+            self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
+            self.means.counts[name] = count
+        self.data.seek(state["drawn"])
+        self.stop.state = dict(state["stop"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self._row_before = (state["row_before"][0], state["row_before"][1])
+        self._streams = {kind: from_text(value) for kind, value in state["random"].items()}
+
+    def keep_streams(self) -> None:
+        """Takes the present random streams as those that training goes on from."""
+        self._streams = random_states(self.device)
+
+    def _restore_streams(self) -> None:
+        restore_random_states(self._streams, self.device)
+
+    def _player(self, name: str, module: torch.nn.Module) -> Player:
+        optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
+        choice = self.recipe.schedules.get(name)
+        return Player(module, optimizer, choice and build_schedule(choice))
+
+    def _own_state(self) -> dict[str, torch.Tensor]:
+        """What the game holds besides its players: an image pool, a count of moves."""
+        theirs = {
+            id(tensor)
+            for player in self.players.values()
+            for tensor in (*player.module.parameters(), *player.module.buffers())
+        }
+        return {name: value for name, value in self.game.state_dict(keep_vars=True).items() if id(value) not in theirs}
+
+    def _end(self, run: Run, events: pluggy.PluginManager, reason: str | None, *, interrupted: bool) -> None:
+        """The last checkpoint and grid, and a row for the steps after the last one that was due."""
+        self.save(run, events)
+        train = self.recipe.train
+        if train.sample_every and not due(self.step, train.sample_every) and not interrupted:
+            self.draw_grids(run, events)
+        if self.means.counts:
+            row = self.row()
+            run.files.append_metrics(row)
+            self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
+        done = self.step >= self.total_steps
+        status = "finished" if done else "interrupted" if interrupted else "stopped"
+        self._record(run, status=status, reason=reason or ("the budget is spent" if done else "Ctrl-C"))
+
+    def _record(self, run: Run, **facts: Any) -> None:
+        self._read_clock()
+        run.facts.update(step=self.step, seconds=round(self.seconds, 3), **facts)
+        run.files.write_facts(run.facts)
+
+    def _read_clock(self) -> None:
+        now = time.perf_counter()
+        self.seconds += now - self._clock
+        self._clock = now
+
+    def _tell(self, hook: Any, **facts: Any) -> None:
+        """Calls an event's listeners. A listener that raises is reported and does not stop the run."""
+        with own_randomness(self.device):
+            try:
+                hook(**facts)
+            except GanzooError:
+                raise
+            except Exception as error:
+                warnings.warn(f"a listener to {hook.name} failed: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps (0: never) happens at this one."""
+    return every > 0 and step % every == 0
+
+
+def to_text(state: torch.Tensor) -> str:
+    """A random stream's state (uint8) as text."""
+    return base64.b64encode(state.cpu().numpy().tobytes()).decode()
+
+
+def from_text(text: str) -> torch.Tensor:
+    """The inverse of `to_text`."""
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
+
+

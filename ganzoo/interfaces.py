@@ -51,6 +51,10 @@ class Discriminator(nn.Module, ABC):
     inside: sigmoid(score) is the paper's D(x). A critic is a discriminator.
     """
 
+    per_sample: ClassVar[bool] = False
+    """True where a sample's score does not depend on the others in its batch (no batch norm, no minibatch statistics):
+    a game may then score real and generated samples in one pass, which is faster and changes nothing."""
+
     @abstractmethod
     def forward(self, samples: Tensor) -> Tensor:
         """samples (N, *sample_shape) -> scores (N,)."""

@@ -46,13 +46,20 @@ class TwoPlayer(Game):
 
     def discriminator_move(self, real: Tensor, fake: Tensor) -> Move:
         """real, fake (N, *sample_shape) -> the discriminator's move: the loss, plus every penalty on the shelf."""
-        real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
+        real_scores, fake_scores = self.scores(real, fake)
         loss = self.loss.discriminator(real_scores, fake_scores)
         for regularizer in self.regularizers:
             penalty = regularizer.penalty(self.discriminator, real, fake)
             loss = loss if penalty is None else loss + penalty
         said = {"d_real": real_scores.detach().sigmoid().mean(), "d_fake": fake_scores.detach().sigmoid().mean()}
         return Move("discriminator", loss, said)
+
+    def scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's scores of both, in one pass where it looks at each sample by itself."""
+        if getattr(self.discriminator, "per_sample", False) and len(real) == len(fake):
+            real_scores, fake_scores = self.discriminator(torch.cat((real, fake))).chunk(2)
+            return real_scores, fake_scores
+        return self.discriminator(real), self.discriminator(fake)
 
     def constrain(self) -> None:
         """Applies what holds the discriminator's weights in bounds, right after its step."""

@@ -1,0 +1,108 @@
+"""torch's optimizers, with the defaults that adversarial training is known for and the quickest step the device has.
+
+A fused step updates all parameters in one kernel. On the meta device, where a recipe is rehearsed, there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import torch
+from annotated_types import Interval
+from torch import nn
+
+from ganzoo.errors import OptionError
+
+Rate = Annotated[float, Interval(gt=0.0, le=1e3)]
+Beta = Annotated[float, Interval(ge=0.0, lt=1.0)]
+Epsilon = Annotated[float, Interval(gt=0.0, le=1.0)]
+Decay = Annotated[float, Interval(ge=0.0, le=1e3)]
+
+
+def adam(
+    params: Iterable[nn.Parameter],
+    *,
+    lr: Rate = 2e-4,
+    betas: tuple[Beta, Beta] = (0.5, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+) -> torch.optim.Optimizer:
+    """Adam (Kingma and Ba, 2015, arXiv:1412.6980), with the lr and beta1 of DCGAN (arXiv:1511.06434) as defaults.
+
+    lr: step size; betas: decay of the averages of the gradient and of its square; eps: added to the root of the
+    latter; weight_decay: added to the gradient, times the weight.
+    """
+    params = list(params)
+    fused = can_fuse(params)
+    return torch.optim.Adam(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+
+
+def adamw(
+    params: Iterable[nn.Parameter],
+    *,
+    lr: Rate = 2e-4,
+    betas: tuple[Beta, Beta] = (0.5, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.01,
+) -> torch.optim.Optimizer:
+    """Adam whose weight decay is apart from the gradient (Loshchilov and Hutter, 2019, arXiv:1711.05101).
+
+    lr: step size; betas: decay of the averages of the gradient and of its square; eps: added to the root of the
+    latter; weight_decay: each step takes lr * weight_decay of the weight.
+    """
+    params = list(params)
+    fused = can_fuse(params)
+    return torch.optim.AdamW(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+
+
+def rmsprop(
+    params: Iterable[nn.Parameter],
+    *,
+    lr: Rate = 5e-5,
+    alpha: Beta = 0.99,
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    momentum: Beta = 0.0,
+    centered: bool = False,
+) -> torch.optim.Optimizer:
+    """RMSprop (Hinton's course, 2012, lecture 6), WGAN's choice, with its lr (arXiv:1701.07875) as default.
+
+    lr: step size; alpha: decay of the average of the squared gradient; eps: added to its root; weight_decay: added
+    to the gradient, times the weight; momentum: of the steps; centered: divide by the gradient's standard deviation.
+    """
+    return torch.optim.RMSprop(
+        list(params),
+        lr=lr,
+        alpha=alpha,
+        eps=eps,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        centered=centered,
+        foreach=True,  # torch has no fused RMSprop
+    )
+
+
+def sgd(
+    params: Iterable[nn.Parameter],
+    *,
+    lr: Rate = 1e-2,
+    momentum: Beta = 0.0,
+    nesterov: bool = False,
+    weight_decay: Decay = 0.0,
+) -> torch.optim.Optimizer:
+    """Stochastic gradient descent, as in Algorithm 1 of Goodfellow et al. (2014, arXiv:1406.2661).
+
+    lr: step size; momentum: share of the step before that goes on; nesterov: look ahead along the momentum;
+    weight_decay: added to the gradient, times the weight. Raises: OptionError if nesterov has no momentum to follow.
+    """
+    if nesterov and momentum == 0.0:
+        raise OptionError("sgd: nesterov = true needs a momentum above 0.", remedy="Set momentum = 0.9, for example.")
+    params = list(params)
+    fused = can_fuse(params)
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=fused)
+
+
+def can_fuse(params: Sequence[nn.Parameter]) -> bool:
+    """Whether torch has one kernel for the step of all these parameters."""
+    return all(param.is_floating_point() and param.device.type in ("cpu", "cuda") for param in params)

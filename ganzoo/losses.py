@@ -158,6 +158,6 @@ def half_square_error(scores: Tensor, target: float) -> Tensor:
     return 0.5 * (full_precision(scores) - target).square().mean()
 
 
-def full_precision(scores: Tensor) -> Tensor:
-    """Scores in float32 or more: bfloat16, as networks give it under autocast, has 8 bits for a mean over a batch."""
-    return scores if scores.dtype == torch.float64 else scores.float()
+def full_precision(values: Tensor) -> Tensor:
+    """The same values in float32 or more: bfloat16, as networks give it under autocast, is too coarse."""
+    return values if values.dtype == torch.float64 else values.float()

@@ -15,6 +15,7 @@ from annotated_types import Ge, Interval
 from torch import Tensor, nn
 
 from ganzoo.interfaces import Regularizer
+from ganzoo.losses import full_precision
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
 
@@ -75,7 +76,8 @@ class GradientPenalty(LazyPenalty):
         """E[(||grad D(x)|| - 1)^2] between real and fake."""
         share = torch.rand(len(real), *(1,) * (real.ndim - 1), dtype=real.dtype, device=real.device)
         between = torch.lerp(fake, real, share)  # share of the real sample, one number for each sample
-        excess = torch.linalg.vector_norm(gradient(network, between).flatten(1), dim=1) - 1.0
+        norms: Tensor = torch.linalg.vector_norm(gradient(network, between).flatten(1), dim=1)
+        excess = norms - 1.0
         if self.one_sided:
             excess = excess.relu()
         return excess.square().mean()
@@ -144,8 +146,3 @@ def gradient(network: nn.Module, samples: Tensor) -> Tensor:
     each = scores.sum() * (len(samples) / scores.numel())  # a sample's score is the mean of its patches'
     (slope,) = torch.autograd.grad(each, samples, create_graph=True)
     return slope
-
-
-def full_precision(samples: Tensor) -> Tensor:
-    """Samples in float32 or more; a generator gives bfloat16 under autocast."""
-    return samples if samples.dtype == torch.float64 else samples.float()

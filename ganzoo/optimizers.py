@@ -1,7 +1,7 @@
 """torch's optimizers, with the defaults that adversarial training is known for and the quickest step the device has.
 
-A fused step updates all parameters in one kernel. There is none on the meta device, where a recipe is rehearsed, and none
-for RMSprop, which torch steps in a few kernels for all parameters on a GPU.
+A fused step updates all parameters in one kernel. There is none on the meta device, where a recipe is rehearsed, and
+none for RMSprop, which torch steps in a few kernels for all parameters on a GPU.
 """
 
 from __future__ import annotations

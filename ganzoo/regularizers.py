@@ -8,6 +8,7 @@ would mix the samples' gradients: use layer or instance norm there (arXiv:1704.0
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import torch
@@ -45,7 +46,7 @@ class LazyPenalty(Regularizer):
         self.calls += 1
         if not due or self.weight == 0.0:
             return None
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device):
             return (self.weight * self.every) * self.of(network, full_precision(real), full_precision(fake))
 
     def get_extra_state(self) -> Tensor:
@@ -146,3 +147,10 @@ def gradient(network: nn.Module, samples: Tensor) -> Tensor:
     each = scores.sum() * (len(samples) / scores.numel())  # a sample's score is the mean of its patches'
     (slope,) = torch.autograd.grad(each, samples, create_graph=True)
     return slope
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """A context in which nothing on `device` runs under autocast."""
+    if not torch.amp.is_autocast_available(device.type):  # the meta device has none, and refuses to be told so
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

@@ -41,7 +41,7 @@ from ganzoo.schedules import Cosine
 
 Q = float(stats.chi2.isf(1e-6, df=3))
 SLACK = 2.0
-N = 20_000
+N = 50_000
 Normal = tuple[float, float]  # mean, standard deviation
 Array = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def jensen_shannon(data: Normal, generated: Normal) -> float:
     return float(integrate.quad(density, -12, 12, limit=200)[0])
 
 
-def train(discriminator: nn.Module, loss: Loss, real: Tensor, fake: Tensor, steps: int = 600) -> Tensor:
+def train(discriminator: nn.Module, loss: Loss, real: Tensor, fake: Tensor, steps: int = 300) -> Tensor:
     """Adam on the whole sample with a falling rate. Returns the gradient at the end: what is left to train."""
     optimizer, schedule = adam(discriminator.parameters(), lr=0.05, betas=(0.9, 0.99)), Cosine()
     for step in range(steps):
@@ -139,7 +139,7 @@ def test_a_trained_discriminator_approaches_the_ratio_of_densities(loss: Loss, d
     assert spread < 0.69  # (3)
     assert np.all(np.abs(found - optimal(data, generated, x)) <= bound)
     middle = np.abs(x - np.mean([data[0], generated[0]])) < 1
-    assert bound[middle].max() < 0.08  # the bound says something: where the samples are, D is known to a few per cent
+    assert bound[middle].max() < 0.05  # the bound says something: where the samples are, D is known to a few per cent
 
 
 def discriminator_of(weight: Tensor) -> Quadratic:

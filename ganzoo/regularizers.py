@@ -65,7 +65,7 @@ class GradientPenalty(LazyPenalty):
     taken over all of a sample's dimensions. Real and fake batches have one shape.
 
     weight: the paper's lambda.
-    one_sided: punish only norms above 1 (WGAN-LP, Petzka et al., 2018, arXiv:1709.08894, Eq. 8).
+    one_sided: punish only norms above 1 (WGAN-LP, Petzka et al., 2018, arXiv:1709.08894).
     every: computed at every so many moves, and counted as many times.
     """
 

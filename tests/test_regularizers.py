@@ -50,7 +50,7 @@ def plain_gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Ten
 
 
 def plain_one_sided(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Eq. 8 of arXiv:1709.08894 with lambda = 10."""
+    """The one-sided penalty of arXiv:1709.08894 with lambda = 10."""
     total = torch.zeros((), dtype=torch.float64)
     for x, x_tilde, epsilon in zip(real, fake, torch.rand(len(real), dtype=torch.float64), strict=True):
         norm = torch.sqrt((slope(critic, epsilon * x + (1 - epsilon) * x_tilde) ** 2).sum())

@@ -12,13 +12,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import torch
-from annotated_types import Ge, Interval
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from ganzoo.interfaces import Regularizer
 from ganzoo.losses import full_precision
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
+Every = Annotated[int, Interval(ge=1, le=2**20)]
 
 
 class LazyPenalty(Regularizer):
@@ -69,7 +70,7 @@ class GradientPenalty(LazyPenalty):
     every: computed at every so many moves, and counted as many times.
     """
 
-    def __init__(self, *, weight: Weight = 10.0, one_sided: bool = False, every: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(self, *, weight: Weight = 10.0, one_sided: bool = False, every: Every = 1) -> None:
         super().__init__(weight, every)
         self.one_sided = one_sided
 
@@ -94,7 +95,7 @@ class R1(LazyPenalty):
     weight: the paper's gamma; every: computed at every so many moves, and counted as many times.
     """
 
-    def __init__(self, *, weight: Weight = 10.0, every: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(self, *, weight: Weight = 10.0, every: Every = 1) -> None:
         super().__init__(weight, every)
 
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ class R2(LazyPenalty):
     many moves, and counted as many times.
     """
 
-    def __init__(self, *, weight: Weight = 10.0, every: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(self, *, weight: Weight = 10.0, every: Every = 1) -> None:
         super().__init__(weight, every)
 
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The MLP GAN: ganzoo's reference plugin."""

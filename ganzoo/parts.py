@@ -6,7 +6,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
-from ganzoo.interfaces import Dataset, DatasetInfo, Discriminator, Generator, Loss, Regularizer, Schedule
+from ganzoo.interfaces import Dataset, DatasetInfo, Discriminator, Generator, Loss, Regularizer, Schedule, Shape
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice, Recipe
 
@@ -36,11 +36,15 @@ def build(choice: Choice, *first: Any, **filled: Any) -> Any:
 
 
 class RecipeParts:
-    """The builders that a game's constructor is given (`ganzoo.game.Parts`), for one recipe and one data set."""
+    """The builders that a game's constructor is given (`ganzoo.game.Parts`), for one recipe and one data set.
+
+    built: every network made so far, with the table that chose it and the sample shape it was made for.
+    """
 
     def __init__(self, recipe: Recipe, info: DatasetInfo) -> None:
         self.recipe = recipe
-        self.from_data = {"sample_shape": info.sample_shape, "n_classes": len(info.classes) or None}
+        self.built: list[tuple[str, Any, Shape]] = []
+        self.from_data: dict[str, Any] = {"sample_shape": info.sample_shape, "n_classes": len(info.classes) or None}
 
     def generator(self, **options: Any) -> Generator:
         """A new generator from the recipe's [generator], with `options` on top."""
@@ -66,7 +70,9 @@ class RecipeParts:
             game = self.recipe.game.entry.name
             raise BuildError(table, None, ValueError(f'the game "{game}" needs it, and the recipe has no such table'))
         filled = {name: self.from_data[name] for name in choice.filled}
-        return build(choice, **{**filled, **options})
+        made = build(choice, **{**filled, **options})
+        self.built.append((table, made, tuple(options.get("sample_shape", self.from_data["sample_shape"]))))
+        return made
 
 
 def build_dataset(choice: Choice) -> Dataset:

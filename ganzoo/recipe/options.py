@@ -160,11 +160,13 @@ def _problems(
         key = f"{path}.{name}" if name else path
         if key in found or name not in options:
             continue
-        if detail["type"] == "missing":
+        if detail["type"] == "missing" and len(detail["loc"]) == 1:
             expected = describe(options[name].annotation)
             found[key] = Problem(place(path), f"{whose} needs {key} ({expected}).", f"Write {name} = ... in [{path}].")
             continue
         inside = "".join(f"[{part}]" for part in detail["loc"][1:] if isinstance(part, int))
+        if detail["type"] == "missing":
+            inside = ""  # too short a list: what was found is all of it
         what = f"{key} should be {describe(options[name].annotation)}, and {f'{name}{inside}' if inside else 'it'} is {shown(detail['input'])}."
         found[key] = Problem(place(key), what, f"Without it the default holds: {shown(options[name].default)}." if not options[name].required else "")
     return list(found.values())

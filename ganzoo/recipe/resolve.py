@@ -129,7 +129,7 @@ class Resolution:
         if not isinstance(table, dict):
             self._wrong(path, f"{path} should be a table, and is {shown(table)}.", f'Write [{path}] and name = "...".')
             return None
-        name = table.get("name")
+        name = table.get("name", default and default["name"])
         if not isinstance(name, str):
             said = "has no name" if name is None else f"has a name that is not text: {shown(name)}"
             names = ", ".join(entry.name for entry in zoo().entries(shelf)) or "none installed"

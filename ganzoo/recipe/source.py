@@ -30,7 +30,10 @@ class Source:
     file: str = ""
 
     def place(self, path: str) -> str:
-        """Where a key stands, or the nearest key around it."""
+        """Where a key stands, or what is inside it, or the nearest key around it."""
+        inside = (place for key, place in self.places.items() if key.startswith((f"{path}.", f"{path}[")))
+        if path not in self.places and (first := next(inside, None)):
+            return first
         while path:
             if path in self.places:
                 return self.places[path]

@@ -1,0 +1,61 @@
+"""`ganzoo run`: play a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.complete import recipes
+
+
+@click.command()
+@click.argument("recipe", shell_complete=recipes)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe; repeatable.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps to train, in the place of the recipe's budget.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train, in the place of the recipe's budget.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="In the place of the recipe's.")
+@click.option("--seed", type=int, help="In the place of the recipe's.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]")
+@click.option("--no-fallback", is_flag=True, help="Insist on the named data set.")
+@click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
+@click.option("--quiet", is_flag=True, help="Print nothing.")
+def run(
+    recipe: str,
+    overrides: tuple[str, ...],
+    steps: int | None,
+    epochs: int | None,
+    out: Path | None,
+    device: str,
+    precision: str | None,
+    seed: int | None,
+    data_root: Path | None,
+    no_fallback: bool,
+    plain: bool,
+    quiet: bool,
+) -> int:
+    """Train: play RECIPE, a .toml file or an installed recipe's name (see `ganzoo list recipes`).
+
+    Ctrl-C finishes the step, writes a checkpoint, and says how to go on.
+    """
+    if steps and epochs:
+        raise click.UsageError("--steps and --epochs are two ways to say one thing: give one of them.")
+    from ganzoo.launch import train
+
+    done = train(
+        recipe,
+        epochs=epochs,
+        steps=steps,
+        seed=seed,
+        precision=precision,
+        out=out,
+        device=device,
+        data_root=data_root,
+        fallback=not no_fallback,
+        overrides=overrides,
+        quiet=quiet,
+        plain=plain or None,
+    )
+    return 130 if done.status == "interrupted" else 0

@@ -1,0 +1,67 @@
+"""The idx format of MNIST and its kin: read strictly, so that a cut or foreign file is named and never half read."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.errors import DatasetError
+
+IMAGES, LABELS = 0x00000803, 0x00000801
+"""The first four bytes: unsigned bytes in three dimensions, and in one."""
+
+
+def find_idx(name: str, folders: list[Path]) -> Path | None:
+    """`name` or `name`.gz in the first of the folders that has it."""
+    candidates = (folder / file for folder in folders for file in (name, f"{name}.gz"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_idx(path: Path, magic: int) -> Tensor:
+    """The whole file as a uint8 tensor of the dimensions that it states. Raises: DatasetError, naming the file."""
+    content = _content(path)
+    shape = _shape(path, content, magic)
+    header = 4 + 4 * len(shape)
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        raise DatasetError(
+            f"{path}: {len(content):,} bytes, where its header ({' x '.join(map(str, shape))}) makes {expected:,}.",
+            remedy="The file is cut off or damaged: delete it and get it again.",
+        )
+    values = np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    return torch.from_numpy(values.copy())
+
+
+def count_idx(path: Path, magic: int) -> int:
+    """How many items the header states; only the header is read. Raises: DatasetError."""
+    return _shape(path, _content(path, 16), magic)[0]
+
+
+def _shape(path: Path, content: bytes, magic: int) -> tuple[int, ...]:
+    dimensions = magic & 0xFF
+    if len(content) < 4 + 4 * dimensions or int.from_bytes(content[:4], "big") != magic:
+        kind = "images" if magic == IMAGES else "labels"
+        raise DatasetError(
+            f"{path}: not an idx file of {kind}: it begins with {content[:4].hex() or 'nothing'}, not {magic:08x}.",
+            remedy="Delete it and get it again, or point --data-root at another folder.",
+        )
+    return tuple(int.from_bytes(content[4 + 4 * d : 8 + 4 * d], "big") for d in range(dimensions))
+
+
+def _content(path: Path, limit: int = -1) -> bytes:
+    try:
+        if path.suffix != ".gz":
+            with path.open("rb") as file:
+                return file.read(limit)
+        with gzip.open(path, "rb") as file:
+            return file.read(limit)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(
+            f"{path}: cannot be read: {error}.", remedy="The file is cut off or damaged: delete it and get it again."
+        ) from error

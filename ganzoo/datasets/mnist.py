@@ -1,0 +1,111 @@
+"""MNIST and the two sets made in its image: 28x28 grey pictures of ten classes, in idx files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from ganzoo.datasets.download import download
+from ganzoo.datasets.idx import IMAGES, LABELS, count_idx, find_idx, read_idx
+from ganzoo.errors import DatasetError, DatasetUnavailable
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+
+Split = Literal["train", "test"]
+FILES: dict[Split, tuple[str, str]] = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+class MNIST(Dataset):
+    """Handwritten digits (LeCun, Cortes and Burges, 1998): 60,000 to train on and 10,000 to test on, 28x28, grey.
+
+    The four idx files, or their .gz, are taken from where they lie: <data root>/MNIST/raw (torchvision's layout),
+    <data root>/MNIST, or the data root itself; else torchvision's mirrors are asked and its checksums kept.
+    """
+
+    folder: ClassVar[str] = "MNIST"
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    licence: ClassVar[str] = "CC BY-SA 3.0 as commonly stated"
+    source: ClassVar[str] = "LeCun, Cortes and Burges"
+
+    def info(self, root: Path) -> DatasetInfo:
+        """28x28 grey, and as many as the file on disk says (the official 60,000 where there is none yet)."""
+        images = find_idx(FILES["train"][0], self.places(root))
+        return DatasetInfo(
+            sample_shape=(1, 28, 28),
+            size=count_idx(images, IMAGES) if images else 60_000,
+            classes=self.classes,
+            gives=("image", "label"),
+            licence=self.licence,
+            source=self.source,
+        )
+
+    def load(self, root: Path, split: Split = "train") -> Examples:
+        """One split, from disk or from the mirrors. Raises: DatasetUnavailable, DatasetError."""
+        if any(find_idx(name, self.places(root)) is None for name in FILES[split]):
+            download(self.folder, root, why=self.missing(root))
+        (images_path, images), (labels_path, labels) = (
+            self._read(root, name, magic) for name, magic in zip(FILES[split], (IMAGES, LABELS), strict=True)
+        )
+        if images.shape[1:] != (28, 28):
+            raise DatasetError(f"{images_path}: pictures of {tuple(images.shape[1:])}, not (28, 28).")
+        if len(images) != len(labels) or not len(images):
+            raise DatasetError(f"{labels_path}: {len(labels):,} labels for {len(images):,} pictures.")
+        if int(labels.max()) >= len(self.classes):
+            raise DatasetError(f"{labels_path}: a label of {int(labels.max())}, and there are {len(self.classes)} classes.")
+        digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes())
+        return Examples(
+            tensors={"image": images.unsqueeze(1), "label": labels.long()},
+            checksum=f"sha256:{digest.hexdigest()}",
+            origin=str(images_path.parent),
+        )
+
+    def places(self, root: Path) -> list[Path]:
+        """Where the files may lie, in the order of looking."""
+        return [root / self.folder / "raw", root / self.folder, root / self.folder.lower(), root]
+
+    def missing(self, root: Path) -> str:
+        """What to do where the files can't be had."""
+        names = ", ".join(name for pair in FILES.values() for name in pair)
+        return (
+            f"Put the files {names} (or their .gz) into {self.folder}/raw in a folder, and name that folder with "
+            'GANZOO_DATA or --data-root; or give the recipe [dataset] fallback = "glyphs".'
+        )
+
+    def _read(self, root: Path, name: str, magic: int) -> tuple[Path, Tensor]:
+        path = find_idx(name, self.places(root))
+        if path is None:
+            raise DatasetUnavailable(f"{self.folder}: there is no file {name} under {root}.", remedy=self.missing(root))
+        return path, read_idx(path, magic)
+
+
+class FashionMNIST(MNIST):
+    """Fashion-MNIST (Xiao et al., 2017, arXiv:1708.07747): articles of clothing, in MNIST's sizes and files."""
+
+    folder = "FashionMNIST"
+    classes = (
+        "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+    )  # fmt: skip
+    licence = "MIT"
+    source = "Zalando Research"
+
+    def places(self, root: Path) -> list[Path]:
+        """Not the root itself: the file names are MNIST's."""
+        return super().places(root)[:-1]
+
+
+class KMNIST(MNIST):
+    """Kuzushiji-MNIST (Clanuwat et al., 2018, arXiv:1812.01718): cursive Japanese characters, in MNIST's sizes and files."""
+
+    folder = "KMNIST"
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    licence = "CC BY-SA 4.0"
+    source = "ROIS-DS Center for Open Data in the Humanities"
+
+    def places(self, root: Path) -> list[Path]:
+        """Not the root itself: the file names are MNIST's."""
+        return super().places(root)[:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from importlib.util import find_spec
@@ -49,6 +49,7 @@ class PluginRow:
     version: str
     status: str
     cause: str = ""
+    summary: str = ""
 
 
 class Zoo:
@@ -141,14 +142,15 @@ class Zoo:
 
     def _take(self, name: str, found: Sequence[tuple[EntryPoint, Distribution]]) -> None:
         entry_point, distribution = found[0]
-        row = PluginRow(name, distribution.metadata["Name"], distribution.version, "ok")
+        metadata = distribution.metadata
+        row = PluginRow(name, metadata["Name"], distribution.version, "ok", summary=metadata.get("Summary", ""))
         if len(found) > 1:
             both = " and ".join(f"{dist.metadata['Name']} {dist.version}" for _, dist in found)
             self._refuse(row, "broken", f"the plugin name {name} is claimed by {both}; uninstall one of them")
             return
         if same_name(name) in self._disabled:
             self.manager.set_blocked(name)
-            self._rows.append(PluginRow(row.name, row.distribution, row.version, "blocked", "named in GANZOO_DISABLE"))
+            self._rows.append(replace(row, status="blocked", cause="named in GANZOO_DISABLE"))
             return
         try:
             plugin = entry_point.load()
@@ -167,7 +169,7 @@ class Zoo:
             self.manager.unregister(name=row.name)
         if self.strict:
             raise PluginError(f"the plugin {row.name} ({row.distribution} {row.version}) is {status}: {cause}") from error
-        self._rows.append(PluginRow(row.name, row.distribution, row.version, status, cause))
+        self._rows.append(replace(row, status=status, cause=cause))
 
     def _check_hooks(self, plugin: object, name: str) -> None:
         for caller in self.manager.get_hookcallers(plugin) or ():

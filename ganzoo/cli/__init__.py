@@ -33,7 +33,7 @@ class Lazy(click.Group):
         """The command called so, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"ganzoo.cli.{cmd_name}"), cmd_name)
+        command: click.Command = vars(import_module(f"ganzoo.cli.{cmd_name}"))["list_" if cmd_name == "list" else cmd_name]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

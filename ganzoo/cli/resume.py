@@ -17,9 +17,12 @@ import click
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
     """Go on with the run in the directory RUN exactly where it stopped, as if it had not."""
     from ganzoo.launch import resume as go_on
+    from ganzoo.run import load
 
-    before = click.format_filename(run)
-    done = go_on(run, steps=steps, device=device, data_root=data_root, quiet=quiet, plain=plain or None)
-    if done.step >= done.total_steps and done.status != "running" and not quiet and not done.trained:
-        click.echo(f"{before} is finished: {done.step:,} of {done.total_steps:,} steps. Further: ganzoo resume {before} --steps N")
-    return 130 if done.status == "interrupted" else 0
+    before = load(run)
+    if before.step >= (steps or before.total_steps):
+        done = f"{run} is finished: {before.step:,} of {before.total_steps:,} steps."
+        click.echo(f"{done} Further: ganzoo resume {run} --steps N, with N above that.")
+        return 0
+    after = go_on(run, steps=steps, device=device, data_root=data_root, quiet=quiet, plain=plain or None)
+    return 130 if after.status == "interrupted" else 0

@@ -1,0 +1,153 @@
+"""Checks what a recipe gives against what a constructor takes. pydantic judges; the words are ours."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ganzoo.errors import PluginError, Problem
+from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.options import AUTHORS, Option, options_line
+from ganzoo.recipe.words import describe, did_you_mean, found, shown
+
+CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+@dataclass(slots=True)
+class Checked:
+    """values: as the constructor takes them; written: the same as TOML holds them, without what is None."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def check(
+    table: Mapping[str, Any], options: Mapping[str, Option], *, key: Key, place: Callable[[Key], str], whose: str
+) -> Checked:
+    """Checks a table of a recipe: every option of `options` gets its value, given or default.
+
+    key: the table's; place: says where a key stands; whose: 'generator "mlp"', for messages.
+    Options that the data fill in are left out unless given. Raises: PluginError where a type is not one for recipes.
+    """
+    checked = Checked()
+    for name in table:
+        if name not in options:
+            what = f"{dotted((*key, name))} is not an option of {whose}."
+            checked.problems.append(Problem(place((*key, name)), what, options_line(options, name)))
+    for name, option in options.items():
+        if name in table:
+            problem = _take(table[name], option, checked, key=(*key, name), place=place, whose=whose)
+            if problem:
+                checked.problems.append(problem)
+        elif option.required:
+            what = f"{whose} needs {dotted((*key, name))} ({describe(option.annotation)})."
+            checked.problems.append(Problem(place(key), what, f"Write {name} = ... in [{dotted(key)}]."))
+        elif not option.from_data:
+            checked.values[name] = option.default
+            _write(_model(option, whose).model_construct(value=option.default), option, checked, whose)
+    return checked
+
+
+def _take(
+    value: Any, option: Option, checked: Checked, *, key: Key, place: Callable[[Key], str], whose: str
+) -> Problem | None:
+    """Puts a given value among the checked ones, or says what is wrong with it."""
+    model = _model(option, whose)
+    for inside, wrong in foreign(value):
+        what = f"{dotted(key)} should be {describe(option.annotation)}; found {wrong}."
+        return Problem(place((*key, *inside)), what, _remedy(value, option, model))
+    try:
+        valid = model.model_validate_json(json.dumps({"value": value}))
+    except ValidationError as error:
+        inside, wrong = _where(error, value)
+        at = f" at {dotted((option.name, *inside))}" if inside else ""
+        what = f"{dotted(key)} should be {describe(option.annotation)}; found {found(wrong)}{at}."
+        return Problem(place((*key, *inside)), what, _remedy(value, option, model))
+    checked.values[option.name] = valid.value  # type: ignore[attr-defined]  # the model's one field
+    _write(valid, option, checked, whose)
+    return None
+
+
+def foreign(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
+    """What no option can be: dates, numbers beyond 64 bits, text that is no Unicode. Yields (key inside, words)."""
+    match value:
+        case date() | time():
+            yield inside, found(value)
+        case int() if abs(value) >= 2**63:
+            yield inside, found(value)
+        case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
+            yield inside, "text that is not Unicode"
+        case Mapping():
+            for name, item in value.items():
+                yield from foreign(item, (*inside, name))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from foreign(item, (*inside, number))
+        case None | bool() | int() | float() | str():
+            return
+        case _:
+            yield inside, f"a {type(value).__name__}, which no recipe can hold"
+
+
+def _model(option: Option, whose: str) -> type[BaseModel]:
+    try:
+        return create_model("Option", __config__=CONFIG, value=(option.annotation, ...))
+    except Exception as error:  # whatever pydantic makes of a type that is none of its own
+        what = f"{whose}: its parameter `{option.name}` has a type that no recipe can give"
+        raise PluginError(f"{what}: {describe(option.annotation)}.", remedy=AUTHORS) from error
+
+
+def _write(valid: BaseModel, option: Option, checked: Checked, whose: str) -> None:
+    try:
+        written = valid.model_dump(mode="json", warnings=False)["value"]
+    except Exception as error:
+        what = f"{whose}: the default of its parameter `{option.name}` cannot be written into a recipe"
+        raise PluginError(f"{what}: {option.default!r}.", remedy=AUTHORS) from error
+    if written is not None:
+        checked.written[option.name] = written
+
+
+def _where(error: ValidationError, value: Any) -> tuple[Key, Any]:
+    """The innermost part of `value` that is wrong: its key inside, and what stands there."""
+    inside: Key = ()
+    for part in error.errors(include_url=False)[0]["loc"][1:]:  # between the parts stand names of pydantic's own
+        if isinstance(value, Mapping) and part in value:
+            value, inside = value[part], (*inside, part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value, inside = value[part], (*inside, part)
+    return inside, value
+
+
+def _remedy(value: Any, option: Option, model: type[BaseModel]) -> str:
+    """The nearest right value."""
+    if get_origin(option.annotation) is Literal and isinstance(value, str):
+        choices = [choice for choice in get_args(option.annotation) if isinstance(choice, str)]
+        return did_you_mean(value, choices).strip()
+    for candidate in _candidates(value):
+        try:
+            model.model_validate_json(json.dumps({"value": candidate}))
+        except (ValidationError, ValueError):
+            continue
+        return f"Write {option.name} = {shown(candidate)}."
+    return "" if option.required or option.from_data else f"The default is {shown(option.default)}."
+
+
+def _candidates(value: Any) -> Iterator[Any]:
+    """What somebody who wrote `value` may have meant: a number in quotes, one number for a list of one, 64.0 for 64."""
+    if isinstance(value, str) and len(value) < 100:
+        try:
+            yield tomllib.loads(f"value = {value.strip()}")["value"]
+        except (ValueError, RecursionError):
+            pass
+    if isinstance(value, float) and value.is_integer():
+        yield int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield [value]
+        yield str(value)

@@ -1,0 +1,124 @@
+"""Types and values as messages say them, and the nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import types
+import typing
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """"Did you mean latent_dim? ", or nothing where no name is near."""
+    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def describe(annotation: Any, *, limits: bool = True) -> str:
+    """A type in words: "int, at least 1", "list of float", '"fp32" or "bf16"'."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        said = [words for constraint in arguments[1:] if limits and (words := _limit(constraint, arguments[0]))]
+        return ", ".join([describe(arguments[0], limits=limits), *said])
+    if origin is typing.Literal:
+        return _or([shown(value) for value in arguments])
+    if origin in (typing.Union, types.UnionType):
+        return _or([describe(argument, limits=limits) for argument in arguments if argument is not type(None)])
+    if _is_list(origin):
+        inner = [argument for argument in arguments if argument is not Ellipsis]
+        if origin is tuple and inner and Ellipsis not in arguments:
+            kinds = list(dict.fromkeys(describe(argument, limits=limits) for argument in inner))
+            return f"list of {len(inner)}: {kinds[0]}" if len(kinds) == 1 else f"list of {len(inner)} ({'; '.join(kinds)})"
+        return f"list of {describe(inner[0], limits=limits)}" if inner else "list"
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"table of {describe(arguments[1], limits=limits)}" if len(arguments) > 1 else "table"
+    names: dict[Any, str] = {str: "text", Path: "path", dict: "table", list: "list", tuple: "list", Any: "anything"}
+    return names.get(annotation) or getattr(annotation, "__name__", str(annotation))
+
+
+def shown(value: Any) -> str:
+    """A value as a recipe would write it, cut where it is long."""
+    text = _written(value)
+    return text if len(text) <= 72 else f"{text[:69]}..."
+
+
+def found(value: Any) -> str:
+    """A value with its kind, where the kind is not plain to see: '"64" (text)'."""
+    match value:
+        case bool() | None:
+            return shown(value)
+        case str():
+            return f"{shown(value)} (text)"
+        case int():
+            return f"{shown(value)} (int)" if abs(value) < 2**63 else "a number beyond TOML's 64 bits"
+        case float():
+            return f"{shown(value)} (float)"
+        case date() | time():
+            return f"{value} (a date or time)"
+        case Mapping():
+            return "a table"
+    return shown(value)
+
+
+def _written(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case str() | Path():
+            return json.dumps(str(value)[:200], ensure_ascii=False)
+        case int():
+            return str(value) if abs(value) < 2**63 else "a huge number"
+        case float():
+            return repr(value) if math.isfinite(value) else str(value)
+        case list() | tuple():
+            return f"[{', '.join(_written(item) for item in value[:40])}{', ...' if len(value) > 40 else ''}]"
+        case Mapping():
+            return f"{{{', '.join(f'{key} = {_written(item)}' for key, item in list(value.items())[:40])}}}"
+    return str(value)
+
+
+def _is_list(origin: Any) -> bool:
+    return isinstance(origin, type) and issubclass(origin, Collection) and not issubclass(origin, Mapping | str)
+
+
+def _or(words: Sequence[str]) -> str:
+    words = list(dict.fromkeys(words))
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _limit(constraint: Any, of: Any) -> str:
+    match constraint:
+        case Interval():
+            bounds = (
+                ("at least", constraint.ge),
+                ("above", constraint.gt),
+                ("at most", constraint.le),
+                ("below", constraint.lt),
+            )
+            return ", ".join(f"{words} {_bound(bound)}" for words, bound in bounds if bound is not None)
+        case Ge():
+            return f"at least {_bound(constraint.ge)}"
+        case Gt():
+            return f"above {_bound(constraint.gt)}"
+        case Le():
+            return f"at most {_bound(constraint.le)}"
+        case Lt():
+            return f"below {_bound(constraint.lt)}"
+        case Len() | MinLen() if constraint.min_length:
+            return "not empty" if constraint.min_length == 1 else f"{constraint.min_length} or more of them"
+        case MaxLen():
+            return f"{constraint.max_length} of them at most"
+    return ""
+
+
+def _bound(bound: Any) -> str:
+    return f"{bound:,}" if isinstance(bound, int) and abs(bound) < 2**31 else "2^63" if bound == 2**63 else str(bound)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -86,10 +86,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One run, decided. `values` is the whole recipe as a TOML-able mapping with every default spelled out; `origins`
-    maps each leaf's key path ("generator.hidden", "regularizer[0].weight") to where it comes from."""
+    """One run, decided. Two recipes are equal if they play the same run, wherever they were written.
 
-    name: str
+    name: of its file; description: the author's line. values: the whole recipe as a TOML-able mapping, every default
+    spelled out; origins: each leaf's key path ("generator.hidden", "regularizer[0].weight") -> where it comes from;
+    places: the key path of everything that was written, tables too -> where ("mine.toml:7"); file: the recipe's.
+    """
+
+    name: str = field(compare=False)
     description: str
     game: Choice
     generator: Choice | None
@@ -103,4 +107,21 @@ class Recipe:
     ema: Ema | None
     train: Train
     values: Mapping[str, Any] = field(repr=False)
-    origins: Mapping[str, Origin] = field(repr=False)
+    origins: Mapping[str, Origin] = field(repr=False, compare=False)
+    places: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
+    file: str = field(compare=False, default="")
+
+    def place(self, path: str) -> str:
+        """Where a key stands, or else the nearest that is around it, or else the file."""
+        while path:
+            if path in self.places:
+                return self.places[path]
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.file or self.name
+
+    def choices(self) -> Iterator[Choice]:
+        """Every component that the recipe names, in the order of its tables."""
+        single = (self.game, self.generator, self.discriminator, self.loss, *self.regularizers, self.dataset)
+        yield from (choice for choice in (*single, self.fallback) if choice)
+        yield from self.optimizers.values()
+        yield from self.schedules.values()

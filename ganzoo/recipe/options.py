@@ -55,7 +55,9 @@ def options_of(constructor: Callable[..., Any], *, shelf: str = "", whose: str =
             constructor.__init__ if inspect.isclass(constructor) else constructor, include_extras=True
         )
     except (NameError, TypeError, ValueError, AttributeError) as error:
-        raise PluginError(f"{whose}: the options of its constructor cannot be read: {error}.", remedy=AUTHORS) from error
+        raise PluginError(
+            f"{whose}: the options of its constructor cannot be read: {error}.", remedy=AUTHORS
+        ) from error
     parameters = list(signature.parameters.values())
     if shelf in FIRST:
         if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:

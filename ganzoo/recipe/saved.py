@@ -1,4 +1,4 @@
-"""The recipe that ran, as a file: every default spelled out, and how two of them differ."""
+"""The recipe that ran, as a file with every default spelled out, and how two recipes differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import tomlkit
 
+from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.source import is_tables
+from ganzoo.recipe.words import shown
 
 
 def recipe_toml(recipe: Recipe) -> str:
@@ -15,24 +18,25 @@ def recipe_toml(recipe: Recipe) -> str:
     return tomlkit.dumps(recipe.values)
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Two recipes' values, key by key: "generator.hidden: [256, 512] -> [256]"."""
-    before, after = dict(leaves(old)), dict(leaves(new))
+def differences(old: Recipe | Mapping[str, Any], new: Recipe | Mapping[str, Any]) -> list[str]:
+    """What changed from one recipe (or its `values`) to another: "generator.hidden: [256, 512] -> [256]"."""
+    before, after = (dict(leaves(side.values if isinstance(side, Recipe) else side)) for side in (old, new))
     return [
-        f"{path}: {before.get(path, 'nothing')} -> {after.get(path, 'nothing')}"
-        for path in dict.fromkeys([*before, *after])
-        if path not in before or path not in after or before[path] != after[path]
+        f"{dotted(key)}: {shown(before[key]) if key in before else 'nothing'}"
+        f" -> {shown(after[key]) if key in after else 'nothing'}"
+        for key in dict.fromkeys([*before, *after])
+        if key not in before or key not in after or before[key] != after[key]
     ]
 
 
-def leaves(values: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value with its key path, tables and arrays of tables opened: ("regularizer[0].weight", 10.0)."""
-    for key, value in values.items():
-        path = f"{at}.{key}" if at else key
+def leaves(values: Mapping[str, Any], at: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every value with its key, tables and arrays of tables opened: (("regularizer", 0, "weight"), 10.0)."""
+    for name, value in values.items():
+        key = (*at, name)
         if isinstance(value, Mapping):
-            yield from leaves(value, path)
-        elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            yield from leaves(value, key)
+        elif is_tables(value):
             for number, item in enumerate(value):
-                yield from leaves(item, f"{path}[{number}]")
+                yield from leaves(item, (*key, number))
         else:
-            yield path, value
+            yield key, value

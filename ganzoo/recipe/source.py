@@ -1,230 +1,198 @@
-"""Recipe files as they are written: TOML, the line of every key, parents, and what the command line sets on top."""
+"""Recipe files as they are written: TOML, the place of every key, and the recipes that they build on."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import zoo
+from ganzoo.recipe.keys import Key
+from ganzoo.recipe.lines import key_lines
+from ganzoo.recipe.words import found
 
 LARGEST = 1 << 20
 """Bytes: a recipe is a page of text, and anything this large is another kind of file."""
 
-KEY = r"(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')"
-HEADER = re.compile(rf"^\s*(\[\[?)\s*({KEY}(?:\s*\.\s*{KEY})*)\s*\]")
-PAIR = re.compile(rf"^\s*({KEY}(?:\s*\.\s*{KEY})*)\s*=(.*)$", re.DOTALL)
-SET_PATH = re.compile(r"[A-Za-z0-9_-]+(\[\d+\])?(\.[A-Za-z0-9_-]+(\[\d+\])?)*")
+DEEPEST = 16
+"""Tables and arrays inside one another; no recipe needs more than five."""
+
+BUDGETS = ("epochs", "steps")
+"""Keys of [train] that exclude each other: giving one on top of a recipe takes the other away."""
 
 
 @dataclass(slots=True)
 class Source:
-    """What was written, merged: `values` as TOML gives them, `places` from key path ("train.seed") to where it stands."""
+    """What was written, merged: values as TOML gives them; places: where each key stands ("mine.toml:7")."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
+    places: dict[Key, str] = field(default_factory=dict)
     file: str = ""
 
-    def place(self, path: str) -> str:
-        """Where a key stands, or what is inside it, or the nearest key around it."""
-        inside = (place for key, place in self.places.items() if key.startswith((f"{path}.", f"{path}[")))
-        if path not in self.places and (first := next(inside, None)):
-            return first
-        while path:
-            if path in self.places:
-                return self.places[path]
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    def place(self, key: Key) -> str:
+        """Where a key stands, or else the nearest that is around it, or else the file."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.places:
+                return self.places[key[:length]]
         return self.file
+
+    def at(self, key: Key) -> Any:
+        """The value at a key; None where there is none."""
+        value: Any = self.values
+        for part in key:
+            if isinstance(value, dict) and isinstance(part, str) and part in value:
+                value = value[part]
+            elif is_tables(value) and isinstance(part, int) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+
+def is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether a value is an array of tables."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def find_recipe(source: str | Path) -> Path:
-    """A path as it is, or an installed recipe's name ("vanilla_mnist"). Raises: RecipeError."""
+    """A path as it is, or the file of an installed recipe by its name ("vanilla_mnist"). Raises: RecipeError."""
     path = Path(source)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix.lower() == ".toml" or path.is_file() or len(path.parts) != 1:
         return path
-    if len(path.parts) > 1:
-        raise RecipeError([Problem(str(source), "there is no such file.", "A recipe is a .toml file.")])
     try:
         return zoo().recipe_path(zoo().find("recipe", str(source)))
     except PluginError as error:
-        raise RecipeError([Problem(str(source), f"there is no such file, and {error.what}", error.remedy)]) from error
+        if path.exists():
+            return path
+        what = f"there is no such file, and {error.what}"
+        raise RecipeError([Problem(str(source), what, error.remedy)]) from error
 
 
 def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
-    """Reads a recipe file on top of those it extends. Raises: RecipeError on what cannot be read or parsed."""
-    text = _read_text(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        where = f"{path}:{line[1]}" if line else str(path)
-        what = re.sub(r" \(at (line.*|end of document)\)$", "", str(error))
-        raise RecipeError([Problem(where, f"this is not TOML: {what}.", "See https://toml.io for the syntax.")]) from error
-    except RecursionError as error:
-        raise RecipeError([Problem(str(path), "this is not a recipe: its values are nested too deeply.")]) from error
-    own = Source(values, {key: f"{path}:{line}" for key, line in key_lines(text).items()}, str(path))
-    if "extends" not in values:
+    """Reads a recipe file on top of those it extends.
+
+    children: the files on the way here, to find circles. Raises: RecipeError on what cannot be read or parsed.
+    """
+    text = read_text(path)
+    own = Source(_parse(path, text), file=str(path))
+    own.places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    parent = own.values.pop("extends", None)
+    if parent is None:
         return own
-    parent = values.pop("extends")
-    where = own.place("extends")
-    if not isinstance(parent, str):
-        raise RecipeError([Problem(where, f"extends should be a file or a recipe's name, and is {parent!r}.")])
-    beside = path.parent / parent
+    where = own.places.pop(("extends",), str(path))
+    if not isinstance(parent, str) or not parent.strip():
+        what = f"extends should be a recipe's file or name; found {found(parent)}."
+        raise RecipeError([Problem(where, what, 'Write extends = "other.toml".')])
+    chain = (*children, path.resolve())
     try:
-        parent_path = beside if beside.is_file() else find_recipe(parent)
-        chain = (*children, path.resolve())
-        if parent_path.resolve() in chain:
-            raise RecipeError([Problem(str(parent_path), "this recipe extends itself, in a circle.")])
-        below = read_source(parent_path, children=chain)
+        beside = path.parent / parent
+        below_path = beside if beside.is_file() or beside.suffix.lower() == ".toml" else find_recipe(parent)
+        if below_path.resolve() in chain:
+            circle = " -> ".join(file.name for file in (*chain, below_path))
+            raise RecipeError([Problem(where, f'extends = "{parent}" goes round in a circle: {circle}.')])
+        below = read_source(below_path, children=chain)
     except RecipeError as error:
+        if error.problems[0].where.startswith(str(path)):
+            raise
         first = error.problems[0]
-        raise RecipeError(
-            [Problem(where, f'extends = "{parent}": {first.where}: {first.what}', first.remedy)]
-        ) from error
+        what = f'extends = "{parent}": {first.where}: {first.what}'
+        raise RecipeError([Problem(where, what, first.remedy)]) from error
     return layer(below, own)
 
 
 def layer(below: Source, above: Source) -> Source:
-    """`above` on top of `below`: tables merge, all else is replaced; a table whose `name` differs is replaced whole."""
-    values, places = dict(below.values), dict(below.places)
-    _merge(values, places, above.values, above.places, "")
-    return Source(values, places, above.file or below.file)
+    """`above` on top of `below`: tables merge key by key, everything else is replaced.
+
+    A table that chooses another component (its `name` differs) replaces the whole table: the options were the other's.
+    """
+    whole = Source(dict(below.values), dict(below.places), above.file or below.file)
+    budget = above.values.get("train")
+    given = [key for key in BUDGETS if isinstance(budget, dict) and key in budget]
+    train = whole.values.get("train")
+    if len(given) == 1 and isinstance(train, dict):
+        other = next(key for key in BUDGETS if key not in given)
+        whole.values["train"] = {key: value for key, value in train.items() if key != other}
+        whole.places.pop(("train", other), None)
+    _merge(whole.values, whole.places, above, above.values, ())
+    return whole
 
 
-def read_overrides(overrides: Sequence[str]) -> tuple[Source, dict[str, Any], list[Problem]]:
-    """`--set` strings -> a layer, what it sets inside arrays ("regularizer[0].weight"), and what is wrong with them."""
-    above, inside, problems = Source(), {}, []
-    for override in overrides:
-        path, equals, text = override.partition("=")
-        path, where = path.strip(), f"--set {override}"
-        if not equals or not SET_PATH.fullmatch(path):
-            problems.append(Problem(where, "this should be KEY=VALUE.", "For example: --set generator.latent_dim=64"))
-            continue
-        value = _parse_value(text.strip())
-        above.places[path] = where
-        if "[" in path:
-            inside[path] = value
+def _merge(values: dict[str, Any], places: dict[Key, str], above: Source, table: Mapping[str, Any], at: Key) -> None:
+    for name, value in table.items():
+        key, old = (*at, name), values.get(name)
+        if isinstance(value, dict) and isinstance(old, dict) and not _chooses_another(old, value):
+            values[name] = dict(old)
+            _merge(values[name], places, above, value, key)
         else:
-            try:
-                put(above.values, path, value)
-            except (KeyError, TypeError):
-                problems.append(Problem(where, f"{path} goes into something that another --set made a value."))
-    return above, inside, problems
-
-
-def put(values: dict[str, Any], path: str, value: Any) -> None:
-    """Sets a key path, making tables on the way. Raises: KeyError or TypeError where the way is not through tables."""
-    *tables, last = path.split(".")
-    for name in tables:
-        values = values.setdefault(name, {})
-        if not isinstance(values, dict):
-            raise TypeError(path)
-    values[last] = value
-
-
-def put_inside(values: dict[str, Any], path: str, value: Any) -> None:
-    """Sets a key path that goes through arrays, whose elements must exist. Raises: KeyError, IndexError, TypeError."""
-    steps: list[str | int] = [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path)]
-    holder: Any = values
-    for step in steps[:-1]:
-        holder = holder[step]
-    if not isinstance(holder, dict | list):
-        raise TypeError(path)
-    holder[steps[-1]] = value  # type: ignore[index]  # a wrong kind of index raises, as promised
-
-
-def key_lines(text: str) -> dict[str, int]:
-    """Key path -> line (from 1), of a text that is known to be TOML."""
-    lines: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    prefix, number = "", 0
-    rows = text.splitlines()
-    while number < len(rows):
-        row, first = rows[number], number + 1
-        number += 1
-        if header := HEADER.match(row):
-            prefix = _join(header[2])
-            if header[1] == "[[":
-                counts[prefix] = counts.get(prefix, -1) + 1
-            prefix = ".".join(_numbered(prefix, counts))
-            lines.setdefault(prefix, first)
-        elif pair := PAIR.match(row):
-            path = ".".join(filter(None, (prefix, _join(pair[1]))))
-            lines.setdefault(path, first)
-            value = pair[2]
-            while not _is_value(value) and number < len(rows):  # a value that goes on over lines
-                value += "\n" + rows[number]
-                number += 1
-    return lines
-
-
-def _join(key: str) -> str:
-    return ".".join(part.strip("\"'") for part in re.findall(KEY, key))
-
-
-def _numbered(path: str, counts: Mapping[str, int]) -> list[str]:
-    parts, so_far = [], ""
-    for part in path.split("."):
-        so_far = f"{so_far}.{part}" if so_far else part
-        parts.append(f"{part}[{counts[so_far]}]" if so_far in counts else part)
-    return parts
-
-
-def _is_value(text: str) -> bool:
-    try:
-        tomllib.loads(f"x = {text}")
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
-
-
-def _parse_value(text: str) -> Any:
-    """A TOML value; what is none is taken as the string that it is, so that quotes are not needed on a command line."""
-    try:
-        return tomllib.loads(f"x = {text}")["x"] if "\n" not in text else text
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
-
-
-def _merge(values: dict[str, Any], places: dict[str, str], above: Mapping[str, Any], from_: Mapping[str, str], at: str) -> None:
-    for key, value in above.items():
-        path = f"{at}.{key}" if at else key
-        old = values.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and old.get("name") == value.get("name", old.get("name")):
-            values[key] = dict(old)
-            _merge(values[key], places, value, from_, path)
-            if path in from_:
-                places.setdefault(path, from_[path])
-        else:
-            for stale in [known for known in places if known == path or known.startswith((f"{path}.", f"{path}["))]:
+            for stale in [known for known in places if known[: len(key)] == key]:
                 del places[stale]
-            values[key] = value
-            places.update({k: v for k, v in from_.items() if k == path or k.startswith((f"{path}.", f"{path}["))})
+            values[name] = value
+            places.update({known: place for known, place in above.places.items() if known[: len(key)] == key})
+        if key in above.places:
+            places[key] = above.places[key]
 
 
-def _read_text(path: Path) -> str:
-    def wrong(what: str, remedy: str = "") -> RecipeError:
-        return RecipeError([Problem(str(path), what, remedy)])
+def _chooses_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return isinstance(new.get("name"), str) and isinstance(old.get("name"), str) and old["name"] != new["name"]
+
+
+def read_text(path: Path) -> str:
+    """The text of a recipe file, line ends as \\n. Raises: RecipeError where it is not a page of UTF-8 text."""
+
+    def wrong(what: str, remedy: str = "", *, line: int = 0) -> RecipeError:
+        return RecipeError([Problem(f"{path}:{line}" if line else str(path), what, remedy)])
 
     try:
         if path.is_dir():
-            raise wrong("this is a folder, and a recipe is a .toml file.")
-        if path.stat().st_size > LARGEST:
-            raise wrong("this is no recipe: it is larger than 1 MiB.")
-        content = path.read_bytes()
+            raise wrong("this is a folder; a recipe is a .toml file.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        raise wrong("there is no such file.", "`ganzoo list recipes` shows the installed ones.") from error
     except (OSError, ValueError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else f"it cannot be read: {error}"
-        raise wrong(f"{reason}.", "`ganzoo list recipes` shows the installed ones.") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise wrong(f"this file cannot be read: {reason}.") from error
+    if len(content) > LARGEST:
+        raise wrong("this is no recipe: it is larger than 1 MiB.")
+    if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise wrong("this is no recipe: it holds binary data.")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")  # editors on Windows put a mark at the start
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        problem = Problem(f"{path}:{line}", "this is not text in UTF-8.", "Save the file as UTF-8.")
-        raise RecipeError([problem]) from error
+        raise wrong("this is not text in UTF-8.", "Save the file as UTF-8.", line=line) from error
     if not text.strip():
-        raise wrong("this file is empty.", "`ganzoo show vanilla_mnist` shows what a recipe holds.".replace("vanilla_mnist", "NAME"))
-    return text
+        raise wrong("this file is empty.", "`ganzoo list recipes` names recipes to begin from.")
+    return text.replace("\r\n", "\n")
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(at[1]) if at and at[1] else text.rstrip().count("\n") + 1
+        what = str(error)[: at.start()] if at else str(error)
+        problem = Problem(f"{path}:{line}", f"this is not TOML: {what}.", "See https://toml.io for how to write it.")
+        raise RecipeError([problem]) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise RecipeError([Problem(str(path), f"this is not a recipe: {error}.")]) from error
+    except RecursionError as error:
+        raise RecipeError([Problem(str(path), "this is not a recipe: its values are nested too deeply.")]) from error
+    if any(depth > DEEPEST for depth in _depths(values)):
+        raise RecipeError([Problem(str(path), "this is not a recipe: its values are nested too deeply.")])
+    return values
+
+
+def _depths(values: Any) -> Iterator[int]:
+    """How deep each value lies; by a stack, since the values may be deeper than Python recurses."""
+    stack = [(values, 0)]
+    while stack:
+        value, depth = stack.pop()
+        yield depth
+        if depth <= DEEPEST and isinstance(value, dict | list):
+            stack += [(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """"Did you mean latent_dim? ", or nothing where no name is near."""
+    """ "Did you mean latent_dim? ", or nothing where no name is near."""
     close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? " if close else ""
 
@@ -35,8 +35,8 @@ def describe(annotation: Any, *, limits: bool = True) -> str:
         inner = [argument for argument in arguments if argument is not Ellipsis]
         if origin is tuple and inner and Ellipsis not in arguments:
             kinds = list(dict.fromkeys(describe(argument, limits=limits) for argument in inner))
-            return f"list of {len(inner)}: {kinds[0]}" if len(kinds) == 1 else f"list of {len(inner)} ({'; '.join(kinds)})"
-        return f"list of {describe(inner[0], limits=limits)}" if inner else "list"
+            return _each(kinds[0], len(inner)) if len(kinds) == 1 else f"list of {len(inner)} ({'; '.join(kinds)})"
+        return _each(describe(inner[0], limits=limits)) if inner else "list"
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return f"table of {describe(arguments[1], limits=limits)}" if len(arguments) > 1 else "table"
     names: dict[Any, str] = {str: "text", Path: "path", dict: "table", list: "list", tuple: "list", Any: "anything"}
@@ -88,6 +88,12 @@ def _written(value: Any) -> str:
 
 def _is_list(origin: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Collection) and not issubclass(origin, Mapping | str)
+
+
+def _each(kind: str, count: int = 0) -> str:
+    """ "list of int, each at least 1"."""
+    kind, comma, limits = kind.partition(", ")
+    return f"list of {f'{count} ' if count else ''}{kind}" + (f", each {limits}" if comma else "")
 
 
 def _or(words: Sequence[str]) -> str:

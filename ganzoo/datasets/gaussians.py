@@ -1,0 +1,69 @@
+"""Points in the plane from a mixture of Gaussians: the classic test for lost modes, learned in a minute on a CPU."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt, Interval
+from torch import Tensor
+
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+
+TRAIN, TEST = 0, 1
+"""Seeds of the two splits."""
+
+
+class Gaussians(Dataset):
+    """A ring of 8 or a grid of 25 equally likely Gaussians, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761).
+
+    Samples are points (2,), float32, and their label is the mode that they are from; nothing is read from disk.
+    layout: "ring" (8 on a circle of radius 2) or "grid" (5 x 5, from -4 to 4 in steps of 2);
+    std: standard deviation of each mode in both directions (the paper: 0.01 for the ring, 0.05 for the grid);
+    size: points to train on; the test split has a tenth of that.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Literal["ring", "grid"] = "ring",
+        std: Annotated[float, Gt(0), Interval(le=10.0)] = 0.05,
+        size: Annotated[int, Interval(ge=10, le=10_000_000)] = 100_000,
+    ) -> None:
+        self.layout = layout
+        self.std = std
+        self.size = size
+
+    @property
+    def centres(self) -> Tensor:
+        """The modes' means (modes, 2)."""
+        if self.layout == "grid":
+            line = torch.arange(-4.0, 5.0, 2.0)
+            return torch.cartesian_prod(line, line)
+        angles = torch.arange(8) * (2 * math.pi / 8)
+        return 2.0 * torch.stack((angles.cos(), angles.sin()), dim=1)
+
+    def info(self, root: Path) -> DatasetInfo:
+        """Points (2,), one class a mode."""
+        return DatasetInfo(
+            sample_shape=(2,),
+            size=self.size,
+            classes=tuple(f"mode {number}" for number in range(len(self.centres))),
+            gives=("image", "label"),
+            kind="points",
+            licence="made by ganzoo",
+            source="made by ganzoo",
+        )
+
+    def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
+        """Draws the split from its own seed: the same points every time, whatever the process has drawn before."""
+        stream = torch.Generator().manual_seed(TRAIN if split == "train" else TEST)
+        size = self.size if split == "train" else self.size // 10
+        centres = self.centres
+        labels = torch.randint(len(centres), (size,), generator=stream)
+        points = centres[labels] + self.std * torch.randn(size, 2, generator=stream)
+        digest = hashlib.sha256(points.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+        return Examples(tensors={"image": points, "label": labels}, checksum=f"sha256:{digest}", origin="made by ganzoo")

@@ -75,6 +75,7 @@ def train(
         seed_everything(decided.train.seed)
         training = _assemble(decided, obtained, rehearsal, place)
         training.keep_streams()
+        beginning = training.checkpoint()
     facts = _facts(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
@@ -83,7 +84,7 @@ def train(
         files.samples.mkdir()
         files.checkpoints.mkdir()
         files.write_facts(facts)
-        save_checkpoint(files.checkpoint(0), training.checkpoint())
+        save_checkpoint(files.checkpoint(0), beginning)
     run = Run(directory, recipe=decided)
     with _alone(directory):
         _play(run, training, observers, quiet=quiet, plain=plain)

@@ -1,0 +1,119 @@
+"""Digits drawn by ganzoo: type from fonts that matplotlib carries, bent and slanted until no two are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate
+
+FONTS = (
+    "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSansMono-Oblique.ttf",
+    "DejaVuSerif.ttf", "DejaVuSerif-Italic.ttf", "DejaVuSerif-Bold.ttf",
+    "STIXGeneral.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBol.ttf", "STIXGeneralBolIta.ttf",
+    "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf",
+)  # fmt: skip
+"""Files of matplotlib's font folder, all with upright lining digits or their slanted sisters."""
+
+MASTER = 96
+"""Pixels of the master drawings' sides, which every sample is warped from."""
+
+CHUNK = 2000
+"""Samples made at once. It is part of the recipe: the random numbers are drawn chunk by chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How digits look. Angles in degrees, lengths as shares of the picture's side.
+
+    strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear, shift: largest deviations;
+    scale: smallest and largest; bend: how far the elastic deformation moves a point (standard deviation).
+    """
+
+    strokes: tuple[int, ...] = (0, 1, 3)
+    rotation: float = 14.0
+    shear: float = 0.25
+    scale: tuple[float, float] = (0.85, 1.15)
+    shift: float = 0.05
+    bend: float = 0.025
+
+
+def draw(count: int, size: int, seed: int, style: Style | None = None) -> tuple[Tensor, Tensor]:
+    """`count` digits, white on black: images (count, 1, size, size) uint8, labels (count,) int64; the same for a seed.
+
+    Neither the process's random streams nor the number of threads has a part in it.
+    """
+    style = style or Style()
+    stream = torch.Generator().manual_seed(seed)
+    masters = master_drawings(style.strokes)
+    images = torch.empty(count, 1, size, size, dtype=torch.uint8)
+    labels = torch.empty(count, dtype=torch.int64)
+    for start in range(0, count, CHUNK):
+        n = min(CHUNK, count - start)
+        digits = torch.randint(10, (n,), generator=stream)
+        looks = torch.randint(masters.shape[0], (n,), generator=stream)
+        field = _where_to_look(n, 2 * size, style, stream)
+        drawn = grid_sample(masters[looks, digits].unsqueeze(1), field, align_corners=False)
+        # Drawn at twice the size and halved: the edges come out soft.
+        images[start : start + n] = avg_pool2d(drawn, 2).mul(255).round().clamp(0, 255).to(torch.uint8)
+        labels[start : start + n] = digits
+    return images, labels
+
+
+def colour(images: Tensor, seed: int) -> Tensor:
+    """White-on-black digits (n, 1, s, s) uint8 -> bright strokes on dark, cloudy grounds (n, 3, s, s) uint8."""
+    stream = torch.Generator().manual_seed(seed)
+    count, _, size, _ = images.shape
+    coloured = torch.empty(count, 3, size, size, dtype=torch.uint8)
+    for start in range(0, count, CHUNK):
+        ink = images[start : start + CHUNK].float().div_(255)
+        n = len(ink)
+        stroke = torch.rand(n, 3, 1, 1, generator=stream) * 0.5 + 0.5
+        tint = torch.rand(n, 3, 1, 1, generator=stream) * 0.35
+        clouds = interpolate(torch.rand(n, 1, 5, 5, generator=stream), size=size, mode="bicubic", align_corners=True)
+        ground = tint * (0.5 + clouds.clamp(0, 1))
+        coloured[start : start + n] = (ground + ink * (stroke - ground)).mul(255).round().clamp(0, 255).to(torch.uint8)
+    return coloured
+
+
+@cache
+def master_drawings(strokes: tuple[int, ...]) -> Tensor:
+    """Every digit in every font and stroke: (fonts * strokes, 10, MASTER, MASTER), float32 in [0, 1], centred by its ink."""
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    drawings = []
+    for name in FONTS:
+        font = ImageFont.truetype(str(folder / name), round(0.86 * MASTER))
+        for stroke in strokes:
+            for digit in "0123456789":
+                page = Image.new("L", (MASTER, MASTER))
+                left, top, right, bottom = font.getbbox(digit, stroke_width=stroke)
+                corner = ((MASTER - right - left) / 2, (MASTER - bottom - top) / 2)
+                ImageDraw.Draw(page).text(corner, digit, fill=255, font=font, stroke_width=stroke)
+                drawings.append(torch.frombuffer(bytearray(page.tobytes()), dtype=torch.uint8))
+    return torch.stack(drawings).view(-1, 10, MASTER, MASTER).float().div_(255)
+
+
+def _where_to_look(n: int, size: int, style: Style, stream: torch.Generator) -> Tensor:
+    """For each pixel of the picture, the point of the master that it shows: (n, size, size, 2) in [-1, 1]."""
+
+    def spread(largest: float) -> Tensor:
+        return (torch.rand(n, generator=stream) * 2 - 1) * largest
+
+    angle = torch.deg2rad(spread(style.rotation))
+    shear = spread(style.shear)
+    low, high = style.scale
+    across, down = (1 / (low + (high - low) * torch.rand(n, generator=stream)) for _ in range(2))
+    cosine, sine = angle.cos(), angle.sin()
+    rows = (
+        torch.stack((across * cosine, across * (shear * cosine - sine), spread(2 * style.shift)), dim=1),
+        torch.stack((down * sine, down * (shear * sine + cosine), spread(2 * style.shift)), dim=1),
+    )
+    field = torch.nn.functional.affine_grid(torch.stack(rows, dim=1), [n, 1, size, size], align_corners=False)
+    bends = torch.randn(n, 2, 4, 4, generator=stream) * (2 * style.bend)
+    return field + interpolate(bends, size=size, mode="bicubic", align_corners=True).permute(0, 2, 3, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any, Literal, get_args, get_origin
@@ -118,9 +119,7 @@ def _where(error: ValidationError, value: Any) -> tuple[Key, Any]:
     """The innermost part of `value` that is wrong: its key inside, and what stands there."""
     inside: Key = ()
     for part in error.errors(include_url=False)[0]["loc"][1:]:  # between the parts stand names of pydantic's own
-        if isinstance(value, Mapping) and part in value:
-            value, inside = value[part], (*inside, part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+        if part in (value if isinstance(value, Mapping) else range(len(value)) if isinstance(value, list) else ()):
             value, inside = value[part], (*inside, part)
     return inside, value
 
@@ -142,10 +141,8 @@ def _remedy(value: Any, option: Option, model: type[BaseModel]) -> str:
 def _candidates(value: Any) -> Iterator[Any]:
     """What somebody who wrote `value` may have meant: a number in quotes, one number for a list of one, 64.0 for 64."""
     if isinstance(value, str) and len(value) < 100:
-        try:
+        with suppress(ValueError, RecursionError):
             yield tomllib.loads(f"value = {value.strip()}")["value"]
-        except (ValueError, RecursionError):
-            pass
     if isinstance(value, float) and value.is_integer():
         yield int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

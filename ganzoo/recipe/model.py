@@ -54,7 +54,7 @@ class Stop:
     """The [train.stop] table: reasons to end before the budget is spent, looked at whenever a row is logged.
 
     seconds: of training, summed over resumes; metric: a logged name ("loss/generator", "d_real"), with `target`
-    (stop once it is reached) or `patience` (stop after so many rows without a new best); direction: which way is better.
+    (stop once it is reached) or `patience` (stop after so many rows without a new best); direction: the better way.
     """
 
     seconds: Annotated[float, Gt(0)] | None = None
@@ -79,7 +79,7 @@ class Ema:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an effective value comes from, for `ganzoo show`: "recipes/a.toml:7", "--set", "default of ganzoo 0.1.0"."""
+    """Where an effective value comes from, for `ganzoo show`: "mine.toml:7", "--set a=1", "default of ganzoo 0.1.0"."""
 
     text: str
 
@@ -112,7 +112,10 @@ class Recipe:
     file: str = field(compare=False, default="")
 
     def place(self, path: str) -> str:
-        """Where a key stands, or else the nearest that is around it, or else the file."""
+        """Where a key stands, or else the first that is inside it, or else the nearest around it, or else the file."""
+        inside = (place for key, place in self.places.items() if path and key.startswith((f"{path}.", f"{path}[")))
+        if path not in self.places and (first := next(inside, None)):
+            return first
         while path:
             if path in self.places:
                 return self.places[path]

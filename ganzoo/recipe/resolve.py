@@ -112,7 +112,7 @@ class Resolution:
                 key, f"{dotted(key)} should be a table; found {found(table)}.", f'[{dotted(key)}], name = "..."'
             )
             return None
-        name = table.get("name")
+        name = table.get("name", default and default["name"])
         if not isinstance(name, str):
             said = "has no name" if name is None else f"has a name that should be text; found {found(name)}"
             names = ", ".join(entry.name for entry in zoo().entries(shelf))

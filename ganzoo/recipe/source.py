@@ -34,7 +34,11 @@ class Source:
     file: str = ""
 
     def place(self, key: Key) -> str:
-        """Where a key stands, or else the nearest that is around it, or else the file."""
+        """Where a key stands, or else the first that is inside it, or else the nearest around it, or else the file."""
+        if key not in self.places and key:
+            inside = (place for known, place in self.places.items() if known[: len(key)] == key)
+            if first := next(inside, None):
+                return first
         for length in range(len(key), 0, -1):
             if key[:length] in self.places:
                 return self.places[key[:length]]
@@ -44,12 +48,10 @@ class Source:
         """The value at a key; None where there is none."""
         value: Any = self.values
         for part in key:
-            if isinstance(value, dict) and isinstance(part, str) and part in value:
-                value = value[part]
-            elif is_tables(value) and isinstance(part, int) and part < len(value):
-                value = value[part]
-            else:
+            inside = value if isinstance(value, dict) else range(len(value)) if is_tables(value) else ()
+            if part not in inside:
                 return None
+            value = value[part]
         return value
 
 
@@ -141,7 +143,7 @@ def _chooses_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of a recipe file, line ends as \\n. Raises: RecipeError where it is not a page of UTF-8 text."""
+    """The text of a recipe file, with Unix's line ends. Raises: RecipeError where it is not a page of UTF-8 text."""
 
     def wrong(what: str, remedy: str = "", *, line: int = 0) -> RecipeError:
         return RecipeError([Problem(f"{path}:{line}" if line else str(path), what, remedy)])

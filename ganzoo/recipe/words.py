@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """ "Did you mean latent_dim? ", or nothing where no name is near."""
+    """Asks "Did you mean latent_dim? ", or says nothing where no name is near."""
     close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? " if close else ""
 
@@ -25,7 +25,7 @@ def describe(annotation: Any, *, limits: bool = True) -> str:
     """A type in words: "int, at least 1", "list of float", '"fp32" or "bf16"'."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        said = [words for constraint in arguments[1:] if limits and (words := _limit(constraint, arguments[0]))]
+        said = [words for constraint in arguments[1:] if limits and (words := _limit(constraint))]
         return ", ".join([describe(arguments[0], limits=limits), *said])
     if origin is typing.Literal:
         return _or([shown(value) for value in arguments])
@@ -40,7 +40,7 @@ def describe(annotation: Any, *, limits: bool = True) -> str:
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return f"table of {describe(arguments[1], limits=limits)}" if len(arguments) > 1 else "table"
     names: dict[Any, str] = {str: "text", Path: "path", dict: "table", list: "list", tuple: "list", Any: "anything"}
-    return names.get(annotation) or getattr(annotation, "__name__", str(annotation))
+    return names.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 
 def shown(value: Any) -> str:
@@ -91,7 +91,7 @@ def _is_list(origin: Any) -> bool:
 
 
 def _each(kind: str, count: int = 0) -> str:
-    """ "list of int, each at least 1"."""
+    """A list's type in words: "list of int, each at least 1"."""
     kind, comma, limits = kind.partition(", ")
     return f"list of {f'{count} ' if count else ''}{kind}" + (f", each {limits}" if comma else "")
 
@@ -101,7 +101,7 @@ def _or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _limit(constraint: Any, of: Any) -> str:
+def _limit(constraint: Any) -> str:
     match constraint:
         case Interval():
             bounds = (

@@ -114,7 +114,8 @@ def resume(
         _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
         place = choose_device(device)
         choice = _data_choice(run, recipe)
-        obtained = obtain(choice, None, find_data_root(data_root), allow_fallback=False).load()
+        root = find_data_root(data_root or run.facts["dataset"]["root"])
+        obtained = obtain(choice, None, root, allow_fallback=False).load()
         checksum = run.facts["dataset"]["checksum"]
         if obtained.examples.checksum != checksum:
             raise RunError(
@@ -250,6 +251,7 @@ def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, 
             "name": obtained.choice.entry.name,
             "checksum": examples.checksum,
             "origin": examples.origin,
+            "root": str(obtained.root.resolve()),
             "size": len(examples.tensors["image"]),
             "sample_shape": list(info.sample_shape),
             "classes": list(info.classes),

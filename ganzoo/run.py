@@ -15,7 +15,7 @@ from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.errors import CheckpointError, GanzooError, RunError
 from ganzoo.game import Game
 from ganzoo.interfaces import DatasetInfo, Generator
-from ganzoo.parts import build_game
+from ganzoo.parts import build_dataset, build_game
 from ganzoo.pictures import picture
 from ganzoo.recipe import read_recipe
 from ganzoo.run_directory import RunDirectory
@@ -109,24 +109,42 @@ class Run:
                 chunks.append(game.sample(min(CHUNK, n - start), part))
         return torch.cat(chunks)
 
-    def walk(self, *, stops: int = 8, frames: int = 12, rows: int = 8, seed: int = 0, ema: bool = True) -> list[Image]:
-        """Pictures of a closed walk through the latent space: `rows`^2 generators' views at once, `frames` from stop to stop.
+    def interpolate(self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True) -> Tensor:
+        """`rows` walks of `steps` samples each, from one latent to another: (rows * steps, *sample_shape), row by row."""
+        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        with own_randomness(torch.device("cpu")), torch.no_grad():
+            seed_everything(seed)
+            start, end = generator.latents(rows), generator.latents(rows)
+            shares = [step / max(steps - 1, 1) for step in range(steps)]
+            return torch.stack([generator(slerp(start, end, share)) for share in shares], dim=1).flatten(0, 1)
+
+    def walk(self, *, stops: int = 6, frames: int = 12, rows: int = 8, seed: int = 0, ema: bool = True) -> list[Image]:
+        """Pictures of a closed walk through the latent space: `rows`^2 samples at once, `frames` from stop to stop.
 
         Between two latents it moves on the sphere that connects them (spherical interpolation, arXiv:1609.04468): a
         straight line would cross where the prior has no mass.
         """
         generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        real = self.real_points()
         with own_randomness(torch.device("cpu")), torch.no_grad():
             seed_everything(seed)
             corners = [generator.latents(rows * rows) for _ in range(stops)]
-            pictures = []
-            for start, end in zip(corners, [*corners[1:], corners[0]], strict=True):
-                pictures += [picture(generator(slerp(start, end, frame / frames))) for frame in range(frames)]
-        return pictures
+            return [
+                picture(generator(slerp(start, end, frame / frames)), real=real)
+                for start, end in zip(corners, [*corners[1:], corners[0]], strict=True)
+                for frame in range(frames)
+            ]
+
+    def real_points(self, n: int = 2000) -> Tensor | None:
+        """For runs on points: n real ones (n, 2), to draw under generated ones. None for images."""
+        if self.info.kind != "points":
+            return None
+        dataset = build_dataset(self.recipe.dataset)
+        return dataset.load(Path(self.facts["dataset"]["root"]), "test").tensors["image"][:n]
 
     def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:
         """n samples as one picture."""
-        return picture(self.sample(n, seed=seed, ema=ema))
+        return picture(self.sample(n, seed=seed, ema=ema), real=self.real_points())
 
     def __repr__(self) -> str:
         """One line: where, what, how far."""

@@ -1,0 +1,231 @@
+"""`ganzoo show`: a thing on a shelf with its options, or every effective value of a recipe and where it is from."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganzoo.cli.complete import names
+from ganzoo.components import SHELVES
+from ganzoo.errors import GanzooError
+from ganzoo.plugins import Entry, zoo
+
+if TYPE_CHECKING:
+    from ganzoo.recipe.model import Recipe
+
+
+@click.command()
+@click.argument("name", shell_complete=names)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe first; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Show everything about NAME: a recipe (a .toml file, or an installed one's name), or a thing on any shelf.
+
+    Of a recipe: every effective value and where it comes from. Of a thing: its options with their types and defaults,
+    its paper, its plugin, and the recipes that use it.
+    """
+    entries = [] if is_file(name) else find(name)
+    recipe = None
+    if is_file(name) or any(entry.shelf == "recipe" for entry in entries):
+        from ganzoo.recipe import read_recipe
+
+        recipe = read_recipe(name, overrides=overrides)
+    elif overrides:
+        raise click.UsageError(f"--set is for recipes, and {name} is none.")
+    things = [thing_facts(entry) for entry in entries if entry.shelf != "recipe"]
+    facts = {"name": name, "recipe": recipe and recipe_facts(recipe), "components": things}
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    elif sys.stdout.isatty():
+        print_pretty(facts)
+    else:
+        print_plain(facts)
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` is a file's, and not a thing's or a recipe's."""
+    path = Path(name)
+    return path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
+
+
+def find(name: str) -> list[Entry]:
+    """What goes by `name`, or "plugin:name", on any shelf. Raises: GanzooError where nothing does."""
+    plugin, _, bare = name.rpartition(":")
+    everything = [entry for shelf in SHELVES for entry in zoo().entries(shelf)]
+    found = [entry for entry in everything if _same(entry, bare) and plugin in ("", entry.plugin)]
+    if not found:
+        from ganzoo.recipe.words import did_you_mean
+
+        known = sorted({entry.name for entry in everything})
+        raise GanzooError(
+            f'there is nothing called "{name}" on any shelf, and no such file.',
+            remedy=f"{did_you_mean(bare, known)}`ganzoo list` shows what there is.",
+        )
+    return found
+
+
+def recipe_facts(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's values with their origins, as `--json` prints them."""
+    from ganzoo.recipe.keys import dotted
+    from ganzoo.recipe.saved import leaves
+
+    values = {dotted(key): value for key, value in leaves(recipe.values)}
+    return {
+        "name": recipe.name,
+        "file": recipe.file,
+        "description": recipe.description,
+        "values": {key: {"value": values.get(key), "from": at.text} for key, at in recipe.origins.items()},
+    }
+
+
+def thing_facts(entry: Entry) -> dict[str, Any]:
+    """What is known of one thing on a shelf, as `--json` prints it."""
+    from ganzoo.recipe.options import options_of
+    from ganzoo.recipe.words import describe
+
+    target = zoo().resolve(entry)
+    whose = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+    options = options_of(target, shelf=entry.shelf, whose=whose) if entry.shelf != "metric" else {}
+    return {
+        "shelf": entry.shelf,
+        "name": entry.name,
+        "summary": entry.component.summary,
+        "paper": entry.component.paper,
+        "plugin": entry.plugin,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "description": inspect.cleandoc(getattr(target, "__doc__", None) or ""),
+        "options": [
+            {
+                "name": option.name,
+                "type": describe(option.annotation),
+                "default": None if option.required or option.from_data else _plain(option.default),
+                "required": option.required,
+                "from_data": option.from_data,
+            }
+            for option in options.values()
+        ],
+        "recipes": [recipe.name for recipe in zoo().entries("recipe") if uses(recipe, entry)],
+    }
+
+
+def uses(recipe: Entry, entry: Entry) -> bool:
+    """Whether an installed recipe names a thing. One that cannot be read names nothing."""
+    from ganzoo.recipe.source import read_source
+
+    try:
+        values = read_source(zoo().recipe_path(recipe)).values
+    except GanzooError:
+        return False
+    return any(
+        name.rpartition(":")[2] == entry.name and name.rpartition(":")[0] in ("", entry.plugin)
+        for name in _named(values, entry.shelf)
+    )
+
+
+def _named(values: Mapping[str, Any], shelf: str) -> Iterator[str]:
+    """The names that a recipe, not yet checked, takes from a shelf."""
+    table = values.get(shelf, {"name": "two-player"} if shelf == "game" else {})
+    tables = [table]
+    if shelf in ("optimizer", "schedule") and isinstance(table, dict):
+        tables = list(table.values())
+    elif isinstance(table, list):
+        tables = table
+    elif shelf == "dataset" and isinstance(table, dict):
+        fallback = table.get("fallback")
+        tables = [table, {"name": fallback} if isinstance(fallback, str) else fallback]
+    for one in tables:
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            yield one["name"]
+
+
+def print_plain(facts: Mapping[str, Any]) -> None:
+    """Lines for pipes and files; those of a recipe are TOML with the origin as a comment."""
+    if recipe := facts["recipe"]:
+        lines = [(f"{key} = {written(row)}", row["from"]) for key, row in recipe["values"].items()]
+        width = min(max(len(text) for text, _ in lines), 60)
+        for text, origin in lines:
+            click.echo(f"{text:<{width}}  # {origin}")
+    for thing in facts["components"]:
+        click.echo(f"{thing['shelf']} {thing['name']}: {thing['summary']}")
+        for name in ("paper", "plugin", "distribution", "version"):
+            click.echo(f"{name}: {thing[name]}")
+        click.echo(f"recipes: {', '.join(thing['recipes'])}\n\n{thing['description']}\n")
+        for option in thing["options"]:
+            click.echo(f"{option['name']}\t{option['type']}\t{default_said(option)}")
+        click.echo("")
+
+
+def print_pretty(facts: Mapping[str, Any]) -> None:
+    """Tables for a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+
+    def table(*columns: str) -> Table:
+        made = Table(box=None, pad_edge=False, header_style="dim")
+        for number, column in enumerate(columns):
+            made.add_column(column, overflow="fold", style="" if number else "bold")
+        return made
+
+    if recipe := facts["recipe"]:
+        console.print(Text(f"{recipe['name']}: {recipe['description']}", style="bold"))
+        console.print(Text(recipe["file"], style="dim"))
+        rows = table("key", "value", "from")
+        for key, row in recipe["values"].items():
+            default = row["from"].startswith(("default", "filled"))
+            rows.add_row(Text(key), Text(written(row)), Text(row["from"], style="dim" if default else "green"))
+        console.print(rows)
+    for thing in facts["components"]:
+        console.print(Text(f"{thing['shelf']} {thing['name']}: {thing['summary']}", style="bold"))
+        where = f"{thing['distribution']} {thing['version']}, plugin {thing['plugin']}"
+        console.print(Text(f"{thing['paper']}  {where}".strip(), style="dim"))
+        console.print(Text(f"\n{thing['description']}\n"))
+        rows = table("option", "type", "default")
+        for option in thing["options"]:
+            rows.add_row(Text(option["name"]), Text(option["type"]), Text(default_said(option)))
+        console.print(rows if thing["options"] else Text("It has no options."))
+        console.print(Text(f"\nrecipes: {', '.join(thing['recipes']) or 'none'}\n"))
+
+
+def written(row: Mapping[str, Any]) -> str:
+    """A value as TOML."""
+    if row["value"] is None:
+        return "..."
+    import tomlkit
+
+    return str(tomlkit.item(row["value"]).as_string())
+
+
+def default_said(option: Mapping[str, Any]) -> str:
+    """An option's default as people read it."""
+    if option["from_data"]:
+        return "from the data"
+    return (
+        "required"
+        if option["required"]
+        else "none"
+        if option["default"] is None
+        else written({"value": option["default"]})
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON holds it."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str | dict) else str(value)
+
+
+def _same(entry: Entry, name: str) -> bool:
+    return entry.name == name or (entry.shelf == "recipe" and entry.name.replace("-", "_") == name.replace("-", "_"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ SHELVES: Final[dict[str, str]] = {
 }
 """Shelf -> its plural, as `ganzoo list` and its JSON say it."""
 
+NAME = re.compile(r"\w[\w.+-]*")
+TARGET = re.compile(r"\w[\w.]*:\S.*")
+
 
 @dataclass(frozen=True, slots=True)
 class Component:
@@ -31,6 +35,9 @@ class Component:
     target: "package.module:Attribute", imported only when the component is used, so that registering it imports no
         torch. On the shelf "recipe": "package:path/inside/it.toml".
     summary: one line for `ganzoo list`; paper: "arXiv:1511.06434", a DOI, or empty.
+
+    Raises: TypeError or ValueError where a field cannot be what it says. A shelf that is unknown here is no mistake
+    yet: a newer ganzoo may have it.
     """
 
     shelf: str
@@ -39,6 +46,20 @@ class Component:
     summary: str = ""
     paper: str = ""
 
+    def __post_init__(self) -> None:
+        """Checks the fields here, so that the exception points at the plugin's own line."""
+        for field in ("shelf", "name", "target", "summary", "paper"):
+            value = getattr(self, field)
+            if not isinstance(value, str):
+                raise TypeError(f"a component's {field} is a string, not {value!r}")
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"a component's name has letters, digits and - _ . + only, not {self.name!r}")
+        if not TARGET.fullmatch(self.target):
+            raise ValueError(f'the target of "{self.name}" is not "package.module:Attribute": {self.target!r}')
+
     def load(self) -> Any:
-        """Imports and returns the target. Raises whatever the import raises; `Zoo.load` turns that into a PluginError."""
+        """Imports and returns the target.
+
+        Raises: whatever the import raises; `Zoo.load` turns that into a PluginError.
+        """
         return pkgutil.resolve_name(self.target)

@@ -1,0 +1,10 @@
+"""The door: how plugins come in, and what stands on the shelves because of them. Imports no torch.
+
+`zoo()` is what the rest of ganzoo asks. `discovery` finds plugins without importing them, `registration` lets each in
+by itself, so that a broken one harms nobody, and `events` tells them of runs.
+"""
+
+from ganzoo.plugins.registration import Entry, PluginRow
+from ganzoo.plugins.zoo import Zoo, zoo
+
+__all__ = ["Entry", "PluginRow", "Zoo", "zoo"]

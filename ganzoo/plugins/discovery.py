@@ -1,0 +1,76 @@
+"""Who says to be a plugin: every distribution with an entry point in the group `ganzoo`. Imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, distributions
+
+from ganzoo.hookspecs import PROJECT
+
+UNKNOWN = "(unknown)"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A distribution's claim to be the plugin `name`. damage: why its metadata cannot be used; empty if they can."""
+
+    name: str
+    distribution: str
+    version: str
+    summary: str = ""
+    entry_point: EntryPoint | None = None
+    damage: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+def claims() -> list[list[Claim]]:
+    """Everyone who says to be a plugin, by name; a list longer than one is a dispute about that name.
+
+    importlib's `entry_points` is not used because one damaged distribution, of whatever project, makes it raise.
+    """
+    found: dict[str, list[Claim]] = {}
+    seen: set[str] = set()
+    for distribution in distributions():
+        own = list(_claims_of(distribution))
+        project = same_name(own[0].distribution) if own else UNKNOWN
+        if project in seen:  # once more, further down on sys.path: the first one is what an import would find
+            continue
+        seen.update({project} - {UNKNOWN})
+        for claim in own:
+            found.setdefault(same_name(claim.name), []).append(claim)
+    return [found[name] for name in sorted(found)]
+
+
+def same_name(name: str) -> str:
+    """Names of plugins, distributions and recipes are compared without regard to case, and to - or _ or a dot."""
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _claims_of(distribution: Distribution) -> Iterator[Claim]:
+    try:
+        own = distribution.entry_points.select(group=PROJECT)
+    except Exception as error:
+        name, version, _ = _facts(distribution)
+        if PROJECT in name.lower():  # the damaged metadata of other projects are not ours to report
+            said = f"its entry_points.txt cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"
+            yield Claim(name, name, version, damage=said)
+        return
+    if own:
+        name, version, summary = _facts(distribution)
+        damage = "the METADATA of its distribution are missing or damaged" if name == UNKNOWN else ""
+        for entry_point in own:
+            yield Claim(entry_point.name, name, version, summary, entry_point, damage)
+
+
+def _facts(distribution: Distribution) -> tuple[str, str, str]:
+    """Name, version and summary, with "(unknown)" for a name or version that cannot be read."""
+    try:
+        metadata = distribution.metadata
+        fields = ("Name", "Version", "Summary")
+        name, version, summary = (metadata[f] if f in metadata else "" for f in fields)  # noqa: SIM401  # has no `get`
+    except Exception:
+        name = version = summary = ""
+    return name or UNKNOWN, version or UNKNOWN, " ".join(summary.split())

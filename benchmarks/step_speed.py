@@ -69,13 +69,14 @@ def plain_loop(examples: Examples) -> Step:
     criterion = nn.BCELoss()
     generator_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    loader = DataLoader(AsTorchvisionHasIt(), batch_size=64, shuffle=True)
+    loader: DataLoader[tuple[torch.Tensor, int]] = DataLoader(AsTorchvisionHasIt(), batch_size=64, shuffle=True)
 
     def batches() -> Iterator[torch.Tensor]:
         for _ in count():
             yield from (images for images, _ in loader)
 
-    stream, void = batches(), Path(os.devnull).open("w")
+    stream = batches()
+    void = Path(os.devnull).open("w")  # noqa: SIM115  # as long as the process lives
 
     def step() -> None:
         real = next(stream).view(-1, 784)

@@ -60,7 +60,7 @@ _HOMES = {
     "load": "run",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  # every name is a string
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,8 +23,6 @@ from rich.text import Text
 from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ganzoo.run import Run
 
 SHOWN_AS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
@@ -82,7 +80,9 @@ class Console:
                 self.unsaid = self.line(int(self.values["step"]), self.values)
         self.say_row()
         took = timedelta(seconds=round(run.facts["seconds"]))
-        self.say(f"{run.status} at step {run.step:,} of {run.total_steps:,} after {took} of training: {run.facts['reason']}")
+        self.say(
+            f"{run.status} at step {run.step:,} of {run.total_steps:,} after {took} of training: {run.facts['reason']}"
+        )
         self.warn_of_fallback()
         if self.grid:
             self.say(f"grid        {self.grid}")
@@ -127,7 +127,12 @@ class Console:
         if self.values:
             numbers.add_column("samples/s", justify="right")
             numbers.add_row(*(f"{value:.3f}" for value in named.values()), f"{self.values['samples_per_second']:,.0f}")
-        place = Text(f"grid {self.grid}   Ctrl-C stops, and keeps everything" if self.grid else "Ctrl-C stops, and keeps everything", style="dim")
+        place = Text(
+            f"grid {self.grid}   Ctrl-C stops, and keeps everything"
+            if self.grid
+            else "Ctrl-C stops, and keeps everything",
+            style="dim",
+        )
         return Group(bar, numbers, place)
 
     def say(self, line: str) -> None:
@@ -146,7 +151,7 @@ class Console:
         if not data["fallback"]:
             return
         wanted, reason = data["fallback"]["instead_of"], data["fallback"]["reason"]
-        text = f"NOT {wanted.upper()}: this run trains on the fallback data set \"{data['name']}\".\n{reason}"
+        text = f'NOT {wanted.upper()}: this run trains on the fallback data set "{data["name"]}".\n{reason}'
         if self.plain:
             for line in text.splitlines():
                 self.say(f"!!! {line}")
@@ -161,7 +166,7 @@ def header(run: Run) -> list[str]:
     parameters = ", ".join(f"{name} {number:,}" for name, number in facts["parameters"].items())
     shape = " x ".join(str(side) for side in data["sample_shape"])
     threads = f", {device['threads']} threads" if device["type"] == "cpu" else ""
-    lines = [
+    return [
         f"recipe      {facts['recipe']}: {facts['description']}",
         f"data        {data['name']}: {data['size']:,} samples of {shape}, from {data['origin']}",
         *(f"            {note}" for note in data["notes"]),
@@ -170,4 +175,3 @@ def header(run: Run) -> list[str]:
         f"budget      {run.total_steps:,} steps" + (f", from step {run.step:,}" if run.step else ""),
         f"run         {run.directory}",
     ]
-    return lines

@@ -197,7 +197,7 @@ def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
             damage.append(str(error))
             continue
         for line in damage:
-            print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)  # noqa: T201
+            print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
         return checkpoint, path
     raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
 
@@ -244,9 +244,7 @@ def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, 
         "plugins": {entry.distribution: entry.version for entry in entries},
         "seeds": {"train": recipe.train.seed},
         "precision": recipe.train.precision,
-        "parameters": {
-            name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()
-        },
+        "parameters": {name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()},
         "dataset": {
             "name": obtained.choice.entry.name,
             "checksum": examples.checksum,
@@ -282,4 +280,6 @@ def _alone(files: RunDirectory) -> Iterator[None]:
         with FileLock(files.lock, timeout=0):
             yield
     except Timeout as error:
-        raise RunError(f"{files.path} is being trained by another process.", remedy="Wait for it, or stop it.") from error
+        raise RunError(
+            f"{files.path} is being trained by another process.", remedy="Wait for it, or stop it."
+        ) from error

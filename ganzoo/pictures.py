@@ -49,7 +49,13 @@ def write_gif(frames: Sequence[Image.Image], path: Path, *, milliseconds: int = 
     """Writes an endless animation, each frame shown for so long."""
     content = io.BytesIO()
     frames[0].save(
-        content, format="GIF", save_all=True, append_images=list(frames[1:]), duration=milliseconds, loop=0, optimize=True
+        content,
+        format="GIF",
+        save_all=True,
+        append_images=list(frames[1:]),
+        duration=milliseconds,
+        loop=0,
+        optimize=True,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content.getvalue())
@@ -77,11 +83,13 @@ def _scatter(samples: Tensor, real: Tensor | None) -> Image.Image:
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.08, 0.06, 0.9, 0.9))
     if real is not None:
-        axes.scatter(*real.cpu().float().numpy().T, s=6, c="#b0b0b0", linewidths=0, label="real")
+        across, up = real.cpu().float().numpy().T
+        axes.scatter(across, up, s=6, c="#b0b0b0", linewidths=0, label="real")
         reach = 1.4 * float(real.abs().max())
         axes.set_xlim(-reach, reach)
         axes.set_ylim(-reach, reach)
-    axes.scatter(*samples.detach().cpu().float().numpy().T, s=6, c=COLOURS, linewidths=0, label="generated")
+    across, up = samples.detach().cpu().float().numpy().T
+    axes.scatter(across, up, s=6, c=COLOURS, linewidths=0, label="generated")
     axes.set_aspect("equal", adjustable="box")
     axes.legend(loc="upper right", fontsize=8)
     canvas.draw()

@@ -54,7 +54,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """"running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
+        """ "running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
         status: str = self.facts["status"]
         return status
 
@@ -95,11 +95,11 @@ class Run:
 
     @property
     def generator(self) -> Generator:
-        """The generator in evaluation mode, averaged where the recipe has [ema]. Raises: RunError where the game has none."""
+        """The generator in evaluation mode, averaged where the recipe has [ema]. Raises: RunError where there is none."""
         return self._generator_of(self.averaged if self.recipe.ema else self.game)
 
     def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
-        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same seed gives the same samples."""
+        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed."""
         game = self.averaged if ema and self.recipe.ema else self.game
         chunks = []
         with own_randomness(torch.device("cpu")):
@@ -110,7 +110,7 @@ class Run:
         return torch.cat(chunks)
 
     def interpolate(self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True) -> Tensor:
-        """`rows` walks of `steps` samples each, from one latent to another: (rows * steps, *sample_shape), row by row."""
+        """`rows` walks of `steps` samples each between two latents: (rows * steps, *sample_shape), row by row."""
         generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
         with own_randomness(torch.device("cpu")), torch.no_grad():
             seed_everything(seed)

@@ -69,7 +69,9 @@ class RunDirectory:
 
     def rewind_metrics(self, step: int, log_every: int) -> None:
         """Drops the rows after `step`, which training goes on to write again, and an odd last row of an earlier end."""
-        kept = [row for row in self.read_metrics() if row["step"] <= step and log_every and row["step"] % log_every == 0]
+        kept = [
+            row for row in self.read_metrics() if row["step"] <= step and log_every and row["step"] % log_every == 0
+        ]
         replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
     def grid(self, step: int, name: str = "") -> Path:

@@ -47,7 +47,7 @@ class StopConditions:
 
 
 class Interruption:
-    """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second one is obeyed at once.
+    """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second is obeyed at once.
 
     asked: whether to stop. Outside of the main thread signals are left alone.
     """

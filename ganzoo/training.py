@@ -43,9 +43,7 @@ class Training:
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
-        self.autocast = torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16"
-        )
+        self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
         self.stop = StopConditions(recipe.train.stop)
         self.step = 0
@@ -133,9 +131,7 @@ class Training:
         for number, (name, samples) in enumerate(grids.items()):
             path = run.files.grid(self.step, name if number else "")
             write_png(picture(samples, real=real["image"]), path)
-        self._tell(
-            events.hook.ganzoo_samples, run=run, step=self.step, samples=grids, path=run.files.grid(self.step)
-        )
+        self._tell(events.hook.ganzoo_samples, run=run, step=self.step, samples=grids, path=run.files.grid(self.step))
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -217,7 +213,7 @@ class Training:
     def _player(self, name: str, module: torch.nn.Module) -> Player:
         optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
         choice = self.recipe.schedules.get(name)
-        return Player(module, optimizer, choice and build_schedule(choice))
+        return Player(module, optimizer, build_schedule(choice) if choice else None)
 
     def _own_state(self) -> dict[str, torch.Tensor]:
         """What the game holds besides its players: an image pool, a count of moves."""
@@ -276,5 +272,3 @@ def to_text(state: torch.Tensor) -> str:
 def from_text(text: str) -> torch.Tensor:
     """The inverse of `to_text`."""
     return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
-
-

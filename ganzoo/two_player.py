@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from ganzoo.game import Draw, Game, Move, Parts
-from ganzoo.interfaces import Batch
+from ganzoo.interfaces import Batch, Loss, Regularizer
 
 
 class TwoPlayer(Game):
@@ -24,7 +24,7 @@ class TwoPlayer(Game):
         super().__init__()
         self.generator = parts.generator()
         self.discriminator = parts.discriminator()
-        self.loss = parts.loss()
+        self.loss: Loss = parts.loss()
         self.regularizers = nn.ModuleList(parts.regularizers())
         self.n_critic = n_critic
 
@@ -48,7 +48,7 @@ class TwoPlayer(Game):
         """real, fake (N, *sample_shape) -> the discriminator's move: the loss, plus every penalty on the shelf."""
         real_scores, fake_scores = self.scores(real, fake)
         loss = self.loss.discriminator(real_scores, fake_scores)
-        for regularizer in self.regularizers:
+        for regularizer in self.rules():
             penalty = regularizer.penalty(self.discriminator, real, fake)
             loss = loss if penalty is None else loss + penalty
         said = {"d_real": real_scores.detach().sigmoid().mean(), "d_fake": fake_scores.detach().sigmoid().mean()}
@@ -63,8 +63,12 @@ class TwoPlayer(Game):
 
     def constrain(self) -> None:
         """Applies what holds the discriminator's weights in bounds, right after its step."""
-        for regularizer in self.regularizers:
+        for regularizer in self.rules():
             regularizer.constrain(self.discriminator)
+
+    def rules(self) -> tuple[Regularizer, ...]:
+        """The regularizers, as what they are (a ModuleList only knows that they are modules)."""
+        return tuple(rule for rule in self.regularizers if isinstance(rule, Regularizer))
 
     @torch.no_grad()
     def sample(self, n: int, labels: Tensor | None = None) -> Tensor:

@@ -209,7 +209,17 @@ def test_a_killed_run_resumes_to_the_same_end(recipe: Path, tmp_path: Path, dela
 @pytest.mark.slow
 def test_kills_at_twenty_random_moments_all_end_the_same(recipes: Path, real_data: Path, tmp_path: Path) -> None:
     """The acceptance check: 400 steps of the vanilla recipe on real MNIST. Prints each moment."""
-    steps = ("--steps", 400, "--set", "train.checkpoint_every=50", "--data-root", real_data, "--device", "cpu", "--quiet")
+    steps = (
+        "--steps",
+        400,
+        "--set",
+        "train.checkpoint_every=50",
+        "--data-root",
+        real_data,
+        "--device",
+        "cpu",
+        "--quiet",
+    )
     start = command("run", recipes / "vanilla_mnist.toml", *steps)
     began = time.monotonic()
     subprocess.run([*start, "--out", str(tmp_path / "straight")], env=one_thread(), check=True)

@@ -11,7 +11,9 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--steps", type=click.IntRange(min=1), help="A new budget, counted from the run's beginning.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]"
+)
 @click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:

@@ -11,14 +11,18 @@ from ganzoo.cli.complete import recipes
 
 @click.command()
 @click.argument("recipe", shell_complete=recipes)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe; repeatable.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe; repeatable."
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Steps to train, in the place of the recipe's budget.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train, in the place of the recipe's budget.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="In the place of the recipe's.")
 @click.option("--seed", type=int, help="In the place of the recipe's.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]"
+)
 @click.option("--no-fallback", is_flag=True, help="Insist on the named data set.")
 @click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")

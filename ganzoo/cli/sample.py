@@ -33,7 +33,9 @@ def sample(run: Path, count: int, seed: int, interpolate: bool, label: int | Non
     """
     ending = out.suffix.lower()
     if ending not in ENDINGS:
-        raise GanzooError(f'{out}: "{ending}" is not an ending that samples can have.', remedy=f"Endings: {', '.join(ENDINGS)}.")
+        raise GanzooError(
+            f'{out}: "{ending}" is not an ending that samples can have.', remedy=f"Endings: {', '.join(ENDINGS)}."
+        )
     if not out.parent.is_dir():
         raise GanzooError(f"{out}: there is no folder {out.parent}.")
     if interpolate and ending in (".npy", ".npz"):
@@ -62,10 +64,14 @@ def labels_for(run: Run, label: int | None, count: int) -> Tensor | None:
     import torch
 
     if "label" not in run.game.needs:
-        raise GanzooError(f"{run.name} was not trained with labels: its game does not use them.", remedy="Leave --label out.")
+        raise GanzooError(
+            f"{run.name} was not trained with labels: its game does not use them.", remedy="Leave --label out."
+        )
     classes = run.info.classes
     if label >= len(classes):
-        raise GanzooError(f"{run.name} has {len(classes)} classes, and no label {label}.", remedy=f"Labels: 0 to {len(classes) - 1}.")
+        raise GanzooError(
+            f"{run.name} has {len(classes)} classes, and no label {label}.", remedy=f"Labels: 0 to {len(classes) - 1}."
+        )
     return torch.full((count,), label)
 
 
@@ -78,7 +84,9 @@ def walk(run: Run, out: Path, *, count: int, seed: int, ema: bool) -> None:
         write_gif(run.walk(rows=rows, seed=seed, ema=ema), out)
     else:
         steps = 10
-        write_png(picture(run.interpolate(rows=max(1, count // steps), steps=steps, seed=seed, ema=ema), columns=steps), out)
+        write_png(
+            picture(run.interpolate(rows=max(1, count // steps), steps=steps, seed=seed, ema=ema), columns=steps), out
+        )
 
 
 def write_array(samples: Tensor, out: Path, *, seed: int, step: int) -> None:

@@ -81,7 +81,9 @@ def read_records(path: Path) -> tuple[Tensor, Tensor]:
 
 def unpack(root: Path) -> Path:
     """Unpacks the archive beside the data, downloading it first where it is not there."""
-    archive = next((path for place in (root, root / "cifar10", root / "CIFAR10") if (path := place / ARCHIVE).is_file()), None)
+    archive = next(
+        (path for place in (root, root / "cifar10", root / "CIFAR10") if (path := place / ARCHIVE).is_file()), None
+    )
     archive = archive or fetch(root)
     if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != MD5:
         raise DatasetError(

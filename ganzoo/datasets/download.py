@@ -29,7 +29,7 @@ def download(name: str, root: Path, *, why: str) -> None:
 
 @contextmanager
 def reachable(name: str, why: str) -> Iterator[None]:
-    """Inside, a network call waits for an answer so long and no longer, and its failure is DatasetUnavailable."""
+    """Inside, a network call waits so long for an answer and no longer; its failure is DatasetUnavailable."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:

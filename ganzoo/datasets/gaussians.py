@@ -66,4 +66,6 @@ class Gaussians(Dataset):
         labels = torch.randint(len(centres), (size,), generator=stream)
         points = centres[labels] + self.std * torch.randn(size, 2, generator=stream)
         digest = hashlib.sha256(points.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
-        return Examples(tensors={"image": points, "label": labels}, checksum=f"sha256:{digest}", origin="made by ganzoo")
+        return Examples(
+            tensors={"image": points, "label": labels}, checksum=f"sha256:{digest}", origin="made by ganzoo"
+        )

@@ -29,8 +29,8 @@ CHUNK = 2000
 class Style:
     """How digits look. Angles in degrees, lengths as shares of the picture's side.
 
-    strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear, shift: largest deviations;
-    scale: smallest and largest; bend: how far the elastic deformation moves a point (standard deviation).
+    strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear, shift: the largest
+    deviations; scale: smallest and largest; bend: how far the elastic deformation moves a point (standard deviation).
     """
 
     strokes: tuple[int, ...] = (0, 1, 3)
@@ -81,7 +81,7 @@ def colour(images: Tensor, seed: int) -> Tensor:
 
 @cache
 def master_drawings(strokes: tuple[int, ...]) -> Tensor:
-    """Every digit in every font and stroke: (fonts * strokes, 10, MASTER, MASTER), float32 in [0, 1], centred by its ink."""
+    """Every digit in every font and stroke, centred: (fonts * strokes, 10, MASTER, MASTER), float32 in [0, 1]."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 

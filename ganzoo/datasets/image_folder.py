@@ -48,11 +48,11 @@ class Listing:
 class ImageFolder(Dataset):
     """Every image in a folder, decoded into memory as uint8.
 
-    path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in two
-        or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
+    path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in
+        two or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
         image in ten is held out.
     size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size in the
-        folder, as it is (a side that is common to few enough images says so in the run).
+        folder; how many images are resized to it is said.
     channels: 1 or 3; by default 3, or 1 where every image is grey.
     """
 
@@ -69,7 +69,7 @@ class ImageFolder(Dataset):
         self._listings: dict[Path, Listing] = {}
 
     def info(self, root: Path) -> DatasetInfo:
-        """Sizes and colours are read from the files' headers; nothing is decoded. Raises: DatasetUnavailable, DatasetError."""
+        """From the files' headers; nothing is decoded. Raises: DatasetUnavailable, DatasetError."""
         folder = self.folder(root)
         listing = self.listing(folder)
         height, width = self.shape(listing)
@@ -127,9 +127,7 @@ class ImageFolder(Dataset):
         tensors = {"image": images, "label": labels} if info.classes else {"image": images}
         digest = hashlib.sha256(repr(info.sample_shape).encode())
         digest.update(images.numpy().data)
-        return Examples(
-            tensors=tensors, checksum=f"sha256:{digest.hexdigest()}", origin=str(self.folder(root))
-        )
+        return Examples(tensors=tensors, checksum=f"sha256:{digest.hexdigest()}", origin=str(self.folder(root)))
 
     def folder(self, root: Path) -> Path:
         """Where it is. Raises: DatasetUnavailable."""
@@ -161,7 +159,7 @@ def list_folder(folder: Path) -> Listing:
 
     splits: dict[Split, Path] = {"train": folder / "train", "test": folder / "test"}
     own_test = all(path.is_dir() for path in splits.values())
-    tops = splits if own_test else {"train": folder}
+    tops: dict[Split, Path] = splits if own_test else {"train": folder}
     found = {split: images_in(top) for split, top in tops.items()}
     everything = [path for paths in found.values() for path in paths]
     if not everything:
@@ -203,7 +201,9 @@ def list_folder(folder: Path) -> Listing:
 def images_in(top: Path) -> list[Path]:
     """Every image under a folder, in an order that depends on the names alone."""
     return sorted(
-        path for path in top.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith(".")
+        path
+        for path in top.rglob("*")
+        if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith(".")
     )
 
 

@@ -56,7 +56,9 @@ class MNIST(Dataset):
         if len(images) != len(labels) or not len(images):
             raise DatasetError(f"{labels_path}: {len(labels):,} labels for {len(images):,} pictures.")
         if int(labels.max()) >= len(self.classes):
-            raise DatasetError(f"{labels_path}: a label of {int(labels.max())}, and there are {len(self.classes)} classes.")
+            raise DatasetError(
+                f"{labels_path}: a label of {int(labels.max())}, and there are {len(self.classes)} classes."
+            )
         digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes())
         return Examples(
             tensors={"image": images.unsqueeze(1), "label": labels.long()},
@@ -99,7 +101,7 @@ class FashionMNIST(MNIST):
 
 
 class KMNIST(MNIST):
-    """Kuzushiji-MNIST (Clanuwat et al., 2018, arXiv:1812.01718): cursive Japanese characters, in MNIST's sizes and files."""
+    """Kuzushiji-MNIST (Clanuwat et al., 2018, arXiv:1812.01718): cursive Japanese characters, in MNIST's sizes."""
 
     folder = "KMNIST"
     classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

@@ -11,7 +11,7 @@ from ganzoo.errors import GanzooError
 
 
 def choose_device(name: str) -> torch.device:
-    """"auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+    """ "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
 
     Raises: GanzooError where the device does not exist on this machine.
     """

@@ -53,4 +53,4 @@ def ganzoo_checkpoint(run: Run, step: int, path: Path) -> None:
 
 @hookspec
 def ganzoo_run_finished(run: Run) -> None:
-    """The run came to an end, whatever the reason: `run.status` says "finished", "stopped", "interrupted" or "failed"."""
+    """The run came to an end, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed"."""

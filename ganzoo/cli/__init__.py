@@ -19,10 +19,11 @@ COMMANDS = {
     "show": "One thing, or every effective value of a recipe.",
     "sample": "Pictures, animations or arrays from a run.",
 }
-"""Command -> its line in `ganzoo --help`, so that none has to be imported for it."""
+"""Command -> its line in `ganzoo --help`, so that none has to be imported for it. The command `x` is `cli/x.py`'s `x`;
+where that is a word of Python's own, `x_`."""
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """A group that imports a command's file when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -33,8 +34,25 @@ class Lazy(click.Group):
         """The command called so, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = vars(import_module(f"ganzoo.cli.{cmd_name}"))["list_" if cmd_name == "list" else cmd_name]
+        inside = vars(import_module(f"ganzoo.cli.{cmd_name}"))
+        command = inside.get(f"{cmd_name}_", inside.get(cmd_name))
+        if not isinstance(command, click.Command):
+            raise TypeError(f"ganzoo/cli/{cmd_name}.py holds no command {cmd_name}")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, and the nearest command where there is none such."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not close or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands from `COMMANDS` alone."""
@@ -42,7 +60,12 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion of commands and names: eval "$(_GANZOO_COMPLETE=bash_source ganzoo)" (or zsh_source) in your '
+    "shell's start file; in fish: _GANZOO_COMPLETE=fish_source ganzoo | source",
+)
 @click.version_option(__version__, prog_name="ganzoo")
 def ganzoo() -> None:
     """A zoo of generative adversarial networks: `ganzoo run RECIPE` trains, `ganzoo list` shows what there is."""
@@ -54,10 +77,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def status_of(arguments: list[str] | None = None) -> int:
-    """Runs a command line and returns its exit status; errors are one message on standard error."""
-    debug = os.environ.get("GANZOO_DEBUG", "") not in ("", "0")
+    """Runs a command line and returns its exit status; errors are one message on standard error.
+
+    GANZOO_DEBUG=1 shows the traceback as well.
+    """
     try:
         result: Any = ganzoo.main(arguments, prog_name="ganzoo", standalone_mode=False)
+        sys.stdout.flush()  # here, and not when Python ends, where a reader that went away cannot be answered
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
@@ -66,20 +92,24 @@ def status_of(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
-    except GanzooError as error:
-        if debug:
-            raise
-        click.echo(f"error: {error}" if "\n" not in error.what else str(error), err=True)
-        return error.exit_status
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except GanzooError as error:
+        return _failed(str(error), error.exit_status)
+    except OSError as error:  # a full disk, a folder that may not be written
+        named = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{named}{error.strerror or error}", 1)
     except Exception as error:
-        if debug:
-            raise
-        click.echo(
-            f"error: {type(error).__name__}: {error}\n  This is a fault in ganzoo or in a plugin. GANZOO_DEBUG=1 shows where.",
-            err=True,
-        )
-        return 1
+        fault = "This is a fault in ganzoo or in a plugin. GANZOO_DEBUG=1 shows where."
+        return _failed(f"{type(error).__name__}: {error}\n  {fault}", 1)
     return result if isinstance(result, int) else 0
+
+
+def _failed(message: str, status: int) -> int:
+    if os.environ.get("GANZOO_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    return status

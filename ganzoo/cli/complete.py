@@ -1,36 +1,61 @@
-"""Shell completion of recipes, shelves and names. See `docs/recipes.md` for how to switch it on."""
+"""What the shell offers after TAB: recipes, shelves, and everything that has a name. Imports no torch.
+
+click calls each with its context, the parameter, and what has been typed so far. Nothing is printed and nothing raised:
+the shell would show it in the middle of the line.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from ganzoo.components import SHELVES
+from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 
 
-def recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Installed recipes, and the .toml files that begin so."""
-    named = [CompletionItem(e.name, help=e.component.summary) for e in zoo().entries("recipe") if e.name.startswith(incomplete)]
-    folder, _, start = incomplete.rpartition("/")
-    found = sorted(Path(folder or ".").glob(f"{start}*"))
-    files = [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix == ".toml"]
-    return [*named, *(CompletionItem(file) for file in files)]
+def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Installed recipes, the folders, and the .toml files that begin so."""
+    return [*_named(("recipe",), incomplete), *_files(incomplete)]
 
 
-def shelves(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Shelf names, as `ganzoo list` takes them."""
+def shelves(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shelves, as `ganzoo list` takes them."""
     return [CompletionItem(name) for name in (*SHELVES.values(), "plugins") if name.startswith(incomplete)]
 
 
-def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Everything that `ganzoo show` can show."""
-    shown = [
-        CompletionItem(entry.name, help=f"{shelf}: {entry.component.summary}")
-        for shelf in SHELVES
-        for entry in zoo().entries(shelf)
-        if entry.name.startswith(incomplete)
-    ]
-    return shown + [item for item in recipes(ctx, param, incomplete) if item.value.endswith((".toml", "/"))]
+    return [*_named(tuple(SHELVES), incomplete), *_files(incomplete)]
+
+
+def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]:
+    """Each name once, though a generator and its discriminator often share one."""
+    helps: dict[str, list[str]] = {}
+    try:
+        for shelf in wanted:
+            for entry in zoo().entries(shelf):
+                said = entry.component.summary if len(wanted) == 1 else f"{shelf}: {entry.component.summary}"
+                helps.setdefault(zoo().spelling(entry), []).append(said)
+    except GanzooError:  # GANZOO_STRICT, and a broken plugin: every other command says so
+        return
+    for name, said_of in helps.items():
+        if name.startswith(incomplete):
+            yield CompletionItem(name, help="; ".join(said_of))
+
+
+def _files(incomplete: str) -> Iterator[CompletionItem]:
+    folder, slash, start = incomplete.rpartition("/")
+    try:
+        found = sorted(Path(folder + slash or ".").iterdir())
+    except OSError:
+        return
+    for path in found:
+        if path.name.startswith(start) and (start or not path.name.startswith(".")):
+            if path.is_dir():
+                yield CompletionItem(f"{folder}{slash}{path.name}/")
+            elif path.suffix == ".toml":
+                yield CompletionItem(f"{folder}{slash}{path.name}")

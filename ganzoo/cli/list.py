@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
 
@@ -12,8 +11,9 @@ from ganzoo.cli.complete import shelves
 from ganzoo.components import SHELVES
 from ganzoo.errors import PluginError
 from ganzoo.plugins import zoo
+from ganzoo.plugins.zoo import nearest
 
-Rows = dict[str, list[dict[str, Any]]]
+Row = dict[str, str]
 
 
 @click.command("list")
@@ -23,76 +23,93 @@ def list_(shelf: str | None, as_json: bool) -> None:
     """Show what is on the shelves, or on one SHELF: generators, discriminators, losses, regularizers, datasets, games,
     metrics, optimizers, schedules, augmentations, recipes, plugins.
     """
-    everything = rows()
-    if shelf is not None:
-        wanted = SHELVES.get(shelf, "plugins" if shelf == "plugin" else shelf)
-        if wanted not in everything:
-            raise PluginError(f'there is no shelf "{shelf}".', remedy=f"There are: {', '.join(everything)}.")
-        everything = {wanted: everything[wanted]}
+    wanted = [*SHELVES.values(), "plugins"] if shelf is None else [plural_of(shelf)]
+    shown = {name: rows_of(name, spelled=not as_json) for name in wanted}
     if as_json:
-        click.echo(json.dumps(everything, indent=2))
-    elif sys.stdout.isatty():
-        show_tables(everything)
+        click.echo(json.dumps(shown, indent=2))
+        return
+    if sys.stdout.isatty():
+        show_tables(shown)
     else:
-        for name, things in everything.items():
-            for thing in things:
-                click.echo("\t".join([name, *(str(thing[column]) for column in columns(name))]))
+        show_lines(shown)
+    broken = [row.name for row in zoo().plugins() if row.status == "broken"]
+    if broken and "plugins" not in wanted:
+        click.echo(f"Broken, and left out: {', '.join(broken)}. See `ganzoo list plugins`.", err=True)
 
 
-def rows() -> Rows:
-    """Shelf (plural) -> its things, as `--json` prints them; "plugins" at the end."""
-    found: Rows = {
-        plural: [
+def plural_of(shelf: str) -> str:
+    """A shelf as the user may write it -> its plural. Raises: PluginError, with the nearest one."""
+    names = {**SHELVES, "plugin": "plugins"}
+    written = shelf.lower()
+    if written not in names and written not in names.values():
+        raise PluginError(f'there is no shelf "{shelf}".', remedy=nearest(written, names.values()))
+    return names.get(written, written)
+
+
+def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
+    """What stands on a shelf, as `--json` prints it; plugins are rows like any other, with their state of health.
+
+    spelled: names that several plugins claim are given as a recipe has to write them.
+    """
+    if plural == "plugins":
+        return [
             {
-                "name": entry.name,
-                "plugin": entry.plugin,
-                "distribution": entry.distribution,
-                "version": entry.version,
-                "summary": entry.component.summary,
-                "paper": entry.component.paper,
+                "name": row.name,
+                "plugin": row.name,
+                "distribution": row.distribution,
+                "version": row.version,
+                "summary": row.summary,
+                "paper": "",
+                "status": row.status,
+                "cause": row.cause,
             }
-            for entry in zoo().entries(shelf)
+            for row in zoo().plugins()
         ]
-        for shelf, plural in SHELVES.items()
-    }
-    found["plugins"] = [
+    shelf = next(name for name, its_plural in SHELVES.items() if its_plural == plural)
+    return [
         {
-            "name": row.name,
-            "plugin": row.name,
-            "distribution": row.distribution,
-            "version": row.version,
-            "summary": row.summary,
-            "paper": "",
-            "status": row.status,
-            "cause": row.cause,
+            "name": zoo().spelling(entry) if spelled else entry.name,
+            "plugin": entry.plugin,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "summary": " ".join(entry.component.summary.split()),
+            "paper": entry.component.paper,
         }
-        for row in zoo().plugins()
+        for entry in zoo().entries(shelf)
     ]
-    return found
 
 
-def columns(shelf: str) -> tuple[str, ...]:
+def columns(plural: str) -> tuple[str, ...]:
     """What people see of a row."""
-    if shelf == "plugins":
+    if plural == "plugins":
         return ("name", "distribution", "version", "status", "cause")
     return ("name", "summary", "paper", "distribution", "version")
 
 
-def show_tables(everything: Rows) -> None:
-    """A table for each shelf that is not empty."""
+def show_lines(shown: dict[str, list[Row]]) -> None:
+    """One line a thing, its shelf first, separated by tabs."""
+    for plural, rows in shown.items():
+        for row in rows:
+            click.echo("\t".join([plural, *(row[column] for column in columns(plural))]))
+
+
+def show_tables(shown: dict[str, list[Row]]) -> None:
+    """A table for each shelf; where all are shown, empty ones are left out."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    for shelf, things in everything.items():
-        if not things and len(everything) > 1:
+    for plural, rows in shown.items():
+        if not rows:
+            if len(shown) == 1:
+                console.print(f"No {plural} yet: they come with plugins.")
             continue
-        table = Table(title=shelf, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-        for column in columns(shelf):
-            table.add_column(column, overflow="fold", style="bold" if column == "name" else "")
-        for thing in things:
-            broken = thing.get("status", "ok") == "broken"
-            table.add_row(*(Text(str(thing[column]), style="red" if broken else "") for column in columns(shelf)))
+        table = Table(title=plural, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column in columns(plural):
+            table.add_column(column, overflow="fold", header_style="dim", style="bold" if column == "name" else "")
+        for row in rows:
+            style = {"broken": "red", "blocked": "dim"}.get(row.get("status", ""), "")
+            table.add_row(*(Text(row[column], style=style) for column in columns(plural)))
         console.print(table)
         console.print()

@@ -65,7 +65,7 @@ class Zoo:
             return found[0]
         if found:
             who = " and ".join(f"{entry.plugin} ({entry.distribution} {entry.version})" for entry in found)
-            ways = " or ".join(f'"{entry.plugin}:{entry.name}"' for entry in found)
+            ways = " or ".join(f'"{self.spelling(entry)}"' for entry in found)
             raise PluginError(f'the {shelf} "{bare}" is claimed by {who}.', remedy=f"Say which: {ways}.")
         if plugin and not any(same_name(row.name) == same_name(plugin) for row in self._rows):
             raise PluginError(
@@ -77,6 +77,12 @@ class Zoo:
             if row.status != "ok" and (not plugin or same_name(row.name) == same_name(plugin)):
                 remedy.append(f"The plugin {row} is {row.status}: {row.cause}")
         raise PluginError(f'there is no {shelf} "{name}".', remedy="\n  ".join(remedy))
+
+    def spelling(self, entry: Entry) -> str:
+        """What a recipe writes to mean this one: its name, or "plugin:name" where others claim that name too."""
+        name = name_on(entry.shelf, entry.name)
+        alone = sum(name_on(entry.shelf, other.name) == name for other in self._entries[entry.shelf]) == 1
+        return entry.name if alone else f"{entry.plugin}:{entry.name}"
 
     def resolve(self, entry: Entry) -> Any:
         """Imports what the entry names. Raises: PluginError, naming the plugin, where that fails."""
@@ -166,6 +172,6 @@ def zoo() -> Zoo:
 def nearest(name: str, names: Iterable[str]) -> str:
     """What to write instead: the names that look like `name`, and all there are."""
     names = sorted(set(names))
-    close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
     said = f"Did you mean {' or '.join(close)}? " if close else ""
     return f"{said}There are: {', '.join(names)}." if names else "There are none."

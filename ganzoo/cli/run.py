@@ -46,20 +46,24 @@ def run(
     """
     if steps and epochs:
         raise click.UsageError("--steps and --epochs are two ways to say one thing: give one of them.")
-    from ganzoo.launch import train
+    from ganzoo.console import waiting
 
-    done = train(
-        recipe,
-        epochs=epochs,
-        steps=steps,
-        seed=seed,
-        precision=precision,
-        out=out,
-        device=device,
-        data_root=data_root,
-        fallback=not no_fallback,
-        overrides=overrides,
-        quiet=quiet,
-        plain=plain or None,
-    )
+    with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
+        from ganzoo.launch import train
+
+        done = train(
+            recipe,
+            epochs=epochs,
+            steps=steps,
+            seed=seed,
+            precision=precision,
+            out=out,
+            device=device,
+            data_root=data_root,
+            fallback=not no_fallback,
+            overrides=overrides,
+            observers=[started],
+            quiet=quiet,
+            plain=plain or None,
+        )
     return 130 if done.status == "interrupted" else 0

@@ -1,0 +1,93 @@
+"""The part of the display that moves: the progress of a run, and a sign of life while it gets ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console as Terminal
+from rich.console import Group, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ganzoo.console.terminal import is_lively
+from ganzoo.console.words import MEANS, SHOWN_AS, duration, logged, number, things
+from ganzoo.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.run import Run
+
+
+def progress(run: Run, values: Mapping[str, float], grid: Path | None, seconds: float, left: str) -> RenderableType:
+    """The state of a run as a few lines. values: the newest row; seconds: of training; left: the time to the end."""
+    return Group(Text(), _bar(run, seconds, left), Text(), _numbers(run, values), Text(), _foot(grid))
+
+
+def _bar(run: Run, seconds: float, left: str) -> RenderableType:
+    bar = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    bar.add_column(ratio=1, min_width=10)
+    for _ in range(3):
+        bar.add_column(no_wrap=True)
+    bar.add_row(
+        ProgressBar(total=max(run.total_steps, 1), completed=run.step),
+        f"{run.step / max(run.total_steps, 1):4.0%}  step {run.step:,} of {run.total_steps:,}",
+        duration(seconds),
+        f"left {left}",
+    )
+    return bar
+
+
+def _numbers(run: Run, values: Mapping[str, float]) -> RenderableType:
+    if not values:
+        return Text("waiting for the first row", style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    shown = logged(values)
+    names = [f"{SHOWN_AS.get(name, name)} {MEANS.get(name, '')}".strip() for name in shown]
+    for name in (*names, f"{things(run)}/s", "epoch"):
+        table.add_column(Text(name), justify="right")
+    cells = [number(value) for value in shown.values()]
+    table.add_row(*cells, f"{values['samples_per_second']:,.0f}", f"{values['epoch']:.2f}")
+    return table
+
+
+def _foot(grid: Path | None) -> RenderableType:
+    foot = Table.grid(padding=(0, 2, 0, 0))
+    if grid:
+        foot.add_row(Text("newest grid", style="dim"), Text(str(grid), overflow="fold"))
+    foot.add_row(Text("Ctrl-C", style="dim"), Text("stops after this step and keeps everything", style="dim"))
+    return foot
+
+
+@contextmanager
+def waiting(what: str, *, shown: bool = True) -> Iterator[object]:
+    """Shows a spinner until the run starts, where there is a terminal to show it in.
+
+    Gives a listener to pass to `train` or `resume` as an observer: it ends the spinner when the run's display begins.
+    Importing torch takes seconds, and so does making or downloading data.
+    """
+    if not (shown and is_lively()):
+        yield object()
+        return
+    # The file is fixed here: a download may redirect standard output, and would take the spinner with it.
+    terminal = Terminal(file=sys.stdout, highlight=False)
+    columns = (SpinnerColumn(), TextColumn(what), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True) as spinner:
+        spinner.add_task("", total=None)
+        yield Started(spinner)
+
+
+class Started:
+    """Ends a spinner once a run has started."""
+
+    def __init__(self, spinner: Progress) -> None:
+        self.spinner = spinner
+
+    @hookimpl(tryfirst=True)
+    def ganzoo_run_started(self) -> None:
+        """Before the other listeners say anything."""
+        self.spinner.stop()

@@ -32,6 +32,7 @@ from ganzoo.misfits import (
     other_shape,
 )
 from ganzoo.parts import BuildError, build
+from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
 
 TINY = 4
@@ -192,8 +193,9 @@ class Rehearsal:
         for shelf, tables in (("optimizer", self.recipe.optimizers), ("schedule", self.recipe.schedules)):
             for player in tables:
                 if player not in players:
-                    what = f'{shelf}.{player}: the game "{game}" has no player of that name.'
-                    yield Misfit(f"{shelf}.{player}", what, no_such_player(player, players))
+                    table = dotted((shelf, player))
+                    what = f'{table}: the game "{game}" has no player of that name.'
+                    yield Misfit(table, what, no_such_player(player, players))
         for player in self.recipe.ema.players if self.recipe.ema else ():
             if player not in players:
                 what = f'ema.players: the game "{game}" has no player "{player}".'
@@ -238,7 +240,7 @@ class Rehearsal:
             if not move.loss.requires_grad:
                 raise MisfitError(Misfit("loss", f"the loss of {move.player} does not depend on any weights."))
             inputs = [parameter for parameter in players[move.player].parameters() if parameter.requires_grad]
-            move.loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+            move.loss.backward(inputs=inputs)
             metrics.update(dict.fromkeys((f"loss/{move.player}", *move.metrics)))
         if not self.draws:
             raise MisfitError(

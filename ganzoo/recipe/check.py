@@ -43,8 +43,9 @@ def check(
             what = f"{dotted((*key, name))} is not an option of {whose}."
             checked.problems.append(Problem(place((*key, name)), what, options_line(options, name)))
     for name, option in options.items():
+        model = _model(option, whose)
         if name in table:
-            problem = _take(table[name], option, checked, key=(*key, name), place=place, whose=whose)
+            problem = _take(table[name], option, model, checked, key=(*key, name), place=place, whose=whose)
             if problem:
                 checked.problems.append(problem)
         elif option.required:
@@ -52,15 +53,21 @@ def check(
             checked.problems.append(Problem(place(key), what, f"Write {name} = ... in [{dotted(key)}]."))
         elif not option.from_data:
             checked.values[name] = option.default
-            _write(_model(option, whose).model_construct(value=option.default), option, checked, whose)
+            _write(model.model_construct(value=option.default), option, checked, whose)
     return checked
 
 
 def _take(
-    value: Any, option: Option, checked: Checked, *, key: Key, place: Callable[[Key], str], whose: str
+    value: Any,
+    option: Option,
+    model: type[BaseModel],
+    checked: Checked,
+    *,
+    key: Key,
+    place: Callable[[Key], str],
+    whose: str,
 ) -> Problem | None:
     """Puts a given value among the checked ones, or says what is wrong with it."""
-    model = _model(option, whose)
     for inside, wrong in foreign(value):
         what = f"{dotted(key)} should be {describe(option.annotation)}; found {wrong}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
@@ -71,6 +78,13 @@ def _take(
         at = f" at {dotted((option.name, *inside))}" if inside else ""
         what = f"{dotted(key)} should be {describe(option.annotation)}; found {found(wrong)}{at}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
+    except Exception as error:  # a constraint that does not go with its type
+        raise PluginError(
+            f"{whose}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHORS
+        ) from error
+    if not _as_given(value, valid.model_dump(mode="json", warnings=False)["value"]):
+        what = f"{dotted(key)} should be {describe(option.annotation)}; found {found(value)}."
+        return Problem(place(key), what, _remedy(None, option, model))
     checked.values[option.name] = valid.value  # type: ignore[attr-defined]  # the model's one field
     _write(valid, option, checked, whose)
     return None
@@ -115,6 +129,13 @@ def _write(valid: BaseModel, option: Option, checked: Checked, whose: str) -> No
         checked.written[option.name] = written
 
 
+def _as_given(value: Any, taken: Any) -> bool:
+    """Whether no true was taken for a 1, as pydantic does among the values of a Literal."""
+    if isinstance(value, list) and isinstance(taken, list):
+        return all(map(_as_given, value, taken))
+    return isinstance(value, bool) == isinstance(taken, bool)
+
+
 def _where(error: ValidationError, value: Any) -> tuple[Key, Any]:
     """The innermost part of `value` that is wrong: its key inside, and what stands there."""
     inside: Key = ()
@@ -145,6 +166,6 @@ def _candidates(value: Any) -> Iterator[Any]:
             yield tomllib.loads(f"value = {value.strip()}")["value"]
     if isinstance(value, float) and value.is_integer():
         yield int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
         yield [value]
         yield str(value)

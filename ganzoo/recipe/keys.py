@@ -32,11 +32,11 @@ def parse_key(text: str) -> Key:
     while at < len(text):
         step = STEP.match(text, at)
         if not step or (step[3] is not None and bool(step[2]) != bool(key)) or (step[1] is not None and not key):
-            raise ValueError(text)
+            raise ValueError(f"no key path: {text}")
         key.append(unquoted(step[3]) if step[3] is not None else int(step[1]))
         at = step.end()
     if not key:
-        raise ValueError(text)
+        raise ValueError(f"no key path: {text}")
     return tuple(key)
 
 

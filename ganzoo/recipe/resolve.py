@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,7 @@ class Resolution:
             return None
         name = table.get("name", default and default["name"])
         if not isinstance(name, str):
-            said = "has no name" if name is None else f"has a name that should be text; found {found(name)}"
-            names = ", ".join(entry.name for entry in zoo().entries(shelf))
-            self._wrong((*key, "name"), f"{dotted(key)} {said}.", f"There are: {names}." if names else "")
+            self._nameless(key, shelf, table)
             return None
         try:
             entry = zoo().find(shelf, name)
@@ -243,6 +242,18 @@ class Resolution:
         self.values["description"] = description
         self._note(("description",), ENGINE)
         return description
+
+    def _nameless(self, key: Key, shelf: str, table: Mapping[str, Any]) -> None:
+        names = ", ".join(entry.name for entry in zoo().entries(shelf))
+        remedy = f"There are: {names}." if names else ""
+        near = next((other for other in table if get_close_matches("name", [other.lower()])), None)
+        if "name" in table:
+            what = f"{dotted((*key, 'name'))} should be the name of a {shelf}; found {found(table['name'])}."
+            self._wrong((*key, "name"), what, remedy)
+        elif near is not None:
+            self._wrong((*key, near), f"{dotted((*key, near))} should perhaps be {dotted((*key, 'name'))}.", remedy)
+        else:
+            self._wrong(key, f"{dotted(key)} has no name.", remedy)
 
     def _check_name(self, name: str) -> None:
         if name in LATER:

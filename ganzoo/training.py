@@ -105,14 +105,8 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.means.read()
+        values = self.finite_means()
         self._read_clock()
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise TrainingFailed(
-                    f"step {self.step}: {name} is {value}.",
-                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
-                )
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
         return {
@@ -122,6 +116,17 @@ class Training:
             "samples_per_second": round(speed, 1),
             **values,
         }
+
+    def finite_means(self) -> dict[str, float]:
+        """The means of the window. Raises: TrainingFailed where one is not finite."""
+        values = self.means.read()
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise TrainingFailed(
+                    f"step {self.step}: {name} is {value}.",
+                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
+                )
+        return values
 
     def draw_grids(self, run: Run, events: pluggy.PluginManager) -> None:
         """Writes this step's sample grids: the same latents, or the same real pictures, every time."""
@@ -151,6 +156,7 @@ class Training:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         path = run.files.checkpoint(self.step)
         if not path.exists():
+            self.finite_means()  # what is broken already is not kept
             save_checkpoint(path, self.checkpoint())
             keep_last(run.files.checkpoints, self.recipe.train.keep)
             self._record(run)

@@ -197,12 +197,13 @@ def test_a_loss_that_is_no_number_ends_the_run_and_says_so(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganzoo.losses.Hinge.generator", lambda _, fake, real=None: fake.mean() * float("nan"))
-    with pytest.raises(TrainingFailed, match="step 5: loss/generator is nan") as caught:
+    with pytest.raises(TrainingFailed, match=r"step 4: loss/discriminator is nan") as caught:
         ganzoo.train(recipe, out=tmp_path / "run", quiet=True)
     assert caught.value.exit_status == 1
     failed = ganzoo.load(tmp_path / "run")
     assert failed.status == "failed"
     assert failed.metrics == []
+    assert failed.checkpoint.name == "step-00000000"  # what is broken is not kept
 
 
 def test_real_files_are_used_where_they_lie(recipes: Path, digits: Path, tmp_path: Path) -> None:

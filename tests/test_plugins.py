@@ -372,7 +372,7 @@ class TestRecipes:
         (site / "third_package" / "recipes" / "mine.toml").touch()
         made = Zoo()
         assert made.recipe_path(made.find("recipe", "mine")) == (site / "third_package/recipes/mine.toml").resolve()
-        with pytest.raises(PluginError, match='recipe "gone" of the plugin it .* not where it should be'):
+        with pytest.raises(PluginError, match=r'recipe "gone" of the plugin it .* not where it should be'):
             made.recipe_path(made.find("recipe", "gone"))
 
     @pytest.mark.parametrize("target", ["third_nowhere:a.toml", "third_nowhere.below:a.toml", "json.tool:a.toml"])

@@ -19,46 +19,52 @@ from ganzoo.errors import GanzooError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-COLOURS = "#d7263d"
-"""Generated points; the real ones lie under them in grey."""
+GENERATED, REAL = "#d7263d", "#b0b0b0"
+"""Colours of points."""
+
+GAP = 64
+"""The grey between the images of a grid: neither black nor white, so that both keep their edges."""
+
+LEAST_WIDTH = 320
+"""Pixels that an animation is enlarged to, in whole steps, where it is much narrower."""
 
 
 def picture(samples: Tensor, *, columns: int | None = None, real: Tensor | None = None) -> Image.Image:
     """Samples as one picture: images (n, 1 or 3, H, W) in [-1, 1] as a grid, points (n, 2) as a scatter plot.
 
-    columns: of the grid, a square one where not given; real: points (m, 2) to draw underneath.
+    columns: of the grid, a square one where not given; of points, so many in a row are joined by a line.
+    real: points (m, 2) to draw underneath, which also set the axes, so that pictures of one data set can be compared.
     Raises: GanzooError for samples of another shape.
     """
     if samples.ndim == 4 and samples.shape[1] in (1, 3):
         return _grid(samples, columns or math.ceil(math.sqrt(len(samples))))
     if samples.ndim == 2 and samples.shape[1] == 2:
-        return _scatter(samples, real)
+        return _scatter(samples, columns, real)
     shape = tuple(samples.shape[1:])
     raise GanzooError(f"samples of shape {shape} cannot be drawn.", remedy="Images (1 or 3, H, W) and points (2,) can.")
 
 
 def write_png(image: Image.Image, path: Path) -> None:
     """Writes a PNG that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, png(image))
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture as the content of a PNG file."""
     content = io.BytesIO()
     image.save(content, format="PNG")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, content.getvalue())
+    return content.getvalue()
 
 
-def write_gif(frames: Sequence[Image.Image], path: Path, *, milliseconds: int = 60) -> None:
-    """Writes an endless animation, each frame shown for so long."""
+def gif(frames: Sequence[Image.Image], *, milliseconds: int = 60) -> bytes:
+    """An endless animation as the content of a GIF file, each frame shown for so long; tiny ones are enlarged."""
+    shown = [_enlarged(_fewer_greys(frame)) for frame in frames]
     content = io.BytesIO()
-    frames[0].save(
-        content,
-        format="GIF",
-        save_all=True,
-        append_images=list(frames[1:]),
-        duration=milliseconds,
-        loop=0,
-        optimize=True,
+    shown[0].save(
+        content, format="GIF", save_all=True, append_images=shown[1:], duration=milliseconds, loop=0, optimize=True
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def to_bytes(samples: Tensor) -> NDArray[np.uint8]:
@@ -68,29 +74,55 @@ def to_bytes(samples: Tensor) -> NDArray[np.uint8]:
 
 
 def _grid(samples: Tensor, columns: int) -> Image.Image:
+    """Pixels as they are; one channel gives a grey picture, a third of the size."""
     from torchvision.utils import make_grid
 
     pixels = torch.from_numpy(to_bytes(samples))
-    grid = make_grid(pixels, nrow=columns, padding=2, pad_value=64)
+    grid = make_grid(pixels, nrow=columns, padding=2, pad_value=GAP)
+    if samples.shape[1] == 1:
+        return Image.fromarray(grid[0].numpy())
     return Image.fromarray(grid.permute(1, 2, 0).numpy())
 
 
-def _scatter(samples: Tensor, real: Tensor | None) -> Image.Image:
+def _fewer_greys(image: Image.Image) -> Image.Image:
+    """32 greys in the place of 256, black and white among them: nobody sees it, and the file is a third as large."""
+    return image.point([round(value / 255 * 31) * 255 // 31 for value in range(256)]) if image.mode == "L" else image
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    factor = max(1, LEAST_WIDTH // image.width)
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def _scatter(samples: Tensor, columns: int | None, real: Tensor | None) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    points = samples.detach().cpu().float().numpy()
     figure = Figure(figsize=(5, 5), dpi=100)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.08, 0.06, 0.9, 0.9))
+    label = "generated"
     if real is not None:
-        across, up = real.cpu().float().numpy().T
-        axes.scatter(across, up, s=6, c="#b0b0b0", linewidths=0, label="real")
-        reach = 1.4 * float(real.abs().max())
-        axes.set_xlim(-reach, reach)
-        axes.set_ylim(-reach, reach)
-    across, up = samples.detach().cpu().float().numpy().T
-    axes.scatter(across, up, s=6, c=COLOURS, linewidths=0, label="generated")
-    axes.set_aspect("equal", adjustable="box")
+        below = real.detach().cpu().float().numpy()
+        axes.scatter(below[:, 0], below[:, 1], s=6, c=REAL, linewidths=0, label="real")
+        middle, reach = _square_around(below)
+        axes.set_xlim(middle[0] - reach, middle[0] + reach)
+        axes.set_ylim(middle[1] - reach, middle[1] + reach)
+        if outside := int((np.abs(points - middle) > reach).any(axis=1).sum()):
+            label = f"generated ({outside} of {len(points)} outside)"
+    if columns:
+        for start in range(0, len(points), columns):
+            line = points[start : start + columns]
+            axes.plot(line[:, 0], line[:, 1], c=GENERATED, linewidth=0.6, alpha=0.5)
+    axes.scatter(points[:, 0], points[:, 1], s=6, c=GENERATED, linewidths=0, label=label, zorder=3)
+    axes.set_aspect("equal", adjustable="box" if real is not None else "datalim")
     axes.legend(loc="upper right", fontsize=8)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _square_around(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """The middle (2,) and half the side of a square with room around the points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (low + high) / 2, 0.7 * max(float((high - low).max()), 1e-3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import base64
+import html
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ganzoo.errors import CheckpointError, GanzooError, RunError
 from ganzoo.game import Game
 from ganzoo.interfaces import DatasetInfo, Generator
 from ganzoo.parts import build_dataset, build_game
-from ganzoo.pictures import picture
+from ganzoo.pictures import picture, png
 from ganzoo.recipe import read_recipe
 from ganzoo.run_directory import RunDirectory
 
@@ -95,7 +96,7 @@ class Run:
 
     @property
     def generator(self) -> Generator:
-        """The generator in evaluation mode, averaged where the recipe has [ema]. Raises: RunError where there is none."""
+        """The generator in evaluation mode, averaged where [ema] is. Raises: RunError where there is none."""
         return self._generator_of(self.averaged if self.recipe.ema else self.game)
 
     def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
@@ -109,28 +110,44 @@ class Run:
                 chunks.append(game.sample(min(CHUNK, n - start), part))
         return torch.cat(chunks)
 
-    def interpolate(self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True) -> Tensor:
-        """`rows` walks of `steps` samples each between two latents: (rows * steps, *sample_shape), row by row."""
+    def interpolate(
+        self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, labels: Tensor | None = None
+    ) -> Tensor:
+        """`rows` walks of `steps` samples each, from one latent to another: (rows * steps, *sample_shape), row by row.
+
+        labels (rows,): of the walks, where the generator wants them.
+        """
         generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        given = () if labels is None else (labels,)
         with own_randomness(torch.device("cpu")), torch.no_grad():
             seed_everything(seed)
             start, end = generator.latents(rows), generator.latents(rows)
             shares = [step / max(steps - 1, 1) for step in range(steps)]
-            return torch.stack([generator(slerp(start, end, share)) for share in shares], dim=1).flatten(0, 1)
+            return torch.stack([generator(slerp(start, end, share), *given) for share in shares], dim=1).flatten(0, 1)
 
-    def walk(self, *, stops: int = 6, frames: int = 12, rows: int = 8, seed: int = 0, ema: bool = True) -> list[Image]:
-        """Pictures of a closed walk through the latent space: `rows`^2 samples at once, `frames` from stop to stop.
+    def walk(
+        self,
+        n: int = 64,
+        *,
+        stops: int = 6,
+        frames: int = 12,
+        seed: int = 0,
+        ema: bool = True,
+        labels: Tensor | None = None,
+    ) -> list[Image]:
+        """Pictures of a closed walk through the latent space: n samples at once, `frames` pictures from stop to stop.
 
         Between two latents it moves on the sphere that connects them (spherical interpolation, arXiv:1609.04468): a
-        straight line would cross where the prior has no mass.
+        straight line would cross where the prior has no mass. labels (n,): where the generator wants them.
         """
         generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        given = () if labels is None else (labels,)
         real = self.real_points()
         with own_randomness(torch.device("cpu")), torch.no_grad():
             seed_everything(seed)
-            corners = [generator.latents(rows * rows) for _ in range(stops)]
+            corners = [generator.latents(n) for _ in range(stops)]
             return [
-                picture(generator(slerp(start, end, frame / frames)), real=real)
+                picture(generator(slerp(start, end, frame / frames), *given), real=real)
                 for start, end in zip(corners, [*corners[1:], corners[0]], strict=True)
                 for frame in range(frames)
             ]
@@ -154,11 +171,20 @@ class Run:
             f"step {self.step} of {self.total_steps}, in {self.directory}>"
         )
 
-    def _repr_png_(self) -> bytes:
-        """What a notebook shows: a grid of samples."""
-        content = io.BytesIO()
-        self.grid().save(content, format="PNG")
-        return content.getvalue()
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: a grid of samples; nothing where they cannot be drawn."""
+        try:
+            return png(self.grid())
+        except GanzooError:
+            return None
+
+    def _repr_html_(self) -> str | None:
+        """The same with a caption, where a notebook shows HTML."""
+        if (content := self._repr_png_()) is None:
+            return None
+        source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        caption = html.escape(repr(self)[1:-1])
+        return f'<figure><img src="{source}" alt="samples"><figcaption>{caption}</figcaption></figure>'
 
     def _load(self, *, ema: bool) -> Game:
         with own_randomness(torch.device("cpu")):

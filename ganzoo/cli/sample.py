@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,89 +15,133 @@ if TYPE_CHECKING:
 
     from ganzoo.run import Run
 
-ENDINGS = (".png", ".gif", ".npy", ".npz")
+PICTURES, ARRAYS = (".png", ".gif"), (".npy", ".npz")
+
+WALK = 10
+"""Samples in one row of an interpolation."""
+
+Seed = click.IntRange(min=0, max=2**63 - 1)
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
-@click.option("--interpolate", is_flag=True, help="A walk through the latent space: a .gif, or rows of a .png.")
-@click.option("--label", type=click.IntRange(min=0), help="Of this class only, where the game has classes.")
+@click.option("--seed", type=Seed, default=0, show_default=True, help="Of the latents: the same one, the same samples.")
+@click.option("--interpolate", is_flag=True, help=f"Walks between samples: rows of {WALK} in a .png; any .gif walks.")
+@click.option("--label", metavar="K", help="Of this class only, by number or name, where the game uses labels.")
 @click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")
-@click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=", ".join(ENDINGS))
-def sample(run: Path, count: int, seed: int, interpolate: bool, label: int | None, ema: bool, out: Path) -> None:
+@click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Its ending decides.")
+def sample(run: Path, count: int, seed: int, interpolate: bool, label: str | None, ema: bool, out: Path) -> None:
     """Make samples with the generator of the run in the directory RUN.
 
-    FILE's ending decides: .png a grid, .gif a walk, .npy or .npz an array (N, ...) float32, images in [-1, 1].
+    FILE's ending decides: .png a grid (points: a scatter plot), .gif a walk through the latent space, .npy an array
+    (N, ...) of float32, images in [-1, 1], .npz the same as "samples" beside "seed", "step" and, with --label,
+    "labels".
     """
-    ending = out.suffix.lower()
-    if ending not in ENDINGS:
-        raise GanzooError(
-            f'{out}: "{ending}" is not an ending that samples can have.', remedy=f"Endings: {', '.join(ENDINGS)}."
-        )
-    if not out.parent.is_dir():
-        raise GanzooError(f"{out}: there is no folder {out.parent}.")
-    if interpolate and ending in (".npy", ".npz"):
-        raise GanzooError("--interpolate makes pictures.", remedy="Use a .gif or .png, or leave it out.")
+    check(out, interpolate=interpolate)
+    from ganzoo.atomic import replace_file
+    from ganzoo.pictures import picture, png
     from ganzoo.run import load
 
     made = load(run)
-    labels = labels_for(made, label, count)
-    if ending == ".gif" or interpolate:
-        walk(made, out, count=count, seed=seed, ema=ema)
+    index = None if label is None else label_of(made, label)
+    step = int(made.checkpoint.name.rpartition("-")[2])
+    if out.suffix.lower() == ".gif":
+        content, said = walk(made, count, seed, index, ema=ema), f"a walk of {count} samples at once"
+    elif interpolate:
+        content, said = interpolation(made, count, seed, index, ema=ema)
     else:
+        labels = labels_for(made, count, index) if index is not None else None
         samples = made.sample(count, seed=seed, ema=ema, labels=labels)
-        if ending == ".png":
-            from ganzoo.pictures import picture, write_png
-
-            write_png(picture(samples, real=made.real_points()), out)
+        said = f"{count} sample{'s' * (count > 1)}"
+        if out.suffix.lower() == ".png":
+            content = png(picture(samples, real=made.real_points()))
         else:
-            write_array(samples, out, seed=seed, step=made.step)
-    click.echo(f"{out}: {count} samples of {made.name} at step {made.step:,}")
+            content = array(samples, out.suffix.lower(), seed=seed, step=step, labels=labels)
+    try:
+        replace_file(out, content)
+    except OSError as error:
+        raise GanzooError(f"{out}: cannot be written: {error.strerror or error}.") from error
+    of_class = "" if index is None else f' of class "{made.info.classes[index]}"'
+    click.echo(f"{out}: {said}{of_class} from {made.name}, step {step:,}")
 
 
-def labels_for(run: Run, label: int | None, count: int) -> Tensor | None:
-    """The label of each sample, where one is asked for. Raises: GanzooError where the run has no such class."""
-    if label is None:
-        return None
+def check(out: Path, *, interpolate: bool) -> None:
+    """Refuses what could not be written, before seconds go into making it. Raises: GanzooError."""
+    ending = out.suffix.lower()
+    if ending not in PICTURES + ARRAYS:
+        what = f'"{ending}" is no ending' if ending else "it has no ending"
+        raise GanzooError(f"{out}: {what} of what samples can become.", remedy=f"Use {', '.join(PICTURES + ARRAYS)}.")
+    if out.is_dir():
+        raise GanzooError(f"{out} is a folder.", remedy=f"Name a file in it: -o {out / 'grid.png'}")
+    if not out.parent.is_dir():
+        raise GanzooError(f"{out}: there is no folder {out.parent}.", remedy="Make it first, or name another file.")
+    if interpolate and ending in ARRAYS:
+        raise GanzooError(f"{out}: --interpolate makes pictures, not arrays.", remedy="Use .png or .gif.")
+
+
+def label_of(run: Run, label: str) -> int:
+    """The label that `--label` means, by a class's name or its number. Raises: GanzooError where there is none."""
+    classes = run.info.classes
+    if not uses_labels(run):
+        game = run.recipe.game.entry.name
+        raise GanzooError(f'--label: {run.name} plays "{game}", which uses no labels.', remedy="Leave --label out.")
+    if label in classes:
+        return classes.index(label)
+    if label.isdecimal() and int(label) < len(classes):
+        return int(label)
+    raise GanzooError(
+        f"--label: {run.name} knows no class {label}.",
+        remedy=f"Classes, from 0 to {len(classes) - 1}: {', '.join(classes)}.",
+    )
+
+
+def uses_labels(run: Run) -> bool:
+    """Whether the run's game reads labels."""
+    from ganzoo.plugins import zoo
+
+    return "label" in zoo().resolve(run.recipe.game.entry).needs
+
+
+def labels_for(run: Run, count: int, index: int | None) -> Tensor | None:
+    """The label of each sample (count,): one class, or all of them in turn; None where the game uses none."""
     import torch
 
-    if "label" not in run.game.needs:
-        raise GanzooError(
-            f"{run.name} was not trained with labels: its game does not use them.", remedy="Leave --label out."
-        )
-    classes = run.info.classes
-    if label >= len(classes):
-        raise GanzooError(
-            f"{run.name} has {len(classes)} classes, and no label {label}.", remedy=f"Labels: 0 to {len(classes) - 1}."
-        )
-    return torch.full((count,), label)
+    if not uses_labels(run):
+        return None
+    return torch.arange(count) % len(run.info.classes) if index is None else torch.full((count,), index)
 
 
-def walk(run: Run, out: Path, *, count: int, seed: int, ema: bool) -> None:
-    """A .gif that walks, or a .png whose rows are walks from left to right."""
-    from ganzoo.pictures import picture, write_gif, write_png
+def walk(run: Run, count: int, seed: int, index: int | None, *, ema: bool) -> bytes:
+    """A .gif of samples that change together."""
+    from ganzoo.pictures import gif
 
-    if out.suffix.lower() == ".gif":
-        rows = max(1, round(count**0.5))
-        write_gif(run.walk(rows=rows, seed=seed, ema=ema), out)
-    else:
-        steps = 10
-        write_png(
-            picture(run.interpolate(rows=max(1, count // steps), steps=steps, seed=seed, ema=ema), columns=steps), out
-        )
+    return gif(run.walk(count, seed=seed, ema=ema, labels=labels_for(run, count, index)))
 
 
-def write_array(samples: Tensor, out: Path, *, seed: int, step: int) -> None:
-    """A .npy of the samples, or a .npz of samples, seed and step."""
+def interpolation(run: Run, count: int, seed: int, index: int | None, *, ema: bool) -> tuple[bytes, str]:
+    """A .png whose rows are walks from left to right, and what it is."""
+    from ganzoo.pictures import picture, png
+
+    steps = min(WALK, count)
+    rows = count // steps
+    labels = labels_for(run, rows, index)
+    samples = run.interpolate(rows=rows, steps=steps, seed=seed, ema=ema, labels=labels)
+    said = f"{rows} walk{'s' * (rows > 1)} of {steps} sample{'s' * (steps > 1)}"
+    return png(picture(samples, columns=steps, real=run.real_points())), said
+
+
+def array(samples: Tensor, ending: str, *, seed: int, step: int, labels: Tensor | None) -> bytes:
+    """A .npy of the samples, or a .npz that also says where they are from."""
     import numpy as np
 
-    from ganzoo.atomic import replace_file
-
     content = io.BytesIO()
-    if out.suffix.lower() == ".npy":
-        np.save(content, samples.numpy(), allow_pickle=False)
+    values = samples.float().numpy()
+    if ending == ".npy":
+        np.save(content, values, allow_pickle=False)
     else:
-        np.savez_compressed(content, samples=samples.numpy(), seed=np.int64(seed), step=np.int64(step))
-    replace_file(out, content.getvalue())
+        named: dict[str, Any] = {"samples": values, "seed": np.int64(seed), "step": np.int64(step)}
+        if labels is not None:
+            named["labels"] = labels.numpy()
+        np.savez_compressed(content, allow_pickle=False, **named)
+    return content.getvalue()

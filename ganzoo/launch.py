@@ -130,8 +130,8 @@ def resume(
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
-        if training.step >= training.total_steps:
-            return run
+        if training.step >= training.total_steps and run.status == "finished":
+            return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
         run.files.rewind_metrics(training.step, recipe.train.log_every)
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
+
+from ganzoo.errors import RunError
 
 
 @click.command()
@@ -18,13 +21,31 @@ import click
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
     """Go on with the run in the directory RUN exactly where it stopped, as if it had not."""
-    from ganzoo.launch import resume as go_on
-    from ganzoo.run import load
+    from ganzoo.console import waiting
 
-    before = load(run)
-    if before.step >= (steps or before.total_steps):
-        done = f"{run} is finished: {before.step:,} of {before.total_steps:,} steps."
-        click.echo(f"{done} Further: ganzoo resume {run} --steps N, with N above that.")
-        return 0
-    after = go_on(run, steps=steps, device=device, data_root=data_root, quiet=quiet, plain=plain or None)
+    with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
+        from ganzoo.launch import resume as go_on
+        from ganzoo.run import load
+
+        before = load(run)
+        if steps is not None and steps < before.step:
+            raise RunError(
+                f"--steps {steps} is less than {run} has done: {before.step:,} steps.",
+                remedy="Budgets are counted from a run's beginning; without --steps the run's own is used.",
+            )
+        if before.status == "finished" and before.step >= (steps or before.total_steps):
+            after = before
+        else:
+            after = go_on(
+                run,
+                steps=steps,
+                device=device,
+                data_root=data_root,
+                observers=[started],
+                quiet=quiet,
+                plain=plain or None,
+            )
+    if after is before and not quiet:
+        click.echo(f"{run} is finished: all {before.total_steps:,} steps are done.")
+        click.echo(f"To train further: ganzoo resume {quote(str(run))} --steps {2 * before.total_steps}")
     return 130 if after.status == "interrupted" else 0

@@ -81,24 +81,21 @@ class Console:
         """A label and a text a line."""
         for label, text in pairs:
             style = STATUS_STYLES.get(label, "dim")
-            self.print(Text.assemble((f"{label:<12}", style), words.clean(text, self.terminal.encoding)))
+            line = Text.assemble((f"{label:<12}", style), words.clean(text, self.terminal.encoding))
+            self.terminal.print(line, soft_wrap=True)  # a path or a command is copied in one piece
 
     def say_row(self) -> None:
         """The newest row, as a line."""
         line = words.row(self.run, self.values, self.left())
-        self.print(Text(words.clean(line, self.terminal.encoding)))
+        self.terminal.print(Text(words.clean(line, self.terminal.encoding)), soft_wrap=self.plain)
         self.spoken, self.unspoken = time.monotonic(), False
-
-    def print(self, text: RenderableType) -> None:
-        """Says it, on one line however long it is: a log is searched by lines, and terminals wrap by themselves."""
-        self.terminal.print(text, soft_wrap=True)
 
     def warn_of_fallback(self) -> None:
         """Says loudly that these are not the data that the recipe names."""
         lines = [words.clean(line, self.terminal.encoding) for line in words.fallback(self.run)]
         if lines and self.plain:
             for line in ("", *lines, ""):
-                self.print(Text(f"!!! {line}".rstrip()))
+                self.terminal.print(f"!!! {line}".rstrip(), soft_wrap=True)
         elif lines:
             self.terminal.print(Panel(Text("\n".join(lines)), style="bold yellow", title="FALLBACK DATA"))
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.columns import Columns
 from rich.console import Console as Terminal
 from rich.console import Group, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -45,14 +46,14 @@ def _bar(run: Run, seconds: float, left: str) -> RenderableType:
 def _numbers(run: Run, values: Mapping[str, float]) -> RenderableType:
     if not values:
         return Text("waiting for the first row", style="dim")
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    shown = logged(values)
-    names = [f"{SHOWN_AS.get(name, name)} {MEANS.get(name, '')}".strip() for name in shown]
-    for name in (*names, f"{things(run)}/s", "epoch"):
-        table.add_column(Text(name), justify="right")
-    cells = [number(value) for value in shown.values()]
-    table.add_row(*cells, f"{values['samples_per_second']:,.0f}", f"{values['epoch']:.2f}")
-    return table
+    cells = {
+        f"{SHOWN_AS.get(name, name)} {MEANS.get(name, '')}".strip(): number(value)
+        for name, value in logged(values).items()
+    }
+    cells[f"{things(run)}/s"] = f"{values['samples_per_second']:,.0f}"
+    cells["epoch"] = f"{values['epoch']:.2f}"
+    # Columns fill as many rows as a narrow terminal takes, or a game that logs a dozen numbers.
+    return Columns((Text.assemble((name, "dim"), "\n", text) for name, text in cells.items()), padding=(0, 3))
 
 
 def _foot(grid: Path | None) -> RenderableType:

@@ -167,7 +167,7 @@ class Run:
         """One line: where, what, how far."""
         data = self.facts["dataset"]["name"]
         return (
-            f"<Run {self.name}: {self.recipe.name} on {data}, {self.status}, "
+            f"<Run {self.name}: {self.facts['recipe']} on {data}, {self.status}, "
             f"step {self.step} of {self.total_steps}, in {self.directory}>"
         )
 

@@ -9,14 +9,14 @@ import click
 
 from ganzoo.errors import RunError
 
+Folder = click.Path(path_type=Path)
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--steps", type=click.IntRange(min=1), help="A new budget, counted from the run's beginning.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]"
-)
+@click.argument("run", type=Folder)
+@click.option("--steps", metavar="N", type=click.IntRange(min=1), help="A new budget, counted from the beginning.")
+@click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: where they lay]")
 @click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:

@@ -8,22 +8,25 @@ import click
 
 from ganzoo.cli.complete import recipes
 
+Count = click.IntRange(min=1)
+Folder = click.Path(path_type=Path)
+
 
 @click.command()
 @click.argument("recipe", shell_complete=recipes)
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe; repeatable."
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Steps to train, in the place of the recipe's budget.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train, in the place of the recipe's budget.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="In the place of the recipe's.")
-@click.option("--seed", type=int, help="In the place of the recipe's.")
+@click.option("--steps", metavar="N", type=Count, help="Steps to train.  [default: the recipe's budget]")
+@click.option("--epochs", metavar="N", type=Count, help="Epochs to train, in the place of steps.")
+@click.option("--out", metavar="DIR", type=Folder, help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
+@click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="[default: the recipe's]")
+@click.option("--seed", metavar="N", type=int, help="Of everything random.  [default: the recipe's]")
 @click.option(
-    "--data-root", type=click.Path(path_type=Path), help="The folder of all data sets.  [default: GANZOO_DATA]"
+    "--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: GANZOO_DATA, else a cache]"
 )
-@click.option("--no-fallback", is_flag=True, help="Insist on the named data set.")
+@click.option("--no-fallback", is_flag=True, help="Fail where the named data set cannot be had.")
 @click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def run(

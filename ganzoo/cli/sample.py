@@ -20,13 +20,23 @@ PICTURES, ARRAYS = (".png", ".gif"), (".npy", ".npz")
 WALK = 10
 """Samples in one row of an interpolation."""
 
-Seed = click.IntRange(min=0, max=2**63 - 1)
+Count = click.IntRange(min=1)
+Seed = click.IntRange(min=0, max=2**32 - 1)
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
-@click.option("--seed", type=Seed, default=0, show_default=True, help="Of the latents: the same one, the same samples.")
+@click.option(
+    "-n", "count", metavar="N", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples."
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=Seed,
+    default=0,
+    show_default=True,
+    help="Of the latents drawn.",
+)
 @click.option("--interpolate", is_flag=True, help=f"Walks between samples: rows of {WALK} in a .png; any .gif walks.")
 @click.option("--label", metavar="K", help="Of this class only, by number or name, where the game uses labels.")
 @click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")

@@ -31,16 +31,13 @@ def progress(run: Run, values: Mapping[str, float], grid: Path | None, seconds: 
 
 def _bar(run: Run, seconds: float, left: str) -> RenderableType:
     bar = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    bar.add_column(ratio=1, min_width=10)
-    for _ in range(3):
-        bar.add_column(no_wrap=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True)
     bar.add_row(
-        ProgressBar(total=max(run.total_steps, 1), completed=run.step),
-        f"{run.step / max(run.total_steps, 1):4.0%}  step {run.step:,} of {run.total_steps:,}",
-        duration(seconds),
-        f"left {left}",
+        ProgressBar(total=max(run.total_steps, 1), completed=run.step), f"{run.step / max(run.total_steps, 1):4.0%}"
     )
-    return bar
+    said = f"step {run.step:,} of {run.total_steps:,}   {duration(seconds)} of training   {left} left"
+    return Group(bar, Text(said))
 
 
 def _numbers(run: Run, values: Mapping[str, float]) -> RenderableType:

@@ -89,7 +89,7 @@ def ending(run: Run, values: Mapping[str, float], grid: Path | None) -> Iterator
     go_on, sample = f"ganzoo resume {place}", f"ganzoo sample {place} -o grid.png"
     match run.status:
         case "interrupted":
-            yield "next", f"{go_on}  (goes on exactly where this stopped)"
+            yield "next", f"{go_on}  (goes on from {run.checkpoint.name} as if nothing had happened)"
             yield "", sample
         case "finished":
             yield "next", sample

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import struct
@@ -141,7 +142,32 @@ def test_sampling_leaves_the_callers_random_stream_alone(recipe: Path, tmp_path:
 def test_a_run_shows_itself(recipe: Path, tmp_path: Path) -> None:
     run = ganzoo.train(recipe, out=tmp_path / "run", quiet=True)
     assert repr(run) == f"<Run run: points on gaussians, finished, step 12 of 12, in {tmp_path / 'run'}>"
-    assert run._repr_png_().startswith(b"\x89PNG")
+    content = run._repr_png_()
+    assert content is not None
+    assert content.startswith(b"\x89PNG")
+    page = run._repr_html_()
+    assert page is not None
+    assert base64.b64encode(content).decode() in page
+    assert "<figcaption>Run run: points on gaussians, finished, step 12 of 12, in " in page
+
+
+def test_a_loaded_run_is_named_by_the_recipe_that_made_it(recipe: Path, tmp_path: Path) -> None:
+    made = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
+    assert repr(ganzoo.load(tmp_path / "run")) == repr(made)
+
+
+def test_a_run_that_cannot_be_drawn_shows_no_picture(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
+    monkeypatch.setattr(type(run.game), "sample", lambda self, n, labels=None: torch.zeros(n, 7))
+    assert (run._repr_png_(), run._repr_html_()) == (None, None)
+
+
+def test_walks_between_latents_have_as_many_pictures_as_asked_for(recipe: Path, tmp_path: Path) -> None:
+    run = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
+    assert len(run.walk(5, stops=3, frames=4)) == 12
+    assert run.interpolate(rows=3, steps=4).shape == (12, 2)
 
 
 def test_the_generator_is_a_module_in_evaluation_mode(recipe: Path, tmp_path: Path) -> None:

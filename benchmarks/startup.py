@@ -58,7 +58,9 @@ def imports_torch(arguments: list[str], path: str) -> bool:
     """Whether the command leaves torch in sys.modules."""
     probe = f"import sys; from ganzoo.cli import status_of; status_of({arguments!r}); sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": path}
-    return bool(subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, check=False).returncode)
+    return bool(
+        subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, check=False).returncode
+    )
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_rows_say_what_is_promised_and_the_last_step_has_one(recipe: Path, tmp_p
     }
     assert all(set(row) == promised for row in rows)
     assert rows[-1]["epoch"] == pytest.approx(12 / 13, abs=1e-4)  # 200 points are 13 batches of 16
-    assert all(a["seconds"] <= b["seconds"] for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a["seconds"] <= b["seconds"] for a, b in pairwise(rows))
 
 
 def test_run_json_says_what_ran_on_what(recipe: Path, tmp_path: Path) -> None:

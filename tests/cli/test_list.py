@@ -1,0 +1,161 @@
+"""`ganzoo list`: the shelves, for people, for pipes and for programs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ganzoo.cli import status_of
+from ganzoo.cli.list import rows_of, show_tables
+from ganzoo.components import SHELVES
+from ganzoo.plugins import zoo
+
+Captured = pytest.CaptureFixture[str]
+
+SAME_NAME = """
+from ganzoo import Component, hookimpl
+@hookimpl
+def ganzoo_components():
+    return [
+        Component("loss", "disputed", "json:dumps", "two\\n lines"),
+        Component("recipe", "my-{name}", "json:x.toml"),
+    ]
+"""
+
+
+@pytest.fixture(autouse=True)
+def fresh_zoo() -> Iterator[None]:
+    zoo.cache_clear()
+    yield
+    zoo.cache_clear()
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two plugins that dispute a name, and a broken one."""
+    sources = {"listed_a": SAME_NAME.format(name="a"), "listed_b": SAME_NAME.format(name="b"), "listed_broken": "1 / 0"}
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+        info = tmp_path / f"{name}_dist-0.9.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 0.9\n")
+        (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {name}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+
+
+def test_json_is_one_object_of_every_shelf_in_plural(capsys: Captured) -> None:
+    assert status_of(["list", "--json"]) == 0
+    captured = capsys.readouterr()
+    listed = json.loads(captured.out)
+    assert list(listed) == [*SHELVES.values(), "plugins"]
+    assert captured.err == ""
+    for shelf in SHELVES.values():
+        for row in listed[shelf]:
+            assert list(row) == ["name", "plugin", "distribution", "version", "summary", "paper"]
+    assert {row["name"] for row in listed["losses"]} >= {
+        "minimax",
+        "non-saturating",
+        "least-squares",
+        "hinge",
+        "wasserstein",
+        "relativistic",
+    }
+    [recipe] = [row for row in listed["recipes"] if row["name"] == "vanilla_mnist"]
+    assert recipe["plugin"] == "ganzoo"
+    assert {row["name"]: row["status"] for row in listed["plugins"]} == {"ganzoo": "ok", "ganzoo_vanilla": "ok"}
+
+
+@pytest.mark.parametrize("written", ["loss", "losses", "Losses"])
+def test_a_shelf_may_be_named_in_singular_and_plural(written: str, capsys: Captured) -> None:
+    assert status_of(["list", written, "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["losses"]
+
+
+@pytest.mark.parametrize("written", ["plugin", "plugins"])
+def test_plugins_are_a_shelf_as_well(written: str, capsys: Captured) -> None:
+    assert status_of(["list", written, "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["plugins"]
+
+
+def test_an_unknown_shelf_ends_with_2_and_names_the_nearest(capsys: Captured) -> None:
+    assert status_of(["list", "genrators"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert 'there is no shelf "genrators".\n  Did you mean generators' in captured.err
+
+
+def test_in_a_pipe_each_thing_is_a_line_of_fields_between_tabs(capsys: Captured) -> None:
+    assert status_of(["list", "generators"]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert ["generators", "mlp", "fully connected", "arXiv:1406.2661", "ganzoo-vanilla", "0.1.0"] in lines
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_broken_plugin_is_a_row_with_its_cause(capsys: Captured) -> None:
+    assert status_of(["list", "plugins", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["plugins"]}
+    assert rows["listed_broken"]["distribution"] == "listed_broken-dist"
+    assert rows["listed_broken"]["status"] == "broken"
+    assert "division by zero" in rows["listed_broken"]["cause"]
+    assert rows["ganzoo"]["status"] == "ok"
+
+
+@pytest.mark.usefixtures("strangers")
+def test_other_shelves_mention_it_on_standard_error_only(capsys: Captured) -> None:
+    assert status_of(["list", "losses"]) == 0
+    captured = capsys.readouterr()
+    assert "listed_broken" not in captured.out
+    assert "listed_broken. See `ganzoo list plugins`" in captured.err
+    assert status_of(["list", "losses", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_disputed_name_is_shown_to_people_as_a_recipe_has_to_write_it(capsys: Captured) -> None:
+    assert status_of(["list", "losses"]) == 0
+    names = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    assert {"listed_a:disputed", "listed_b:disputed", "hinge"} <= set(names)
+    assert [row["name"] for row in rows_of("losses")].count("disputed") == 2
+    assert {row["summary"] for row in rows_of("losses") if row["name"] == "disputed"} == {"two lines"}
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_terminal_gets_tables_and_no_empty_ones(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    show_tables({name: rows_of(name, spelled=True) for name in ("metrics", "generators", "plugins")})
+    said = capsys.readouterr().out
+    assert "metrics" not in said
+    for word in ("generators", "mlp", "fully connected", "ganzoo-vanilla", "broken", "division by zero"):
+        assert word in said
+    show_tables({"metrics": []})
+    assert capsys.readouterr().out == "No metrics yet: they come with plugins.\n"
+
+
+def test_brackets_in_a_summary_are_text_and_not_markup(capsys: Captured) -> None:
+    row = {"name": "x", "summary": "in [-1, 1] [/red] [bold]", "paper": "", "distribution": "d", "version": "1"}
+    show_tables({"losses": [row]})
+    assert "in [-1, 1] [/red] [bold]" in capsys.readouterr().out
+
+
+def test_a_disabled_plugin_is_listed_as_blocked(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANZOO_DISABLE", "ganzoo-vanilla")
+    assert status_of(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    [row] = [row for row in listed["plugins"] if row["name"] == "ganzoo_vanilla"]
+    assert (row["status"], row["cause"]) == ("blocked", "named in GANZOO_DISABLE")
+    assert "mlp" not in {row["name"] for row in listed["generators"]}
+
+
+@pytest.mark.usefixtures("strangers")
+def test_strict_ends_with_2_and_the_cause(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANZOO_STRICT", "1")
+    assert status_of(["list"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "listed_broken" in captured.err
+    assert "Traceback" not in captured.err

@@ -1,0 +1,102 @@
+"""Glyphs and Gaussians need no files, and are the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganzoo.datasets import glyphs
+from ganzoo.datasets.gaussians import Gaussians
+from ganzoo.datasets.glyph_rendering import colour, draw
+from ganzoo.datasets.glyphs import Glyphs, read_cached
+from ganzoo.datasets.root import data_root
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache of its own, and splits of a few glyphs."""
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(glyphs, "SIZES", {"train": 300, "test": 100})
+    return tmp_path
+
+
+def test_glyphs_are_the_same_whatever_was_drawn_before_and_on_however_many_threads() -> None:
+    torch.manual_seed(1)
+    first, labels = draw(200, 28, seed=5)
+    before = torch.get_rng_state()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2 if threads == 1 else 1)
+    again, same_labels = draw(200, 28, seed=5)
+    torch.set_num_threads(threads)
+    assert torch.equal(first, again)
+    assert torch.equal(labels, same_labels)
+    assert torch.equal(before, torch.get_rng_state())
+    assert not torch.equal(first, draw(200, 28, seed=6)[0])
+
+
+def test_glyphs_look_like_digits_on_black() -> None:
+    images, labels = draw(2000, 28, seed=0)
+    ink = images.float() / 255
+    assert ink[:, :, 0].mean() < 0.01  # the border is empty
+    assert 0.08 < ink.mean() < 0.3  # MNIST: 0.13
+    assert images.max() > 250
+    counts = labels.bincount(minlength=10)
+    # 2,000 draws of ten equally likely digits: 200 each, standard deviation 13.4; five of them are 67.
+    assert counts.min() > 133
+    assert counts.max() < 267
+    # A mean picture per digit tells most of them apart: they are digits, and the labels are theirs.
+    means = torch.stack([ink[labels == digit].mean(dim=0) for digit in range(10)]).flatten(1)
+    held, true = draw(500, 28, seed=9)
+    nearest = torch.cdist(held.flatten(1).float() / 255, means).argmin(dim=1)
+    assert (nearest == true).float().mean() > 0.7  # by chance: 0.1
+
+
+def test_colours_keep_the_digit_brighter_than_its_ground() -> None:
+    images, _ = draw(50, 32, seed=0)
+    coloured = colour(images, seed=0).float()
+    inside, outside = images[:, 0] > 200, images[:, 0] == 0
+    for picture, ink, ground in zip(coloured.mean(dim=1), inside, outside, strict=True):
+        assert picture[ink].mean() > picture[ground].mean() + 20
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (64, 1)])
+def test_glyphs_come_in_the_sizes_asked_for(few: Path, size: int, channels: int) -> None:
+    data = Glyphs(size=size, channels=channels)  # type: ignore[arg-type]
+    examples = data.load(few)
+    assert examples.tensors["image"].shape == (300, *data.info(few).sample_shape)
+
+
+def test_the_cache_is_used_checked_and_made_anew(few: Path) -> None:
+    first = Glyphs().load(few)
+    (path,) = (few / "glyphs").iterdir()
+    assert read_cached(path) is not None
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    assert read_cached(path) is None
+    assert Glyphs().load(few).checksum == first.checksum
+    assert read_cached(path) is not None
+    assert Glyphs().load(few, "test").checksum != first.checksum
+
+
+@pytest.mark.parametrize(("layout", "modes"), [("ring", 8), ("grid", 25)])
+def test_gaussians_are_where_and_as_wide_as_they_say(layout: str, modes: int, tmp_path: Path) -> None:
+    data = Gaussians(layout=layout, std=0.05, size=20_000)  # type: ignore[arg-type]
+    tensors = data.load(tmp_path).tensors
+    assert len(data.centres) == modes == len(data.info(tmp_path).classes)
+    offsets = tensors["image"] - data.centres[tensors["label"]]
+    # 40,000 numbers: the standard error of their deviation is 0.05 / sqrt(2 * 40,000) = 0.00018; five of them.
+    assert offsets.std().item() == pytest.approx(0.05, abs=0.0009)
+    assert tensors["label"].bincount().min() > 0.8 * 20_000 / modes
+    assert not torch.equal(tensors["image"][:2000], data.load(tmp_path, "test").tensors["image"])
+
+
+def test_the_data_root_is_the_given_one_then_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "environment"))
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    assert data_root(tmp_path / "given") == tmp_path / "given"
+    assert data_root(None) == tmp_path / "environment"
+    monkeypatch.delenv("GANZOO_DATA")
+    assert data_root(None) == tmp_path / "cache" / "data"

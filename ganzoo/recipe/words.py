@@ -127,4 +127,7 @@ def _limit(constraint: Any) -> str:
 
 
 def _bound(bound: Any) -> str:
-    return f"{bound:,}" if isinstance(bound, int) and abs(bound) < 2**31 else "2^63" if bound == 2**63 else str(bound)
+    """A limit as a number; whole ones alike, since `typing` keeps only the first of two types that compare equal."""
+    if abs(bound) < 2**31 and float(bound).is_integer():
+        return f"{int(bound):,}"
+    return "2^63" if bound == 2**63 else str(bound)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo.errors import RecipeError
+from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
 
@@ -338,7 +339,8 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
         ),
         (
             ('"mlp"\nlatent_dim', '"mpl"\nlatent_dim'),
-            'mine.toml:3: generator.name: there is no generator "mpl".\n  Did you mean mlp? There are: mlp.',
+            'mine.toml:3: generator.name: there is no generator "mpl".\n  Did you mean mlp? There are: '
+            f"{', '.join(entry.name for entry in zoo().entries('generator'))}.",
         ),
         (
             ("epochs = 2", "epochs = 2\nsteps = 3"),
@@ -442,7 +444,7 @@ def test_recipes_that_extend_one_another_are_told_so(tmp_path: Path) -> None:
         ("train=3", "train should be a table; found 3 (int)."),
         ("train.steps=many", 'train.steps should be int, at least 1; found "many" (text).'),
         ("train.seed.x=3", "train.seed should be int, at least 0, below 2^63; found a table."),
-        ("ema.decay=\udc80", "ema.decay should be float, at least 0.0, below 1.0; found text that is not Unicode."),
+        ("ema.decay=\udc80", "ema.decay should be float, at least 0, below 1; found text that is not Unicode."),
         ("x." * 500 + "y=1", "x is not part of a recipe."),
     ],
 )  # fmt: skip

@@ -20,7 +20,7 @@ from ganzoo.builtin import recipes as shipped_recipes
 from ganzoo.components import SHELVES, Component
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.hookspecs import hookimpl
-from ganzoo.plugins import PluginRow, Zoo, zoo
+from ganzoo.plugins import Credit, PluginRow, Zoo, zoo
 
 REPOSITORY = Path(__file__).parent.parent
 Install = Callable[..., Path]
@@ -85,7 +85,9 @@ def test_a_plugins_component_is_found_with_its_provenance(install: Install) -> N
     assert (entry.plugin, entry.distribution, entry.version) == ("dumps", "Third-dumps", "3.4.5")
     assert entry.component == Component("loss", "dumps", "json:dumps", "text", "arXiv:1")
     assert made.load("loss", "dumps")([1]) == "[1]"
-    assert row_of(made, "dumps") == PluginRow("dumps", "Third-dumps", "3.4.5", "ok", "", "a test's")
+    assert row_of(made, "dumps") == PluginRow(
+        "dumps", "Third-dumps", "3.4.5", "ok", credit=Credit(summary="a test's"), papers=("arXiv:1",)
+    )
 
 
 BROKEN = {
@@ -234,6 +236,64 @@ class TestDisputes:
             assert made.find("loss", spelled).plugin == "my-first"
         assert made.spelling(made.find("loss", "second:it")) == "second:it"
         assert made.spelling(made.find("loss", "alone")) == "alone"
+
+
+class TestCredit:
+    """What is known of a plugin's people, from metadata as different build backends write them."""
+
+    @pytest.mark.parametrize(
+        ("fields", "authors"),
+        [
+            (["Author: Ada Alpha"], ("Ada Alpha",)),
+            (["Author: Ada Alpha, Bo Beta"], ("Ada Alpha", "Bo Beta")),
+            (["Author-email: Ada Alpha <a@x.org>, Bo Beta <b@x.org>"], ("Ada Alpha", "Bo Beta")),
+            (["Author-email: a@x.org, b@x.org"], ("a@x.org", "b@x.org")),
+            (["Author: Ada Alpha", "Author-email: a@x.org"], ("Ada Alpha",)),
+            (["Author: Cy Gamma", "Author-email: Ada Alpha <a@x.org>"], ("Cy Gamma", "Ada Alpha")),
+            (['Author-email: "Alpha, Ada" <a@x.org>'], ("Alpha, Ada",)),
+            (["Author-email: Zoë 張 <z@x.org>"], ("Zoë 張",)),
+            (["Author: UNKNOWN", "Author-email: UNKNOWN"], ()),
+            ([], ()),
+        ],
+    )
+    def test_authors_are_named(self, install: Install, fields: list[str], authors: tuple[str, ...]) -> None:
+        self.add(install("it", registers()), fields)
+        assert row_of(Zoo(), "it").credit.authors == authors
+
+    @pytest.mark.parametrize(
+        ("fields", "licence"),
+        [
+            (["License-Expression: MIT", "License: a long story"], "MIT"),
+            (["License: BSD"], "BSD"),
+            (
+                ["License: " + "the whole text " * 20, "Classifier: License :: OSI Approved :: MIT License"],
+                "MIT License",
+            ),
+            (["Classifier: Topic :: Games"], ""),
+        ],
+    )
+    def test_the_licence_is_a_name_and_never_the_whole_text(
+        self, install: Install, fields: list[str], licence: str
+    ) -> None:
+        self.add(install("it", registers()), fields)
+        assert row_of(Zoo(), "it").credit.licence == licence
+
+    @pytest.mark.parametrize(
+        ("fields", "homepage"),
+        [
+            (["Project-URL: Source, https://x.org/code", "Project-URL: Home-page, https://x.org"], "https://x.org"),
+            (["Project-URL: Issues, https://x.org/i", "Home-page: https://x.org/old"], "https://x.org/old"),
+            (["Project-URL: nonsense"], ""),
+        ],
+    )
+    def test_the_homepage_is_the_nearest_thing_to_one(self, install: Install, fields: list[str], homepage: str) -> None:
+        self.add(install("it", registers()), fields)
+        assert row_of(Zoo(), "it").credit.homepage == homepage
+
+    def add(self, site: Path, fields: list[str]) -> None:
+        metadata = site / "Third_it-1.2.dist-info" / "METADATA"
+        text = metadata.read_text() + "".join(f"{field}\n" for field in fields)
+        metadata.write_text(text, encoding="utf-8")
 
 
 class TestDamagedMetadata:

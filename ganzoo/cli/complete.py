@@ -29,7 +29,7 @@ def shelves(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 
 def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Everything that `ganzoo show` can show."""
-    return [*_named(tuple(SHELVES), incomplete), *_files(incomplete)]
+    return [*_named(tuple(SHELVES), incomplete), *_plugins(incomplete), *_files(incomplete)]
 
 
 def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]:
@@ -45,6 +45,14 @@ def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]
     for name, said_of in helps.items():
         if name.startswith(incomplete):
             yield CompletionItem(name, help="; ".join(said_of))
+
+
+def _plugins(incomplete: str) -> Iterator[CompletionItem]:
+    try:
+        rows = zoo().plugins()
+    except GanzooError:
+        return
+    yield from (CompletionItem(row.name, help=f"plugin: {row}") for row in rows if row.name.startswith(incomplete))
 
 
 def _files(incomplete: str) -> Iterator[CompletionItem]:

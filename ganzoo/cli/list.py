@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -49,7 +50,8 @@ def plural_of(shelf: str) -> str:
 def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
     """What stands on a shelf, as `--json` prints it; plugins are rows like any other, with their state of health.
 
-    spelled: names that several plugins claim are given as a recipe has to write them.
+    spelled: as people read it: names that several plugins claim are given as a recipe has to write them, and of long
+    lists of authors and papers only the beginning.
     """
     if plural == "plugins":
         return [
@@ -58,8 +60,9 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
                 "plugin": row.name,
                 "distribution": row.distribution,
                 "version": row.version,
-                "summary": row.summary,
-                "paper": "",
+                "summary": row.credit.summary,
+                "paper": few(row.papers) if spelled else ", ".join(row.papers),
+                "author": few(row.credit.authors) if spelled else ", ".join(row.credit.authors),
                 "status": row.status,
                 "cause": row.cause,
             }
@@ -79,10 +82,15 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
     ]
 
 
+def few(said: Sequence[str]) -> str:
+    """At most two of them, and how many more there are."""
+    return ", ".join(said) if len(said) <= 2 else f"{said[0]} and {len(said) - 1} more"
+
+
 def columns(plural: str) -> tuple[str, ...]:
     """What people see of a row."""
     if plural == "plugins":
-        return ("name", "distribution", "version", "status", "cause")
+        return ("name", "author", "distribution", "version", "paper", "status", "cause")
     return ("name", "summary", "paper", "distribution", "version")
 
 
@@ -94,7 +102,7 @@ def show_lines(shown: dict[str, list[Row]]) -> None:
 
 
 def show_tables(shown: dict[str, list[Row]]) -> None:
-    """A table for each shelf; where all are shown, empty ones are left out."""
+    """A table for each shelf, without columns that would be empty; where all are shown, empty shelves are left out."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -106,10 +114,11 @@ def show_tables(shown: dict[str, list[Row]]) -> None:
                 console.print(f"No {plural} yet: they come with plugins.")
             continue
         table = Table(title=plural, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for column in columns(plural):
+        filled = [column for column in columns(plural) if any(row[column] for row in rows)]
+        for column in filled:
             table.add_column(column, overflow="fold", header_style="dim", style="bold" if column == "name" else "")
         for row in rows:
             style = {"broken": "red", "blocked": "dim"}.get(row.get("status", ""), "")
-            table.add_row(*(Text(row[column], style=style) for column in columns(plural)))
+            table.add_row(*(Text(row[column], style=style) for column in filled))
         console.print(table)
         console.print()

@@ -1,4 +1,4 @@
-"""`ganzoo show`: a thing on a shelf with its options, or every effective value of a recipe and where it is from."""
+"""`ganzoo show`: a thing on a shelf with its options, a plugin, or every effective value of a recipe and its origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 from ganzoo.cli.complete import names
 from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import Entry, zoo
+from ganzoo.plugins import Entry, PluginRow, zoo
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Recipe
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Show everything about NAME: a recipe (a .toml file, or an installed one's name), or a thing on any shelf.
+    """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a thing on any shelf, or a
+    plugin.
 
     Of a recipe: every effective value and where it comes from. Of a thing: its options with their types and defaults,
-    its paper, its plugin, and the recipes that use it.
+    its paper, whose it is, and the recipes that use it. Of a plugin: whose it is, and what it puts on the shelves.
     """
-    entries = [] if is_file(name) else find(name)
+    plugins = [] if is_file(name) else zoo().plugins_called(name)
+    entries = [] if is_file(name) else find(name, or_none=bool(plugins))
     recipe = None
     if is_file(name) or any(entry.shelf == "recipe" for entry in entries):
         from ganzoo.recipe import read_recipe
@@ -42,6 +44,7 @@ def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
         raise click.UsageError(f"--set is for recipes, and {name} is none.")
     things = [thing_facts(entry) for entry in entries if entry.shelf != "recipe"]
     facts = {"name": name, "recipe": recipe and recipe_facts(recipe), "components": things}
+    facts["plugins"] = [plugin_facts(row) for row in plugins]
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     elif sys.stdout.isatty():
@@ -56,17 +59,17 @@ def is_file(name: str) -> bool:
     return path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
 
 
-def find(name: str) -> list[Entry]:
-    """What goes by `name`, or "plugin:name", on any shelf. Raises: GanzooError where nothing does."""
+def find(name: str, *, or_none: bool = False) -> list[Entry]:
+    """What goes by `name`, or "plugin:name", on any shelf. Raises: GanzooError where nothing does, unless `or_none`."""
     plugin, _, bare = name.rpartition(":")
     everything = [entry for shelf in SHELVES for entry in zoo().entries(shelf)]
     found = [entry for entry in everything if _same(entry, bare) and plugin in ("", entry.plugin)]
-    if not found:
+    if not found and not or_none:
         from ganzoo.recipe.words import did_you_mean
 
-        known = sorted({entry.name for entry in everything})
+        known = sorted({entry.name for entry in everything} | {row.name for row in zoo().plugins()})
         raise GanzooError(
-            f'there is nothing called "{name}" on any shelf, and no such file.',
+            f'there is nothing called "{name}" on any shelf, no such plugin, and no such file.',
             remedy=f"{did_you_mean(bare, known)}`ganzoo list` shows what there is.",
         )
     return found
@@ -102,6 +105,7 @@ def thing_facts(entry: Entry) -> dict[str, Any]:
         "plugin": entry.plugin,
         "distribution": entry.distribution,
         "version": entry.version,
+        "author": ", ".join(zoo().plugin_of(entry).credit.authors),
         "description": inspect.cleandoc(getattr(target, "__doc__", None) or ""),
         "options": [
             {
@@ -114,6 +118,27 @@ def thing_facts(entry: Entry) -> dict[str, Any]:
             for option in options.values()
         ],
         "recipes": [recipe.name for recipe in zoo().entries("recipe") if uses(recipe, entry)],
+    }
+
+
+def plugin_facts(row: PluginRow) -> dict[str, Any]:
+    """What is known of a plugin, as `--json` prints it. One that is broken or blocked has nothing on the shelves."""
+    everything = (entry for shelf in SHELVES for entry in zoo().entries(shelf))
+    own = [entry for entry in everything if row.status == "ok" and entry.plugin == row.name]
+    return {
+        "name": row.name,
+        "summary": row.credit.summary,
+        "status": row.status,
+        "cause": row.cause,
+        "distribution": row.distribution,
+        "version": row.version,
+        "author": ", ".join(row.credit.authors),
+        "homepage": row.credit.homepage,
+        "licence": row.credit.licence,
+        "components": [
+            {"shelf": c.shelf, "name": c.name, "summary": " ".join(c.summary.split()), "paper": c.paper}
+            for c in (entry.component for entry in own)
+        ],
     }
 
 
@@ -156,11 +181,19 @@ def print_plain(facts: Mapping[str, Any]) -> None:
             click.echo(f"{text:<{width}}  # {origin}")
     for thing in facts["components"]:
         click.echo(f"{thing['shelf']} {thing['name']}: {thing['summary']}")
-        for name in ("paper", "plugin", "distribution", "version"):
+        for name in ("paper", "plugin", "author", "distribution", "version"):
             click.echo(f"{name}: {thing[name]}")
         click.echo(f"recipes: {', '.join(thing['recipes'])}\n\n{thing['description']}\n")
         for option in thing["options"]:
             click.echo(f"{option['name']}\t{option['type']}\t{default_said(option)}")
+        click.echo("")
+    for plugin in facts["plugins"]:
+        click.echo(f"plugin {plugin['name']}: {plugin['summary']}")
+        for name in ("status", "cause", "author", "distribution", "version", "licence", "homepage"):
+            click.echo(f"{name}: {plugin[name]}")
+        click.echo("")
+        for thing in plugin["components"]:
+            click.echo("\t".join(thing[name] for name in ("shelf", "name", "summary", "paper")))
         click.echo("")
 
 
@@ -188,7 +221,8 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
         console.print(rows)
     for thing in facts["components"]:
         console.print(Text(f"{thing['shelf']} {thing['name']}: {thing['summary']}", style="bold"))
-        where = f"{thing['distribution']} {thing['version']}, plugin {thing['plugin']}"
+        by = f" by {thing['author']}" if thing["author"] else ""
+        where = f"{thing['distribution']} {thing['version']}{by}, plugin {thing['plugin']}"
         console.print(Text(f"{thing['paper']}  {where}".strip(), style="dim"))
         console.print(Text(f"\n{thing['description']}\n"))
         rows = table("option", "type", "default")
@@ -196,6 +230,18 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
             rows.add_row(Text(option["name"]), Text(option["type"]), Text(default_said(option)))
         console.print(rows if thing["options"] else Text("It has no options."))
         console.print(Text(f"\nrecipes: {', '.join(thing['recipes']) or 'none'}\n"))
+    for plugin in facts["plugins"]:
+        console.print(Text(f"plugin {plugin['name']}: {plugin['summary']}", style="bold"))
+        by = f" by {plugin['author']}" if plugin["author"] else ""
+        said = (f"{plugin['distribution']} {plugin['version']}{by}", plugin["licence"], plugin["homepage"])
+        console.print(Text("  ".join(one for one in said if one), style="dim"))
+        if plugin["status"] != "ok":
+            console.print(Text(f"\n{plugin['status']}: {plugin['cause']}\n", style="red"))
+            continue
+        rows = table("shelf", "name", "what it is", "paper")
+        for thing in plugin["components"]:
+            rows.add_row(*(Text(thing[name]) for name in ("shelf", "name", "summary", "paper")))
+        console.print(rows if plugin["components"] else Text("It puts nothing on the shelves: it listens to runs."))
 
 
 def written(row: Mapping[str, Any]) -> str:

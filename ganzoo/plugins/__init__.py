@@ -4,7 +4,8 @@
 by itself, so that a broken one harms nobody, and `events` tells them of runs.
 """
 
+from ganzoo.plugins.credit import Credit
 from ganzoo.plugins.registration import Entry, PluginRow
 from ganzoo.plugins.zoo import Zoo, zoo
 
-__all__ = ["Entry", "PluginRow", "Zoo", "zoo"]
+__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "zoo"]

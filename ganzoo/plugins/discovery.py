@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
 from ganzoo.hookspecs import PROJECT
+from ganzoo.plugins.credit import NOBODY, Credit, credit_of, fields_of, first
 
 UNKNOWN = "(unknown)"
 
@@ -18,7 +19,7 @@ class Claim:
     name: str
     distribution: str
     version: str
-    summary: str = ""
+    credit: Credit = NOBODY
     entry_point: EntryPoint | None = None
     damage: str = ""
 
@@ -50,27 +51,19 @@ def same_name(name: str) -> str:
 
 
 def _claims_of(distribution: Distribution) -> Iterator[Claim]:
+    damage = ""
     try:
-        own = distribution.entry_points.select(group=PROJECT)
+        own = tuple(distribution.entry_points.select(group=PROJECT))
     except Exception as error:
-        name, version, _ = _facts(distribution)
-        if PROJECT in name.lower():  # the damaged metadata of other projects are not ours to report
-            said = f"its entry_points.txt cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"
-            yield Claim(name, name, version, damage=said)
+        own = ()
+        damage = f"its entry_points.txt cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"
+    if not own and not damage:
         return
-    if own:
-        name, version, summary = _facts(distribution)
-        damage = "the METADATA of its distribution are missing or damaged" if name == UNKNOWN else ""
-        for entry_point in own:
-            yield Claim(entry_point.name, name, version, summary, entry_point, damage)
-
-
-def _facts(distribution: Distribution) -> tuple[str, str, str]:
-    """Name, version and summary, with "(unknown)" for a name or version that cannot be read."""
-    try:
-        metadata = distribution.metadata
-        fields = ("Name", "Version", "Summary")
-        name, version, summary = (metadata[f] if f in metadata else "" for f in fields)  # noqa: SIM401  # has no `get`
-    except Exception:
-        name = version = summary = ""
-    return name or UNKNOWN, version or UNKNOWN, " ".join(summary.split())
+    fields = fields_of(distribution)
+    name, version = (first(fields, field) or UNKNOWN for field in ("name", "version"))
+    if damage and PROJECT in name.lower():  # the damaged metadata of other projects are not ours to report
+        yield Claim(name, name, version, damage=damage)
+    if name == UNKNOWN:
+        damage = "the METADATA of its distribution are missing or damaged"
+    for entry_point in own:
+        yield Claim(entry_point.name, name, version, credit_of(fields), entry_point, damage)

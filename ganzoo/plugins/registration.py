@@ -13,6 +13,7 @@ import pluggy
 
 from ganzoo.components import SHELVES, Component
 from ganzoo.errors import GanzooError
+from ganzoo.plugins.credit import NOBODY, Credit
 from ganzoo.plugins.discovery import Claim, same_name
 
 OUTDATED = "this plugin needs a newer ganzoo"
@@ -40,14 +41,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PluginRow:
-    """One plugin as `ganzoo list plugins` shows it. status: "ok", "broken" or "blocked"; cause: why, if not ok."""
+    """One plugin as `ganzoo list plugins` shows it. status: "ok", "broken" or "blocked"; cause: why, if not ok.
+
+    credit: whose work it is, as its distribution says; papers: those that its components name, in their order.
+    """
 
     name: str
     distribution: str
     version: str
     status: str
     cause: str = ""
-    summary: str = ""
+    credit: Credit = NOBODY
+    papers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"

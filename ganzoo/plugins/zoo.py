@@ -78,6 +78,15 @@ class Zoo:
                 remedy.append(f"The plugin {row} is {row.status}: {row.cause}")
         raise PluginError(f'there is no {shelf} "{name}".', remedy="\n  ".join(remedy))
 
+    def plugins_called(self, name: str) -> list[PluginRow]:
+        """Every plugin that goes by this name, its own or its distribution's; none where there is no such plugin."""
+        wanted = same_name(name)
+        return [row for row in self._rows if wanted in (same_name(row.name), same_name(row.distribution))]
+
+    def plugin_of(self, entry: Entry) -> PluginRow:
+        """The plugin that put this entry on its shelf."""
+        return next(row for row in self._rows if row.status == "ok" and row.name == entry.plugin)
+
     def spelling(self, entry: Entry) -> str:
         """What a recipe writes to mean this one: its name, or "plugin:name" where others claim that name too."""
         name = name_on(entry.shelf, entry.name)
@@ -151,15 +160,17 @@ class Zoo:
             return
         for entry in entries:
             self._entries[entry.shelf].append(entry)
-        self._add_row(claim, "ok")
+        papers = dict.fromkeys(entry.component.paper for entry in entries if entry.component.paper)
+        self._add_row(claim, "ok", papers=tuple(papers))
 
     def _refuse(self, claim: Claim, cause: str, error: Exception | None = None) -> None:
         if self.strict:
             raise PluginError(f"the plugin {claim.name} ({claim}) is broken: {cause}") from error
         self._add_row(claim, "broken", cause)
 
-    def _add_row(self, claim: Claim, status: str, cause: str = "") -> None:
-        self._rows.append(PluginRow(claim.name, claim.distribution, claim.version, status, cause, claim.summary))
+    def _add_row(self, claim: Claim, status: str, cause: str = "", *, papers: tuple[str, ...] = ()) -> None:
+        row = PluginRow(claim.name, claim.distribution, claim.version, status, cause, claim.credit, papers)
+        self._rows.append(row)
 
 
 @cache

@@ -26,7 +26,7 @@ def offered(words: str) -> list[str]:
     command = [sys.executable, "-c", probe]
     done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    return [line.split(",", 1)[1] for line in done.stdout.splitlines()]
+    return [line.split(",", 1)[1] for line in done.stdout.splitlines() if line]
 
 
 @pytest.mark.parametrize(

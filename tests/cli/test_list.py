@@ -21,7 +21,7 @@ from ganzoo import Component, hookimpl
 @hookimpl
 def ganzoo_components():
     return [
-        Component("loss", "disputed", "json:dumps", "two\\n lines"),
+        Component("loss", "disputed", "json:dumps", "two\\n lines", "arXiv:1"),
         Component("recipe", "my-{name}", "json:x.toml"),
     ]
 """
@@ -42,7 +42,9 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / f"{name}.py").write_text(source)
         info = tmp_path / f"{name}_dist-0.9.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 0.9\n")
+        authors = "Author-email: Ada Alpha <a@example.org>, Bo Beta <b@example.org>"
+        authors += ", Cy Gamma <c@example.org>" * (name == "listed_b")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 0.9\n{authors}\n")
         (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {name}\n")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
@@ -67,7 +69,11 @@ def test_json_is_one_object_of_every_shelf_in_plural(capsys: Captured) -> None:
     }
     [recipe] = [row for row in listed["recipes"] if row["name"] == "vanilla_mnist"]
     assert recipe["plugin"] == "ganzoo"
-    assert {row["name"]: row["status"] for row in listed["plugins"]} == {"ganzoo": "ok", "ganzoo_vanilla": "ok"}
+    plugins = {row["name"]: row for row in listed["plugins"]}
+    assert plugins.keys() >= {"ganzoo", "ganzoo_vanilla"}
+    assert {row["status"] for row in plugins.values()} == {"ok"}
+    assert plugins["ganzoo"]["author"] == "The ganzoo developers"
+    assert plugins["ganzoo_vanilla"]["paper"] == "arXiv:1406.2661"
 
 
 @pytest.mark.parametrize("written", ["loss", "losses", "Losses"])
@@ -103,6 +109,17 @@ def test_a_broken_plugin_is_a_row_with_its_cause(capsys: Captured) -> None:
     assert rows["listed_broken"]["status"] == "broken"
     assert "division by zero" in rows["listed_broken"]["cause"]
     assert rows["ganzoo"]["status"] == "ok"
+
+
+@pytest.mark.usefixtures("strangers")
+def test_plugins_are_credited_and_long_lists_are_cut_for_people_only(capsys: Captured) -> None:
+    assert status_of(["list", "plugins"]) == 0
+    rows = {line[1]: line for line in (text.split("\t") for text in capsys.readouterr().out.splitlines())}
+    assert rows["listed_a"][2:8] == ["Ada Alpha, Bo Beta", "listed_a-dist", "0.9", "arXiv:1", "ok", ""]
+    assert rows["listed_b"][2] == "Ada Alpha and 2 more"
+    whole = {row["name"]: row for row in rows_of("plugins")}
+    assert whole["listed_b"]["author"] == "Ada Alpha, Bo Beta, Cy Gamma"
+    assert len(whole["ganzoo"]["paper"].split(", ")) > 5
 
 
 @pytest.mark.usefixtures("strangers")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Regularizer as Regularizer
     from ganzoo.interfaces import Schedule as Schedule
     from ganzoo.interfaces import Shape as Shape
+    from ganzoo.interfaces import Translator as Translator
     from ganzoo.launch import resume as resume
     from ganzoo.launch import train as train
     from ganzoo.run import Run as Run
@@ -54,6 +55,7 @@ _HOMES = {
     "Regularizer": "interfaces",
     "Schedule": "interfaces",
     "Shape": "interfaces",
+    "Translator": "interfaces",
     "resume": "launch",
     "train": "launch",
     "Run": "run",

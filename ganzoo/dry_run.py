@@ -32,6 +32,7 @@ from ganzoo.misfits import (
     other_shape,
 )
 from ganzoo.parts import BuildError, build
+from ganzoo.plugins import zoo
 from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
 
@@ -70,7 +71,8 @@ def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
     dataset: the name of the data at hand where it is not the recipe's own (its fallback).
     Raises: RecipeError, with every misfit that one round can show. The random streams stay as they are.
     """
-    data = f"dataset {dataset or recipe.dataset.entry.name} holds {info.sample_shape}"
+    shapes = " and ".join(f"{key} {shape}" for key, shape in info.shapes.items()) or str(info.sample_shape)
+    data = f"dataset {dataset or recipe.dataset.entry.name} holds {shapes}"
     with own_randomness(torch.device("cpu")):
         try:
             try:
@@ -106,7 +108,12 @@ class Rehearsal:
 
     def play(self) -> DryRun:
         """Builds, checks the tables against the players, and plays. Raises: MisfitError."""
-        game = self.build()
+        try:
+            game = self.build()
+        except MisfitError:  # perhaps for want of what it needs to know of the data
+            if missing := list(self.keys(zoo().resolve(self.recipe.game.entry))):
+                raise MisfitError(*missing) from None
+            raise
         players = self.players(game)
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
@@ -145,10 +152,10 @@ class Rehearsal:
     def failures(self, first: BuildError) -> Iterator[Misfit]:
         """The constructor that failed, and those of the other parts that would have failed after it."""
         yield cannot_be_built(self.recipe, first)
-        for builder in (self.parts.generator, self.parts.discriminator, self.parts.loss):
+        for table in ("generator", "discriminator", "loss"):
             try:
                 with torch.device(self.device):
-                    builder()
+                    self.parts.again(table)
             except BuildError as error:
                 if error.choice is not None:
                     yield cannot_be_built(self.recipe, error)
@@ -185,7 +192,7 @@ class Rehearsal:
 
     def batch_bytes(self) -> int:
         """What a batch of real samples takes, in float32."""
-        return 4 * self.recipe.train.batch_size * math.prod(self.info.sample_shape)
+        return 4 * self.recipe.train.batch_size * sum(math.prod(self.info.shape_of(key)) for key in self.info.gives)
 
     def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Misfit]:
         """What the recipe's tables for players leave to be desired."""
@@ -217,7 +224,7 @@ class Rehearsal:
         else:
             yield from _failure(self.recipe, lambda: build(self.recipe.optimizers[player], parameters))
 
-    def keys(self, game: Game) -> Iterator[Misfit]:
+    def keys(self, game: Game | type[Game]) -> Iterator[Misfit]:
         """What the game reads from a batch and the data do not give."""
         for key in game.needs:
             if key not in self.info.gives:
@@ -250,9 +257,13 @@ class Rehearsal:
     def draw(self) -> Batch:
         """A batch of the data's shapes, with random content or none."""
         self.draws += 1
-        image = torch.rand(self.batch_size, *self.info.sample_shape, device=self.device) * 2 - 1
-        labels = torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
-        return {key: image if key == "image" else labels for key in self.info.gives}
+        return {key: self.content(self.info.shape_of(key)) for key in self.info.gives}
+
+    def content(self, shape: Shape) -> Tensor:
+        """A batch of samples of that shape, or of labels where there is none."""
+        if not shape:
+            return torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
+        return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
 
     def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
         """A hook that looks at what comes out of a generator or a discriminator."""

@@ -1,15 +1,15 @@
 """What a generator, a discriminator, a loss, a regularizer, a dataset and a schedule are.
 
 Each is a small class to inherit from. A component's options are its constructor's keyword parameters: their names,
-types, defaults and docstring are the schema that recipes are checked against. Two parameters are never written in a
-recipe but filled in from the data where a constructor names them: `sample_shape` and `n_classes`.
+types, defaults and docstring are the schema that recipes are checked against. Three parameters are never written in a
+recipe but filled in from the data where a constructor names them: `sample_shape`, `n_classes` and `input_shape`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -21,7 +21,8 @@ Shape = tuple[int, ...]
 
 Batch = Mapping[str, Tensor]
 """What one draw gives, on the training device: "image" (N, *sample_shape), float32, images in [-1, 1]; "label" (N,),
-int64, where the dataset has classes. A point set's points also go by "image": it is the key of the real samples."""
+int64, where the dataset has classes. A point set's points also go by "image": it is the key of the real samples.
+Data of two domains give "a" and "b" in the place of "image", each (N, *its shape), in [-1, 1]."""
 
 
 class Generator(nn.Module, ABC):
@@ -42,6 +43,21 @@ class Generator(nn.Module, ABC):
         They come from the device's default random stream, the one that `[train] seed` seeds and checkpoints save.
         """
         return torch.randn(n, self.latent_dim, device=next(self.parameters()).device)
+
+
+class Translator(nn.Module, ABC):
+    """Makes a sample of one domain from a sample of another: a generator without latents. Implement `forward`.
+
+    It stands on the shelf of generators. Its constructor takes `sample_shape`, of what it makes, and `input_shape:
+    Shape | None = None`, of what it is given (None: the same); both are filled in by the game that asks for it.
+
+    Shapes: samples (N, *input_shape) -> samples (N, *sample_shape); images in [-1, 1]. One that also takes images of
+    other sizes, as convolutions do, gives back the size that it was given.
+    """
+
+    @abstractmethod
+    def forward(self, samples: Tensor) -> Tensor:
+        """samples (N, *input_shape) -> samples (N, *sample_shape)."""
 
 
 class Discriminator(nn.Module, ABC):
@@ -77,6 +93,14 @@ class Loss(ABC):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """What the generator minimises, from the discriminator's scores of its samples (and of real ones)."""
 
+    def metrics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
+        """What else the scores of a discriminator's move tell, by the name to log it under; nothing by default.
+
+        real, fake: detached. Returns scalars, such as the distance that a critic estimates; a row of metrics.jsonl has
+        their means over the moves since the row before.
+        """
+        return {}
+
 
 class Regularizer(nn.Module, ABC):
     """A term added to a player's loss (`penalty`), or a constraint applied after its move (`constrain`), or both.
@@ -102,6 +126,9 @@ class DatasetInfo:
     sample_shape: of one sample; kind: how samples are drawn for people; size: number of training samples;
     classes: names by label, empty where there are none; gives: the keys of a batch; notes: what a person should know
     about how these samples were made from the files ("812 of 1,000 images resized to 64x64").
+    shapes: of what goes by keys beside "image" and "label": {"a": (1, 28, 28), "b": (3, 28, 28)} for two domains, of
+    which sample_shape is b's; paired: whether the k-th examples of all keys belong together. Where they do not, each
+    key may have its own number of examples (size: the largest) and is shuffled on its own.
     """
 
     sample_shape: Shape
@@ -112,6 +139,13 @@ class DatasetInfo:
     licence: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    paired: bool = True
+
+    def shape_of(self, key: str) -> Shape:
+        """The shape of what goes by a key of `gives`, without the batch: () for a label."""
+        known = {"image": self.sample_shape, **self.shapes}
+        return known.get(key, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +153,8 @@ class Examples:
     """One split of a data set in memory.
 
     tensors: "image" (n, C, H, W) uint8 in 0..255, or (n, d) float32 for points; "label" (n,) int64 where there are
-    classes. checksum: "sha256:..." or "md5:..." over what was read, the same whenever the samples are the same.
+    classes; for two domains "a" and "b" as "image". There may be more than the info's `gives` names: what only an
+    evaluation reads. checksum: "sha256:..." or "md5:..." over what was read, the same whenever the samples are.
     origin: where they came from, for people ("MNIST/raw in the data folder", "made by ganzoo").
     """
 

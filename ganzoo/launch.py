@@ -144,9 +144,11 @@ def resume(
 
 def _assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device) -> Training:
     game = build_game(recipe, obtained.info).to(device)
-    keys = dict.fromkeys(("image", *game.needs))
-    train = recipe.train
-    data = DeviceData(obtained.examples, keys, batch_size=train.batch_size, seed=train.seed, device=device)
+    info, train = obtained.info, recipe.train
+    keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
+    data = DeviceData(
+        obtained.examples, keys, batch_size=train.batch_size, seed=train.seed, device=device, paired=info.paired
+    )
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     return Training(recipe, game, data, total)
@@ -251,8 +253,10 @@ def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, 
             "checksum": examples.checksum,
             "origin": examples.origin,
             "root": str(obtained.root.resolve()),
-            "size": len(examples.tensors["image"]),
+            "size": max(len(examples.tensors[key]) for key in info.gives),
             "sample_shape": list(info.sample_shape),
+            "shapes": {key: list(shape) for key, shape in info.shapes.items()},
+            "paired": info.paired,
             "classes": list(info.classes),
             "gives": list(info.gives),
             "kind": info.kind,

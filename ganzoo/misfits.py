@@ -59,6 +59,10 @@ class WatchedParts(RecipeParts):
         self.asked.add(table)
         return super()._network(table, choice, options)
 
+    def again(self, table: str) -> None:
+        """Builds what [table] names once more, as the data fill it in. Raises: BuildError."""
+        self._network(table, getattr(self.recipe, table), {})
+
     def networks(self) -> Iterator[tuple[str, nn.Module, Shape]]:
         """What was built that has weights: the table that chose it, and the sample shape that it is for."""
         yield from ((table, made, shape) for table, made, shape in self.built if isinstance(made, nn.Module))

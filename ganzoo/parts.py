@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, OptionError
 from ganzoo.game import Game
-from ganzoo.interfaces import Dataset, DatasetInfo, Discriminator, Generator, Loss, Regularizer, Schedule, Shape
+from ganzoo.interfaces import (
+    Dataset,
+    DatasetInfo,
+    Discriminator,
+    Generator,
+    Loss,
+    Regularizer,
+    Schedule,
+    Shape,
+    Translator,
+)
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice, Recipe
 
@@ -44,12 +55,24 @@ class RecipeParts:
     def __init__(self, recipe: Recipe, info: DatasetInfo) -> None:
         self.recipe = recipe
         self.built: list[tuple[str, Any, Shape]] = []
-        self.from_data: dict[str, Any] = {"sample_shape": info.sample_shape, "n_classes": len(info.classes) or None}
+        self.from_data: dict[str, Any] = {
+            "sample_shape": info.sample_shape,
+            "n_classes": len(info.classes) or None,
+            "input_shape": info.shapes.get("a"),
+        }
+        self.shapes: Mapping[str, Shape] = {key: info.shape_of(key) for key in info.gives if info.shape_of(key)}
 
     def generator(self, **options: Any) -> Generator:
         """A new generator from the recipe's [generator], with `options` on top."""
+        self._refuse(translators=True)
         generator: Generator = self._network("generator", self.recipe.generator, options)
         return generator
+
+    def translator(self, **options: Any) -> Translator:
+        """A new translator from the recipe's [generator], with `options` on top."""
+        self._refuse(translators=False)
+        translator: Translator = self._network("generator", self.recipe.generator, options)
+        return translator
 
     def discriminator(self, **options: Any) -> Discriminator:
         """A new discriminator from the recipe's [discriminator], with `options` on top."""
@@ -64,6 +87,20 @@ class RecipeParts:
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
         return tuple(build(choice) for choice in self.recipe.regularizers)
+
+    def _refuse(self, *, translators: bool) -> None:
+        """Says so where [generator] names a translator and the game wants latents turned into samples, or the reverse.
+
+        A translator is known by its parameter `input_shape`. Raises: BuildError.
+        """
+        choice = self.recipe.generator
+        if choice is None or ("input_shape" in (*choice.filled, *choice.options)) != translators:
+            return
+        made, wanted = ("samples", "latents") if translators else ("latents", "samples")
+        game = self.recipe.game.entry.name
+        what = f'it makes samples from {made}, and the game "{game}" wants them made from {wanted}.'
+        remedy = "Choose another generator, or another game. `ganzoo list` names them."
+        raise BuildError("generator", choice, OptionError(what, remedy=remedy))
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
         if choice is None:

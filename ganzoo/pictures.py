@@ -32,10 +32,14 @@ LEAST_WIDTH = 320
 def picture(samples: Tensor, *, columns: int | None = None, real: Tensor | None = None) -> Image.Image:
     """Samples as one picture: images (n, 1 or 3, H, W) in [-1, 1] as a grid, points (n, 2) as a scatter plot.
 
+    Images that belong together, (n, k, 1 or 3, H, W), stay side by side, k in a row.
     columns: of the grid, a square one where not given; of points, so many in a row are joined by a line.
     real: points (m, 2) to draw underneath, which also set the axes, so that pictures of one data set can be compared.
     Raises: GanzooError for samples of another shape.
     """
+    if samples.ndim == 5:
+        n, k = samples.shape[:2]
+        return picture(samples.flatten(0, 1), columns=columns or k * max(1, round(math.sqrt(n / k))))
     if samples.ndim == 4 and samples.shape[1] in (1, 3):
         return _grid(samples, columns or math.ceil(math.sqrt(len(samples))))
     if samples.ndim == 2 and samples.shape[1] == 2:

@@ -19,6 +19,7 @@ from ganzoo.interfaces import DatasetInfo, Generator
 from ganzoo.parts import build_dataset, build_game
 from ganzoo.pictures import picture, png
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.words import did_you_mean
 from ganzoo.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
+
+PIXELS = 2**18
+"""Pixels translated at once, for the same reason: four images of 256 x 256."""
 
 
 class Run:
@@ -100,8 +104,17 @@ class Run:
         return self._generator_of(self.averaged if self.recipe.ema else self.game)
 
     def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
-        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed."""
+        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
+
+        Raises: RunError where the game makes samples from samples only.
+        """
         game = self.averaged if ema and self.recipe.ema else self.game
+        if game.directions and type(game).sample is Game.sample:
+            raise RunError(
+                f'{self.name}: the game "{self.recipe.game.entry.name}" makes no samples from latents: it translates.',
+                remedy=f"Give it images: ganzoo sample {self.directory} --input FILE --direction {game.directions[0]} "
+                "-o OUT.png, or run.translate(images, direction).",
+            )
         chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
@@ -109,6 +122,48 @@ class Run:
                 part = None if labels is None else labels[start : start + CHUNK]
                 chunks.append(game.sample(min(CHUNK, n - start), part))
         return torch.cat(chunks)
+
+    def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, on the CPU.
+
+        direction: one that the game learned ("a2b"); it may be left out where there is only one.
+        Raises: RunError where the game does not translate, or not in that direction, or not images of that shape.
+        """
+        game = self.averaged if ema and self.recipe.ema else self.game
+        shape = self.info.shape_of(source_of(self.direction(direction)))
+        if images.ndim != 4 or images.shape[1] != shape[0]:
+            raise RunError(
+                f"{self.name}: images of shape {tuple(images.shape)} cannot be translated.",
+                remedy=f"The game learned from (n, {shape[0]}, {shape[1]}, {shape[2]}).",
+            )
+        at_once = max(1, PIXELS // (images.shape[2] * images.shape[3]))
+        try:
+            with own_randomness(torch.device("cpu")), torch.no_grad():
+                seed_everything(0)
+                parts = [game.translate(part, self.direction(direction)) for part in images.split(at_once)]
+        except RuntimeError as error:
+            size = f"{images.shape[3]} x {images.shape[2]}"
+            raise RunError(
+                f"{self.name}: its network takes no images of {size}: {str(error).splitlines()[0]}",
+                remedy=f"It learned from {shape[2]} x {shape[1]}.",
+            ) from error
+        return torch.cat(parts)
+
+    def direction(self, name: str = "") -> str:
+        """The direction of that name, or the only one. Raises: RunError where there is none."""
+        directions = self.game.directions
+        game = self.recipe.game.entry.name
+        if not directions:
+            raise RunError(f'{self.name}: the game "{game}" does not translate.', remedy="Leave the input out.")
+        if name in directions:
+            return name
+        if not name and len(directions) == 1:
+            return directions[0]
+        what = f'no direction "{name}"' if name else "several directions"
+        said = did_you_mean(name, directions) if name else ""
+        raise RunError(
+            f'{self.name}: the game "{game}" has {what}.', remedy=f"{said}Choose from: {', '.join(directions)}."
+        )
 
     def interpolate(
         self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, labels: Tensor | None = None
@@ -172,10 +227,12 @@ class Run:
         )
 
     def _repr_png_(self) -> bytes | None:
-        """What a notebook shows: a grid of samples; nothing where they cannot be drawn."""
+        """What a notebook shows: a grid of samples, of a game that translates the newest; nothing if there is none."""
         try:
+            if self.game.directions:
+                return max(self.files.samples.glob("step-*.png")).read_bytes()
             return png(self.grid())
-        except GanzooError:
+        except (GanzooError, ValueError):
             return None
 
     def _repr_html_(self) -> str | None:
@@ -204,6 +261,11 @@ class Run:
                 f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
             )
         return generator  # type: ignore[return-value]  # any module that behaves like one will do
+
+
+def source_of(direction: str) -> str:
+    """The key that a direction goes from: "a" for "a2b"."""
+    return direction.partition("2")[0]
 
 
 def load(directory: str | Path) -> Run:
@@ -245,6 +307,8 @@ def info_of(facts: dict[str, Any]) -> DatasetInfo:
             classes=tuple(data["classes"]),
             gives=tuple(data["gives"]),
             kind=data["kind"],
+            shapes={key: tuple(shape) for key, shape in data.get("shapes", {}).items()},
+            paired=data.get("paired", True),
         )
     except KeyError as error:
         raise GanzooError(f"run.json does not say the data set's {error}.") from error

@@ -135,7 +135,7 @@ class Training:
             grids = self.game.preview(real)
         for number, (name, samples) in enumerate(grids.items()):
             path = run.files.grid(self.step, name if number else "")
-            write_png(picture(samples, real=real["image"]), path)
+            write_png(picture(samples, real=real.get("image")), path)
         self._tell(events.hook.ganzoo_samples, run=run, step=self.step, samples=grids, path=run.files.grid(self.step))
 
     @contextmanager

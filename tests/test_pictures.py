@@ -114,3 +114,11 @@ def test_a_picture_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError, match="full"):
         write_png(Image.new("L", (9, 9)), path)
     assert path.read_bytes() == before
+
+
+def test_pictures_that_belong_together_stay_side_by_side() -> None:
+    together = torch.stack([torch.full((12, 1, 2, 2), value) for value in (-1.0, 0.0, 1.0)], dim=1)
+    pixels = np.asarray(picture(together))
+    # Twelve threes are a square of two threes across and six down; each picture has 2 pixels, and 2 of grey between.
+    assert pixels.shape == (6 * 4 + 2, 6 * 4 + 2)
+    assert pixels[2, 2::4].tolist()[:6] == [0, 128, 255, 0, 128, 255]

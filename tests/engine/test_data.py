@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from ganzoo.engine.data import DeviceData
+from ganzoo.errors import DatasetError
 from ganzoo.interfaces import Examples
+
+ORDER = [[6, 3, 1, 5], [8, 7, 0, 2], [9, 4, 6, 3], [4, 8, 5, 0]]
+"""Ten examples in batches of four, seed 0: an epoch and one batch of the next, as runs have had them from the first."""
 
 
 def numbered(n: int, batch_size: int, seed: int = 0) -> DeviceData:
@@ -63,3 +68,58 @@ def test_images_come_as_floats_between_minus_one_and_one() -> None:
     batch = data.first(2)["image"]
     assert batch.dtype == torch.float32
     assert batch.flatten().tolist() == [-1.0, 1.0]
+
+
+def domains(a: int, b: int, batch_size: int, *, seed: int = 0, paired: bool = False) -> DeviceData:
+    """Two domains of a and b examples, each of which is its own number."""
+    tensors = {"a": torch.arange(a), "b": torch.arange(b)}
+    examples = Examples(tensors=tensors, checksum="sha256:0", origin="the test")
+    device = torch.device("cpu")
+    return DeviceData(examples, ("a", "b"), batch_size=batch_size, seed=seed, device=device, paired=paired)
+
+
+def test_the_order_of_data_that_belong_together_is_the_one_that_runs_so_far_have_had() -> None:
+    assert labels(numbered(10, 4), 4) == ORDER
+    data = domains(10, 10, 4, paired=True)
+    for expected in ORDER:
+        batch = data()
+        assert batch["a"].tolist() == batch["b"].tolist() == expected
+
+
+def test_unpaired_domains_have_orders_and_epochs_of_their_own() -> None:
+    data = domains(12, 8, 4)
+    assert data.batches_per_epoch == 3
+    batches = [data() for _ in range(6)]
+    a, b = (torch.stack([batch[key] for batch in batches]).flatten() for key in ("a", "b"))
+    assert [epoch.sort().values.tolist() for epoch in a.split(12)] == [list(range(12))] * 2
+    assert [epoch.sort().values.tolist() for epoch in b.split(8)] == [list(range(8))] * 3
+    assert len({tuple(epoch.tolist()) for epoch in (*a.split(12), *b.split(8))}) == 5
+
+
+def test_unpaired_domains_of_one_size_are_not_paired_by_accident() -> None:
+    batch = domains(100, 100, 100)()
+    # Two independent orders of 100 agree in one place on average, and in ten or more once in a million.
+    assert (batch["a"] == batch["b"]).sum() < 10
+
+
+def test_seeking_unpaired_domains_gives_what_drawing_would_have_given() -> None:
+    def drawn(data: DeviceData, n: int) -> list[list[list[int]]]:
+        return [[batch["a"].tolist(), batch["b"].tolist()] for batch in (data() for _ in range(n))]
+
+    straight = drawn(domains(10, 7, 4), 12)
+    for start in range(12):
+        data = domains(10, 7, 4)
+        data.seek(start)
+        assert drawn(data, 12 - start) == straight[start:]
+    assert drawn(domains(10, 7, 4, seed=1), 12) != straight
+
+
+def test_the_first_examples_of_each_domain_are_as_the_files_have_them() -> None:
+    batch = domains(5, 3, 2).first(4)
+    assert batch["a"].tolist() == [0, 1, 2, 3]
+    assert batch["b"].tolist() == [0, 1, 2, 0]
+
+
+def test_pairs_with_a_part_missing_are_refused() -> None:
+    with pytest.raises(DatasetError, match=r"there are 3 of a, 4 of b"):
+        domains(3, 4, 2, paired=True)

@@ -8,6 +8,7 @@ scores are), under autocast too. docs/theory.md has every formula with its value
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import torch
@@ -112,7 +113,8 @@ class Wasserstein(Loss):
     """WGAN (Arjovsky et al., 2017, arXiv:1701.07875), Eq. 2 and Algorithm 1: the critic estimates a distance.
 
     The critic minimises E[f(G(z))] - E[f(x)]; minus that is the Wasserstein-1 distance, up to a factor, if f is kept
-    Lipschitz: put `weight-clip` (the paper's way) or `gradient-penalty` beside it. 0 at equilibrium.
+    Lipschitz: put `weight-clip` (the paper's way) or `gradient-penalty` beside it. 0 at equilibrium. The estimate is
+    logged as "wasserstein", without the penalty that is a part of the logged loss.
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -122,6 +124,10 @@ class Wasserstein(Loss):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """-E[f(G(z))]."""
         return -full_precision(fake).mean()
+
+    def metrics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
+        """The estimate E[f(x)] - E[f(G(z))], which falls as samples get better (Section 3): "wasserstein"."""
+        return {"wasserstein": -self.discriminator(real, fake)}
 
 
 class Relativistic(Loss):

@@ -51,8 +51,12 @@ class TwoPlayer(Game):
         for regularizer in self.rules():
             penalty = regularizer.penalty(self.discriminator, real, fake)
             loss = loss if penalty is None else loss + penalty
-        said = {"d_real": real_scores.detach().sigmoid().mean(), "d_fake": fake_scores.detach().sigmoid().mean()}
-        return Move("discriminator", loss, said)
+        return Move("discriminator", loss, self.said(real_scores.detach(), fake_scores.detach()))
+
+    def said(self, real_scores: Tensor, fake_scores: Tensor) -> Mapping[str, Tensor]:
+        """What a discriminator's move logs of its detached scores: D(x), D(G(z)), and what the loss makes of them."""
+        shown = {"d_real": real_scores.sigmoid().mean(), "d_fake": fake_scores.sigmoid().mean()}
+        return {**self.loss.metrics(real_scores, fake_scores), **shown}
 
     def scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's scores of both, in one pass where it looks at each sample by itself."""

@@ -199,6 +199,19 @@ def test_a_relativistic_loss_without_real_scores_says_what_the_game_must_do() ->
     assert "needs_real_scores" in raised.value.remedy
 
 
+def test_wasserstein_logs_the_critics_estimate_without_the_penalty() -> None:
+    real, fake = scores((64,), 3.0, 5, torch.float32)
+    metrics = Wasserstein().metrics(real, fake)
+    assert set(metrics) == {"wasserstein"}
+    torch.testing.assert_close(metrics["wasserstein"], real.mean() - fake.mean())
+    assert Wasserstein().metrics(real.bfloat16(), fake.bfloat16())["wasserstein"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("loss", [Minimax(), NonSaturating(), LeastSquares(), Hinge(), Relativistic()])
+def test_other_losses_log_nothing_of_their_own(loss: Loss) -> None:
+    assert loss.metrics(torch.ones(4), torch.zeros(4)) == {}
+
+
 @pytest.mark.parametrize("loss", [Minimax(), NonSaturating(), LeastSquares(), Hinge(), Wasserstein()])
 def test_other_losses_need_no_real_scores_for_the_generator(loss: Loss) -> None:
     fake = torch.linspace(-2, 2, 9)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from ganzoo.interfaces import Batch, Discriminator, Generator, Loss, Regularizer
-from ganzoo.losses import NonSaturating, Relativistic
+from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
 from ganzoo.two_player import TwoPlayer
 
 
@@ -133,3 +134,23 @@ def test_what_is_shown_of_d_are_probabilities() -> None:
     metrics = next(game.play(Source())).metrics
     assert set(metrics) == {"d_real", "d_fake"}
     assert all(0 < value.item() < 1 and not value.requires_grad for value in metrics.values())
+
+
+def test_what_the_loss_tells_is_logged_beside_them() -> None:
+    torch.manual_seed(0)
+    game = TwoPlayer(Made(Wasserstein(), regularizers=(Recorder(),)))
+    move = next(game.play(Source()))
+    assert set(move.metrics) == {"d_real", "d_fake", "wasserstein"}
+    assert not move.metrics["wasserstein"].requires_grad
+    # Recorder's penalty of 100 is a part of the loss, and none of the distance.
+    assert move.loss.item() == pytest.approx(100.0 - move.metrics["wasserstein"].item())
+
+
+def test_a_loss_does_not_rename_the_probabilities() -> None:
+    class Boastful(NonSaturating):
+        def metrics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+            return {"d_real": torch.tensor(2.0), "real_score": real.mean()}
+
+    metrics = next(TwoPlayer(Made(Boastful())).play(Source())).metrics
+    assert set(metrics) == {"d_real", "d_fake", "real_score"}
+    assert metrics["d_real"] < 1

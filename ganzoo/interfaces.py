@@ -101,14 +101,6 @@ class Loss(ABC):
         """
         return {}
 
-    def metrics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
-        """What else the scores of a discriminator's move tell, by the name to log it under; nothing by default.
-
-        real, fake: detached. Returns scalars, such as the distance that a critic estimates; a row of metrics.jsonl has
-        their means over the moves since the row before.
-        """
-        return {}
-
 
 class Regularizer(nn.Module, ABC):
     """A term added to a player's loss (`penalty`), or a constraint applied after its move (`constrain`), or both.

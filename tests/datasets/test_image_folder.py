@@ -102,7 +102,7 @@ def test_images_that_would_not_fit_into_memory_are_refused_before_decoding(
     class Full:
         available = 1000
 
-    monkeypatch.setattr("ganzoo.datasets.image_folder.psutil.virtual_memory", Full)
+    monkeypatch.setattr("ganzoo.datasets.image_files.psutil.virtual_memory", Full)
     with pytest.raises(DatasetError, match="GiB of memory are free"):
         ImageFolder(path="pictures").load(tmp_path)
 

@@ -73,7 +73,7 @@ def train(
         rehearsal = dry_run(decided, obtained.info)
     with own_randomness(place):
         seed_everything(decided.train.seed)
-        training = _assemble(decided, obtained, rehearsal, place)
+        training = assemble(decided, obtained, rehearsal, place)
         training.keep_streams()
         beginning = training.checkpoint()
     facts = _facts(decided, obtained, training)
@@ -125,7 +125,7 @@ def resume(
             )
         rehearsal = dry_run(recipe, obtained.info)
         with own_randomness(place):
-            training = _assemble(recipe, obtained, rehearsal, place)
+            training = assemble(recipe, obtained, rehearsal, place)
             training.restore(checkpoint, str(path))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
@@ -142,7 +142,8 @@ def resume(
     return run
 
 
-def _assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device) -> Training:
+def assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device) -> Training:
+    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))

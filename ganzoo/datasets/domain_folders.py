@@ -1,0 +1,203 @@
+"""Two domains from folders of images: unpaired as CycleGAN's data come, or paired as pix2pix's do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Interval, Len
+from torch import Tensor
+
+from ganzoo.datasets.image_files import (
+    NAMED,
+    TEST_SHARE,
+    Half,
+    Headers,
+    Split,
+    decode_all,
+    find_folder,
+    images_in,
+    look_at,
+    no_image,
+)
+from ganzoo.errors import DatasetError
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape
+
+SPLITS: tuple[Split, Split] = ("train", "test")
+Size = Annotated[int, Interval(ge=4, le=4096)]
+Folder = Annotated[str, Len(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One domain's images. half: which part of each file it is; held_out: whether training gave up its test images."""
+
+    files: Mapping[Split, Sequence[Path]]
+    headers: Headers
+    half: Half | None = None
+    held_out: bool = False
+
+
+class UnpairedFolders(Dataset):
+    """Two domains that show different things: the folders trainA, trainB, testA and testB of `path`.
+
+    They are shuffled independently and may hold different numbers of images. The layout is that of CycleGAN's data
+    (arXiv:1703.10593), horse2zebra say; where a test folder is missing, one image in ten is held out.
+
+    path: the folder that holds them, from the current directory or from the data root; subfolders are searched.
+    size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size in all
+        folders; how many images are resized to it is said.
+    channels: 1 or 3 in both domains; by default each domain's own: 3, or 1 where every image of it is grey.
+    """
+
+    name = "unpaired-folders"
+    paired = False
+
+    def __init__(self, *, path: Folder, size: Size | None = None, channels: Literal[1, 3] | None = None) -> None:
+        self.path = path
+        self.size = size
+        self.channels = channels
+        self._domains: dict[Path, dict[str, Domain]] = {}
+
+    def info(self, root: Path) -> DatasetInfo:
+        """From the files' headers; nothing is decoded. Raises: DatasetUnavailable, DatasetError."""
+        folder = find_folder(self.path, root, self.name)
+        domains = self.domains(folder)
+        a, b = (domain.headers for domain in domains.values())
+        both = Headers(a.sizes + b.sizes, a.modes + b.modes)
+        height, width = (self.size, self.size) if self.size else both.size
+        shapes: dict[str, Shape] = {
+            key: (self.channels or domain.headers.channels, height, width) for key, domain in domains.items()
+        }
+        counts = {key: len(domain.files["train"]) for key, domain in domains.items()}
+        notes = [
+            " and ".join(f"{count:,} images of {key}" for key, count in counts.items()),
+            *both.resized(height, width),
+        ]
+        if any(domain.held_out for domain in domains.values()):
+            notes.append(f"one image in {TEST_SHARE} is held out for testing")
+        return DatasetInfo(
+            sample_shape=shapes["b"],
+            size=max(counts.values()),
+            gives=("a", "b"),
+            shapes=shapes,
+            paired=self.paired,
+            licence="the files' own",
+            source=folder.name,
+            notes=tuple(notes),
+        )
+
+    def load(self, root: Path, split: Split = "train") -> Examples:
+        """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
+        folder, shapes = find_folder(self.path, root, self.name), self.info(root).shapes
+        tensors: dict[str, Tensor] = {}
+        digest = hashlib.sha256(repr(sorted(shapes.items())).encode())
+        for key, domain in self.domains(folder).items():
+            tensors[key] = decode_all(domain.files[split], shapes[key], f"{self.path} ({key})", domain.half)
+            digest.update(tensors[key].numpy().data)
+        return Examples(tensors=tensors, checksum=f"sha256:{digest.hexdigest()}", origin=str(folder))
+
+    def domains(self, folder: Path) -> dict[str, Domain]:
+        """Both domains, looked through once. Raises: DatasetError."""
+        if folder not in self._domains:
+            self._domains[folder] = self.find(folder)
+        return self._domains[folder]
+
+    def find(self, folder: Path) -> dict[str, Domain]:
+        """What the folder holds. Raises: DatasetError where that is no two domains."""
+        return {"a": domain_in(folder, "A"), "b": domain_in(folder, "B")}
+
+
+class PairedFolders(UnpairedFolders):
+    """Two domains that show the same things, image by image, as pix2pix learns from (arXiv:1611.07004).
+
+    Either the folders trainA and trainB (testA and testB) of `path`, whose files go by the same names; or the folder
+    train (and test or val), or `path` itself, of pictures A and B side by side, A on the left, as pix2pix's own data
+    come. Where there is nothing to test on, one pair in ten is held out.
+
+    path: the folder, from the current directory or from the data root; subfolders are searched.
+    size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size; how many
+        are resized to it is said.
+    channels: 1 or 3 in both domains; by default each domain's own: 3, or 1 where every image of it is grey.
+    """
+
+    name = "paired-folders"
+    paired = True
+
+    def find(self, folder: Path) -> dict[str, Domain]:
+        """What the folder holds, in either layout. Raises: DatasetError where files have no partner."""
+        if not (folder / "trainA").is_dir() and not (folder / "trainB").is_dir():
+            return side_by_side(folder)
+        domains = super().find(folder)
+        names = {
+            key: Counter((split, name_of(path, folder)) for split in SPLITS for path in domain.files[split])
+            for key, domain in domains.items()
+        }
+        lonely = [
+            f"{name} ({split}, only in {key} or more than once)"
+            for key, other in (("a", "b"), ("b", "a"))
+            for (split, name), count in sorted(names[key].items())
+            if count != names[other][(split, name)] or count > 1
+        ]
+        if lonely:
+            more = f"\n  ... and {len(lonely) - NAMED:,} more" if len(lonely) > NAMED else ""
+            raise DatasetError(
+                f"{folder}: {len(lonely):,} images have no partner of the same name in the other domain:\n  "
+                + "\n  ".join(lonely[:NAMED])
+                + more,
+                remedy='Give both the same name, or use dataset.name = "unpaired-folders".',
+            )
+        return domains
+
+
+def domain_in(folder: Path, letter: str) -> Domain:
+    """The folders trainA and testA, or trainB and testB. Raises: DatasetError where there is nothing to train on."""
+    train, test = (folder / f"{split}{letter}" for split in SPLITS)
+    if not train.is_dir():
+        raise DatasetError(
+            f"{folder}: there is no folder train{letter} in it.",
+            remedy="Two domains lie in the folders trainA and trainB, and to test on in testA and testB.",
+        )
+    files, held_out = split_up(train, test if test.is_dir() else None)
+    return Domain(files, look_at([*files["train"], *files["test"]], folder), held_out=held_out)
+
+
+def side_by_side(folder: Path) -> dict[str, Domain]:
+    """Both domains of pictures that show A on the left and B on the right. Raises: DatasetError on an odd width."""
+    train = folder / "train"
+    test = next((folder / name for name in ("test", "val") if train.is_dir() and (folder / name).is_dir()), None)
+    files, held_out = split_up(train if train.is_dir() else folder, test)
+    whole = look_at([*files["train"], *files["test"]], folder)
+    if odd := [f"{width} x {height}" for height, width in whole.sizes if width % 2]:
+        raise DatasetError(
+            f"{folder}: pictures of {', '.join(sorted(odd)[:NAMED])} are not two pictures side by side.",
+            remedy="Each shows A on its left half and B on its right half; or use the folders trainA and trainB.",
+        )
+    sizes = Counter({(height, width // 2): count for (height, width), count in whole.sizes.items()})
+    halves = Headers(sizes, whole.modes)
+    return {"a": Domain(files, halves, "left", held_out), "b": Domain(files, halves, "right", held_out)}
+
+
+def split_up(train: Path, test: Path | None) -> tuple[dict[Split, list[Path]], bool]:
+    """The images of each split, and whether some of train were held out to test on. Raises: DatasetError."""
+    whole = in_order(images_in(train))
+    if not whole:
+        raise no_image(train)
+    if test is not None:
+        return {"train": whole, "test": in_order(images_in(test))}, False
+    kept = [path for number, path in enumerate(whole) if number % TEST_SHARE != TEST_SHARE - 1]
+    return {"train": kept, "test": whole[TEST_SHARE - 1 :: TEST_SHARE]}, True
+
+
+def in_order(paths: Sequence[Path]) -> list[Path]:
+    """By their names without endings: pairs come in one order though one is a .jpg and the other a .png."""
+    return sorted(paths, key=lambda path: path.with_suffix("").parts)
+
+
+def name_of(path: Path, folder: Path) -> str:
+    """What pairs go by: the way to a file inside trainA, say, without its ending."""
+    return Path(*path.relative_to(folder).parts[1:]).with_suffix("").as_posix()

@@ -41,7 +41,10 @@ DATASETS = [
     ("kmnist", "datasets.mnist:KMNIST", "70,000 cursive Japanese characters, 28x28", "arXiv:1812.01718"),
     ("cifar10", "datasets.cifar10:CIFAR10", "60,000 colour photographs of ten kinds, 32x32", ""),
     ("image-folder", "datasets.image_folder:ImageFolder", "any folder of images", ""),
+    ("unpaired-folders", "datasets.domain_folders:UnpairedFolders", "two domains of images, each by itself", ""),
+    ("paired-folders", "datasets.domain_folders:PairedFolders", "two domains of images that belong together", ""),
     ("glyphs", "datasets.glyphs:Glyphs", "70,000 digits that ganzoo draws itself, offline", ""),
+    ("glyph-domains", "datasets.glyph_domains:GlyphDomains", "thin white digits and thick coloured ones, offline", ""),
     ("gaussians", "datasets.gaussians:Gaussians", "points: a ring of 8 or a grid of 25 modes", "arXiv:1705.07761"),
 ]
 SHELVED = {

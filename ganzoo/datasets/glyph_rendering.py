@@ -29,10 +29,12 @@ CHUNK = 2000
 class Style:
     """How digits look. Angles in degrees, lengths as shares of the picture's side.
 
-    strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear, shift: the largest
-    deviations; scale: smallest and largest; bend: how far the elastic deformation moves a point (standard deviation).
+    fonts: some of `FONTS`; strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear,
+    shift: the largest deviations; scale: smallest and largest; bend: how far the elastic deformation moves a point
+    (standard deviation).
     """
 
+    fonts: tuple[str, ...] = FONTS
     strokes: tuple[int, ...] = (0, 1, 3)
     rotation: float = 14.0
     shear: float = 0.25
@@ -48,7 +50,7 @@ def draw(count: int, size: int, seed: int, style: Style | None = None) -> tuple[
     """
     style = style or Style()
     stream = torch.Generator().manual_seed(seed)
-    masters = master_drawings(style.strokes)
+    masters = master_drawings(style.fonts, style.strokes)
     images = torch.empty(count, 1, size, size, dtype=torch.uint8)
     labels = torch.empty(count, dtype=torch.int64)
     for start in range(0, count, CHUNK):
@@ -80,14 +82,14 @@ def colour(images: Tensor, seed: int) -> Tensor:
 
 
 @cache
-def master_drawings(strokes: tuple[int, ...]) -> Tensor:
+def master_drawings(fonts: tuple[str, ...], strokes: tuple[int, ...]) -> Tensor:
     """Every digit in every font and stroke, centred: (fonts * strokes, 10, MASTER, MASTER), float32 in [0, 1]."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     drawings = []
-    for name in FONTS:
+    for name in fonts:
         font = ImageFont.truetype(str(folder / name), round(0.86 * MASTER))
         for stroke in strokes:
             for digit in "0123456789":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -45,16 +46,9 @@ class Glyphs(Dataset):
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
         """The split from the cache, or drawn anew where it is not there or not intact."""
-        path = cache() / "glyphs" / f"v{VERSION}-{split}-{self.size}px-{self.channels}.safetensors"
-        tensors = read_cached(path)
-        if tensors is None:
-            tensors = self.draw(split)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, save(tensors, metadata={"digest": digest_of(tensors)}))
-        images, labels = tensors["image"], tensors["label"]
-        return Examples(
-            tensors={"image": images, "label": labels}, checksum=digest_of(tensors), origin="made by ganzoo"
-        )
+        name = f"glyphs/v{VERSION}-{split}-{self.size}px-{self.channels}.safetensors"
+        tensors = cached(name, lambda: self.draw(split))
+        return Examples(tensors=tensors, checksum=digest_of(tensors), origin="made by ganzoo")
 
     def draw(self, split: Literal["train", "test"]) -> dict[str, Tensor]:
         """Draws a split."""
@@ -62,6 +56,17 @@ class Glyphs(Dataset):
 
         images, labels = draw(SIZES[split], self.size, SEEDS[split])
         return {"image": images if self.channels == 1 else colour(images, SEEDS[split]), "label": labels}
+
+
+def cached(name: str, draw: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What ganzoo's cache holds under that name, or else what `draw` makes, which is then kept there."""
+    path = cache() / name
+    tensors = read_cached(path)
+    if tensors is None:
+        tensors = draw()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, save(tensors, metadata={"digest": digest_of(tensors)}))
+    return tensors
 
 
 def read_cached(path: Path) -> dict[str, Tensor] | None:
@@ -74,11 +79,12 @@ def read_cached(path: Path) -> dict[str, Tensor] | None:
             digest = (file.metadata() or {}).get("digest")
     except (OSError, SafetensorError):
         return None
-    return tensors if tensors.keys() == {"image", "label"} and digest == digest_of(tensors) else None
+    return tensors if digest == digest_of(tensors) else None
 
 
 def digest_of(tensors: dict[str, Tensor]) -> str:
-    """ "sha256:..." over pixels and labels."""
-    digest = hashlib.sha256(tensors["image"].numpy().tobytes())
-    digest.update(tensors["label"].numpy().tobytes())
+    """ "sha256:..." over pixels and labels, in the order of their names."""
+    digest = hashlib.sha256()
+    for _, tensor in sorted(tensors.items()):
+        digest.update(tensor.numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"

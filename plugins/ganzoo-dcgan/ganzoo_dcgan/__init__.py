@@ -1,0 +1,1 @@
+"""DCGAN: convolutional networks that train stably."""

@@ -1,0 +1,1 @@
+"""WGAN and WGAN-GP: a critic that estimates a distance."""

@@ -1,0 +1,61 @@
+"""The critic of WGAN-GP (Gulrajani et al., 2017, arXiv:1704.00028), which serves WGAN (arXiv:1701.07875) as well.
+
+Its shape is that of DCGAN's discriminator, without batch norm: a penalty on the gradient of each sample's score means
+something only where a score depends on its own sample alone (arXiv:1704.00028, Section 4).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from ganzoo import Discriminator, OptionError, Shape
+
+Width = Annotated[int, Ge(1)]
+
+SMALLEST = 4
+"""Sides are halved as long as they stay this long."""
+
+WIDEST = 8
+"""How many times `width` the channels of the smallest feature maps are at most."""
+
+SLOPE = 0.2
+"""Of LeakyReLU for negative inputs."""
+
+
+class ConvCritic(Discriminator):
+    """Critic: strided convolutions with LeakyReLU 0.2 -> one number for each image, of any size.
+
+    Shapes: images (N, channels, height, width) -> scores (N,), unbounded.
+    width: channels of the first layer, doubled in each layer after it, up to eightfold;
+    norm: "none", or "layer" for layer normalisation (over all of a sample's features) in every layer but the first.
+    Raises: OptionError unless the samples are images, from 8 x 8 on.
+    """
+
+    per_sample = True
+
+    def __init__(self, sample_shape: Shape, *, width: Width = 64, norm: Literal["none", "layer"] = "none") -> None:
+        super().__init__()
+        if len(sample_shape) != 3 or min(sample_shape[1:]) < 2 * SMALLEST:
+            raise OptionError(
+                f"it takes images (channels, height, width) from 8 x 8 on, and the data hold {tuple(sample_shape)}.",
+                remedy='For points, and for anything else: [discriminator] name = "mlp".',
+            )
+        inputs, height, breadth = sample_shape
+        outputs, layers = width, list[nn.Module]()
+        while min(height, breadth) >= 2 * SMALLEST:
+            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
+            if norm == "layer" and len(layers) > 1:
+                layers.append(nn.GroupNorm(1, outputs))
+            layers.append(nn.LeakyReLU(SLOPE, inplace=True))
+            inputs, outputs = outputs, min(2 * outputs, WIDEST * width)
+            height, breadth = height // 2, breadth // 2
+        layers += [nn.Flatten(), nn.Linear(inputs * height * breadth, 1)]
+        self.network = nn.Sequential(*layers)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Images (N, channels, height, width) -> scores (N,), without bounds."""
+        scores: Tensor = self.network(samples).squeeze(1)
+        return scores

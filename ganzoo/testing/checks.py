@@ -1,0 +1,114 @@
+"""What a check is, and how it ends: kept, failed with what to mend, or not checked for a reason."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.errors import GanzooError
+from ganzoo.plugins.registration import cause_of
+
+T = TypeVar("T")
+
+
+class Failure(AssertionError):
+    """A contract is broken. found: what was seen; mend: what to change; contract: what was promised (the check's)."""
+
+    def __init__(self, found: str, mend: str, contract: str = "") -> None:
+        super().__init__(found, mend, contract)
+        self.found = found
+        self.mend = mend
+        self.contract = contract
+
+    def __str__(self) -> str:
+        lines = [self.found]
+        if self.contract:
+            lines.append(f"  The contract: {self.contract}")
+        if self.mend:
+            lines.append(f"  To mend it: {self.mend}")
+        return "\n".join(lines)
+
+
+class NotChecked(unittest.SkipTest):
+    """A check that does not apply here, or cannot be made, and why. pytest shows it as skipped.
+
+    in_vain: whether it is because another one fails.
+    """
+
+    def __init__(self, why: str, *, in_vain: bool = False) -> None:
+        super().__init__(why)
+        self.in_vain = in_vain
+
+
+class Check:
+    """One question put to one component of a plugin; calling it raises Failure where the answer is no.
+
+    subject: "generator dcgan"; asks: what about it ("follows its latents"); `str` joins the two.
+    question: is called with what `about` returns; the first paragraph of its docstring is the contract.
+    needs: checks without which this one says nothing: where one of them fails, this one is not made, so that one fault
+        is one failure.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        asks: str,
+        question: Callable[[T], None],
+        about: Callable[[], T],
+        *,
+        needs: Sequence[Check] = (),
+    ) -> None:
+        self.subject = subject
+        self.asks = asks
+        self.contract = " ".join((question.__doc__ or "").strip().partition("\n\n")[0].split())
+        self.needs = tuple(needs)
+        self._put: Callable[[], None] = lambda: question(about())
+        self._outcome: list[Exception | None] = []
+
+    def outcome(self) -> Exception | None:
+        """How it ended: None (kept), a Failure or NotChecked. The question is put once, whoever asks."""
+        if not self._outcome:
+            self._outcome.append(self._ask())
+        return self._outcome[0]
+
+    def __call__(self) -> None:
+        """Raises: Failure where the contract is broken, NotChecked where that cannot be told."""
+        __tracebackhide__ = True
+        outcome = self.outcome()
+        if outcome is not None:
+            raise outcome
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.asks}"
+
+    def __repr__(self) -> str:
+        return f"<Check {self}>"
+
+    def _ask(self) -> Exception | None:
+        for needed in self.needs:
+            if isinstance(needed.outcome(), Failure) or getattr(needed.outcome(), "in_vain", False):
+                return NotChecked(f"needs `{needed}`, which fails", in_vain=True)
+        try:
+            with own_randomness(torch.device("cpu")):
+                seed_everything(0)
+                self._put()
+        except Failure as failure:
+            return Failure(failure.found, failure.mend, self.contract).with_traceback(failure.__traceback__)
+        except unittest.SkipTest as reason:
+            return reason
+        except Exception as error:
+            found = error.what if isinstance(error, GanzooError) else f"it raised {cause_of(error)}."
+            broken = Failure(found, error.remedy if isinstance(error, GanzooError) else "", self.contract)
+            broken.__cause__ = error
+            return broken
+        return None
+
+
+def require(kept: Any, found: str, mend: str = "") -> None:
+    """Raises: Failure unless `kept`."""
+    if not kept:
+        raise Failure(found, mend)

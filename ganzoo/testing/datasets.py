@@ -1,0 +1,126 @@
+"""Data sets: does `info` say what `load` gives? Those that need files are looked at as far as that goes without."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from ganzoo.errors import DatasetUnavailable
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.subject import Subject, streams
+
+QUICK = 2.0
+"""Seconds for `info`, which is to look at names and headers only."""
+
+
+def dataset_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
+    """Of a data set."""
+    described = Check(str(subject), "is described before it is loaded", is_described, lambda: subject, needs=needs)
+    yield described
+    agrees = Check(
+        str(subject), "holds what its info says", holds_what_it_says, lambda: subject, needs=[*needs, described]
+    )
+    yield agrees
+    yield Check(str(subject), "is the same every time", same_every_time, lambda: subject, needs=[*needs, agrees])
+
+
+def info_of(subject: Subject, root: Path) -> DatasetInfo:
+    """Its info. Raises: NotChecked where that takes files."""
+    dataset: Dataset = subject.build()
+    try:
+        return dataset.info(root)
+    except DatasetUnavailable as error:
+        require(error.remedy, f"it says only: {error.what}", "give DatasetUnavailable a remedy: what can the user do?")
+        raise NotChecked(f"its info needs files: {error.what}") from error
+
+
+def load(subject: Subject, root: Path, split: Any = "train") -> Examples:
+    """One split, without a network. Raises: NotChecked where that takes files."""
+    dataset: Dataset = subject.build()
+    try:
+        with offline():
+            return dataset.load(root, split)
+    except DatasetUnavailable as error:
+        require(error.remedy, f"it says only: {error.what}", "give DatasetUnavailable a remedy: what can the user do?")
+        raise NotChecked("its files are not here, and nothing is downloaded for a check") from error
+
+
+def is_described(subject: Subject) -> None:
+    """`info` is quick and complete: shape, size, classes, and the keys of a batch, before anything is loaded."""
+    with tempfile.TemporaryDirectory() as folder, offline():
+        start = time.perf_counter()
+        info = info_of(subject, Path(folder))
+        seconds = time.perf_counter() - start
+    if not isinstance(info, DatasetInfo):
+        raise Failure(f"info returns a {type(info).__name__}.", "return a ganzoo.DatasetInfo.")
+    require(seconds < QUICK, f"info takes {seconds:.1f} seconds.", "look at names and headers only.")
+    require(info.size > 0, f"its size is {info.size}.", "the number of training samples.")
+    sizes = bool(info.sample_shape) and all(isinstance(side, int) and side > 0 for side in info.sample_shape)
+    require(sizes, f"its sample_shape is {info.sample_shape}.", "(channels, height, width), or (2,) for points.")
+    labelled = ("label" in info.gives) == bool(info.classes)
+    require(labelled, f"it gives {info.gives} and has {len(info.classes)} classes.", "labels and classes go together.")
+
+
+def holds_what_it_says(subject: Subject) -> None:
+    """`load` gives what `info` says: keys, shapes, number; images as uint8, points as float32, labels as int64."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        examples, test = load(subject, root), load(subject, root, "test")
+        info = info_of(subject, root)  # after loading, as the engine asks it
+    for split, loaded in (("train", examples), ("test", test)):
+        missing = set(info.gives) - set(loaded.tensors)
+        require(not missing, f"{split} has no {missing}, which info.gives names.", "load every key.")
+        for key in info.gives:
+            tensor = loaded.tensors[key]
+            if key == "label":
+                require(tensor.dtype == torch.int64, f"{split} labels are {tensor.dtype}.", "int64.")
+                inside = bool(tensor.min() >= 0) and int(tensor.max()) < len(info.classes)
+                ends = f"{int(tensor.min())} to {int(tensor.max())}"
+                require(inside, f"{split} labels are {ends}, of {len(info.classes)} classes.", "0 to classes - 1.")
+                continue
+            shape = tuple(getattr(info, "shapes", {}).get(key, info.sample_shape))
+            seen = f"{split} {key}: {tuple(tensor.shape)} {tensor.dtype}"
+            right = tuple(tensor.shape[1:]) == shape
+            require(right, f"{seen}, and info says {shape} of each.", "make info and load agree.")
+            dtype = torch.uint8 if info.kind == "images" else torch.float32
+            require(tensor.dtype == dtype, f"{seen}.", f"{info.kind} are {dtype}; the engine scales images itself.")
+    sizes = {key: len(examples.tensors[key]) for key in info.gives}
+    require(
+        info.size in sizes.values(), f"info says {info.size:,} samples, and load gives {sizes}.", "make them agree."
+    )
+    together = getattr(info, "paired", True) is False or len(set(sizes.values())) == 1
+    require(together, f"its keys have unequal numbers of samples: {sizes}.", "one of each for every sample.")
+
+
+def same_every_time(subject: Subject) -> None:
+    """Loaded again it is the same, with the same checksum, by which a resume knows it; and nothing is drawn for it."""
+    before = streams()
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        first, second = load(subject, Path(one)), load(subject, Path(other))
+    mend = "a torch.Generator with a seed of its own for whatever is random."
+    require(streams() == before, "loading it draws from, or seeds, a global random stream.", mend)
+    for key, tensor in first.tensors.items():
+        require(torch.equal(tensor, second.tensors[key]), f"loaded twice, its {key} differ.", mend)
+    require(first.checksum == second.checksum, "loaded twice, its checksums differ.", "a digest of the samples alone.")
+    kind = first.checksum.partition(":")[0]
+    require(kind in ("sha256", "md5"), f"its checksum is {first.checksum!r}.", 'write "sha256:...".')
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Inside, nothing reaches the network."""
+
+    def refuse(*_: object, **__: object) -> Any:
+        raise OSError("no network during a check")
+
+    with mock.patch.object(socket, "getaddrinfo", refuse), mock.patch.object(socket.socket, "connect", refuse):
+        yield

@@ -1,0 +1,131 @@
+"""Discriminators: samples -> scores."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ganzoo.regularizers import R1
+from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.networks import build_or_skip, network_checks, output
+from ganzoo.testing.subject import Network, Subject, shaken
+
+EDGE = 1e-3
+"""How near to an end of the interval a score is that a squashing function has pushed there."""
+
+
+def discriminator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
+    """Of a discriminator."""
+    questions = {
+        "gives logits": gives_logits,
+        "says per_sample truly": per_sample_is_true,
+        "passes gradients to samples": passes_gradients,
+        "can be differentiated twice": twice_differentiable,
+    }
+    yield from network_checks(subject, needs, scores_samples, questions)
+
+
+def scores_samples(network: Network) -> None:
+    """A sample gets a score (N,), or one a patch (N, ...), in float32; what it can't score it refuses (OptionError)."""
+    module = build_or_skip(network)
+    for n in (3, 1):
+        module.train(n > 1)  # batch norm needs two
+        with torch.no_grad():
+            scores = output(module, *network.inputs(module, n))
+        require(
+            scores.shape[:1] == (n,),
+            f"{n} samples {network.shape} get scores {tuple(scores.shape)}.",
+            "return (N,), or refuse that sample_shape in the constructor with ganzoo.OptionError.",
+        )
+        require(scores.dtype == torch.float32, f"its scores are {scores.dtype}.", "return float32.")
+        require(scores.isfinite().all(), "its scores are not finite.")
+
+
+def gives_logits(network: Network) -> None:
+    """Scores are unbounded: no sigmoid or tanh at the end, for losses have theirs in a form that cannot overflow."""
+    largest, seen = 0.0, []
+    for sample_scale, weight_scale in ((1.0, 1.0), (1e3, 1.0), (1e3, 3.0), (1e3, 10.0)):
+        module = shaken(network.build())
+        inputs = network.inputs(module, 16)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(weight_scale)
+            scores = output(module, inputs[0] * sample_scale, *inputs[1:])
+        scores = scores[scores.isfinite()].flatten()
+        if len(scores):
+            seen.append(scores)
+            largest = max(largest, scores.abs().max().item())
+    if not seen:
+        raise NotChecked("its scores are not finite for unusual samples")
+    wildest = seen[-1]
+    at_an_end = (wildest.abs() < EDGE) | ((wildest.abs() - 1.0).abs() < EDGE)
+    squashed = largest <= 1.0 and at_an_end.float().mean() > 0.5
+    low = "0" if torch.cat(seen).min() >= 0 else "-1"
+    require(
+        not squashed,
+        f"scores stay in [{low}, 1] for samples a thousand times as large and weights ten times, and lie at its ends.",
+        "take the sigmoid (or tanh) out of the last layer and return its logit.",
+    )
+
+
+def per_sample_is_true(network: Network) -> None:
+    """`per_sample = True` says that a score does not depend on the rest of its batch, in training neither."""
+    module = network.build()
+    if not getattr(module, "per_sample", False):
+        raise NotChecked("it does not claim to look at each sample by itself")
+    ours, others = network.inputs(module, 4), network.inputs(module, 4, seed=1)
+    mixed = [torch.cat((given[:1], other[1:])) for given, other in zip(ours, others, strict=True)]
+    with torch.no_grad():
+        alone, among = (output(copy.deepcopy(module), *given)[0] for given in (ours, mixed))
+    require(
+        torch.allclose(alone, among, rtol=1e-4, atol=1e-6),
+        "it says per_sample = True, and in training the first score changes when the rest of the batch does.",
+        "set per_sample = False, or take out what looks across the batch (batch norm, minibatch statistics).",
+    )
+
+
+def passes_gradients(network: Network) -> None:
+    """Every sample gets a gradient from its score: that is all the generator ever learns from."""
+    module = shaken(network.build())
+    samples, *labels = network.inputs(module, 4)
+    samples = samples.requires_grad_()
+    output(module, samples + 0.0, *labels).sum().backward()
+    reached = samples.grad is not None and bool(samples.grad.flatten(1).any(dim=1).all())
+    require(reached, "no gradient reaches some samples.", "no detach, no rounding, no torch.no_grad in forward.")
+
+
+def twice_differentiable(network: Network) -> None:
+    """A penalty on its gradient (`r1`, `gradient-penalty`) can be differentiated, or its docstring says otherwise."""
+    if "double backward" in (network.subject.target.__doc__ or ""):
+        raise NotChecked("its docstring says that it has no double backward")
+    module = shaken(network.build())
+    samples, *labels = network.inputs(module, 4)
+    try:
+        penalty = R1().penalty(WithLabels(module, *labels), samples, samples)
+        if penalty is None:
+            raise NotChecked("the penalty was not due")
+        penalty.backward()
+    except RuntimeError as error:
+        raise Failure(
+            f"the gradient of its gradient fails: {str(error).splitlines()[0]}",
+            'use operations that can be differentiated twice, or say "no double backward" in the docstring.',
+        ) from error
+    slopes = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    require(all(bool(slope.isfinite().all()) for slope in slopes), "the gradient of its gradient is not finite.")
+
+
+class WithLabels(nn.Module):
+    """A discriminator with its labels given."""
+
+    def __init__(self, discriminator: nn.Module, *labels: torch.Tensor) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.labels = labels
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        """samples (N, *sample_shape) -> scores."""
+        scores: torch.Tensor = self.discriminator(samples, *self.labels)
+        return scores

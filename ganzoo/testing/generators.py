@@ -1,0 +1,92 @@
+"""Generators (latents -> samples) and translators (samples -> samples)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.device import seed_everything
+from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.networks import build_or_skip, network_checks, output
+from ganzoo.testing.subject import Network, Subject, only_torchs_stream, shaken, takes_latents
+
+
+def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
+    """Of a generator."""
+    questions = {
+        "has latents of its own": has_latents,
+        "follows its input": follows_its_input,
+        "keeps in range": in_range,
+    }
+    yield from network_checks(subject, needs, makes_samples, questions)
+
+
+def makes_samples(network: Network) -> None:
+    """One input makes one sample of the data's shape, in float32; what it cannot make it refuses (OptionError)."""
+    module = build_or_skip(network)
+    for n in (3, 1):
+        module.train(n > 1)  # batch norm needs two
+        with torch.no_grad():
+            made = output(module, *network.inputs(module, n))
+        right = (n, *network.shape)
+        require(
+            made.shape == right,
+            f"{n} inputs make {tuple(made.shape)}; it was built for sample_shape {network.shape}.",
+            f"return {right}, or refuse that sample_shape in the constructor with ganzoo.OptionError.",
+        )
+        require(made.dtype == torch.float32, f"its samples are {made.dtype}.", "return float32.")
+        require(made.isfinite().all(), "its samples are not finite.")
+
+
+def has_latents(network: Network) -> None:
+    """`latents(n)` draws (n, latent_dim) from torch's default stream, in float32, on the generator's device."""
+    module = network.build()
+    if not takes_latents(module):
+        raise NotChecked("it makes samples from samples")
+    with only_torchs_stream("latents"):
+        drawn = draw(module, 5)
+        again = draw(module, 5)
+    latent_dim = module.latent_dim
+    require(isinstance(latent_dim, int), f"latent_dim is {latent_dim!r}.", "set self.latent_dim to an int.")
+    right = drawn.shape == (5, latent_dim) and drawn.dtype == torch.float32
+    require(right, f"latents(5) is {tuple(drawn.shape)} {drawn.dtype}.", f"return (5, {latent_dim}), float32.")
+    require(torch.equal(drawn, again), "the same seed draws other latents.", "draw with torch.randn.")
+    require(not torch.equal(drawn[0], drawn[1]), "two latents of a batch are equal.")
+    moved = draw(network.build().to("meta"), 5).device.type
+    require(moved == "meta", f"on another device its latents are on {moved}.", "device=next(self.parameters()).device")
+
+
+def follows_its_input(network: Network) -> None:
+    """Other latents make other samples: the generator does not ignore what it is given."""
+    module = shaken(network.build()).eval()
+    ours, others = network.inputs(module, 3), network.inputs(module, 3, seed=1)
+    with torch.no_grad():
+        one, other = output(module, *ours), output(module, others[0], *ours[1:])
+    mend = "let the first layer read the input, and check what multiplies or masks it."
+    for first, second in zip(one, other, strict=True):
+        require(not torch.equal(first, second), "two different inputs make the same sample.", mend)
+
+
+def in_range(network: Network) -> None:
+    """Images are in [-1, 1], however unusual the input."""
+    if len(network.shape) < 3:
+        raise NotChecked("its samples are no images, and may be anywhere")
+    module = shaken(network.build())
+    inputs = network.inputs(module, 4)
+    with torch.no_grad():
+        for scale in (1.0, 1e3):
+            made = output(module, inputs[0] * scale, *inputs[1:])
+            furthest = made.abs().max().item()
+            found = f"its images reach {furthest:.3g}, with inputs {scale:g} times as large as usual."
+            require(furthest <= 1.0 + 1e-6, found, "end with nn.Tanh() for images.")
+
+
+def draw(module: nn.Module, n: int) -> Tensor:
+    """n latents, drawn from seed 7. Raises: Failure where that is no tensor."""
+    seed_everything(7)
+    drawn = module.latents(n)  # type: ignore[operator]  # a generator's method
+    if not isinstance(drawn, Tensor):
+        raise Failure(f"latents(n) returns a {type(drawn).__name__}.", "return one tensor.")
+    return drawn

@@ -1,0 +1,219 @@
+"""What holds for generators and discriminators alike: building, saving, copying, devices, randomness."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ganzoo.dry_run import about_meta
+from ganzoo.engine.device import seed_everything
+from ganzoo.engine.ema import Averages
+from ganzoo.errors import GanzooError
+from ganzoo.run import load_weights
+from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.subject import SHAPES, Network, Subject, only_torchs_stream, said, shaken, streams
+
+Question = Callable[[Network], None]
+
+
+def network_checks(
+    subject: Subject, needs: list[Check], shapes: Question, questions: Mapping[str, Question]
+) -> Iterator[Check]:
+    """`shapes` at every shape, then what holds for all networks, then `questions`, at the first shape it accepts."""
+    at = [
+        Check(str(subject), f"shapes at {said(shape)}", shapes, partial(Network, subject, shape), needs=needs)
+        for shape in SHAPES
+    ]
+    yield from at
+    built = Check(
+        str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=[*needs, *at]
+    )
+    yield built
+    for asks, question in {**QUESTIONS, **questions}.items():
+        yield Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, *at, built])
+
+
+def output(module: nn.Module, *inputs: Tensor, seed: int = 0) -> Tensor:
+    """What it makes of its inputs, its random numbers drawn from `seed`. Raises: Failure where that is no tensor."""
+    seed_everything(seed)
+    made = module(*inputs)
+    if not isinstance(made, Tensor):
+        raise Failure(f"forward returns a {type(made).__name__}.", "return one tensor.")
+    return made
+
+
+def build_or_skip(network: Network) -> nn.Module:
+    """A new network. Raises: NotChecked where it refuses this shape as it should; Failure where it crashes."""
+    try:
+        return network.build()
+    except GanzooError as refusal:
+        raise NotChecked(f"refused: {refusal.what}") from refusal
+    except Exception as error:
+        raise Failure(
+            f"building it for samples {network.shape} raises {type(error).__name__}: {error}",
+            "refuse what it cannot make with ganzoo.OptionError(what, remedy=...), which is shown to the user.",
+        ) from error
+
+
+def is_built_alike(network: Network) -> None:
+    """The same seed builds the same network: its first weights come from torch's default stream and nowhere else."""
+    with only_torchs_stream("building it"):
+        one, other = network.build(seed=3), network.build(seed=3)
+    for name, tensor in one.state_dict().items():
+        require(
+            torch.equal(tensor, other.state_dict()[name]),
+            f"two networks built with one seed differ in {name}.",
+            "draw first weights with torch.nn.init or torch.randn, without a generator of your own.",
+        )
+
+
+def same_in_evaluation(network: Network) -> None:
+    """In evaluation mode the same input gives the same output, and nothing random is drawn."""
+    module = network.build().eval()
+    inputs = network.inputs(module, 3)
+    with torch.no_grad():
+        first = output(module, *inputs)
+        before = streams()
+        again = module(*inputs)
+    mend = "what is random in training (dropout, noise) asks `self.training` first."
+    require(torch.equal(first, again), "the same input gave two outputs in evaluation mode.", mend)
+    require(streams() == before, "forward draws random numbers in evaluation mode.", mend)
+
+
+def same_in_training(network: Network) -> None:
+    """In training the same seed gives the same output: forward draws from torch's default stream and nowhere else."""
+    with only_torchs_stream("forward"), torch.no_grad():
+        one, other = network.build(seed=3), network.build(seed=3)
+        inputs = network.inputs(one, 3)
+        require(
+            torch.equal(output(one, *inputs), output(other, *inputs)),
+            "two equal networks on the same seed gave two outputs in training.",
+            "draw from torch's default stream, and keep what changes from call to call in a registered buffer.",
+        )
+
+
+def leaves_inputs_alone(network: Network) -> None:
+    """Forward does not write into its input, which others use after it: the same samples go to several networks."""
+    module = network.build()
+    inputs = network.inputs(module, 3)
+    before = [given.clone() for given in inputs]
+    output(module, *inputs)
+    for given, old in zip(inputs, before, strict=True):
+        require(
+            torch.equal(given, old),
+            "forward changed its input in place.",
+            "no `inplace=True` and no `_`-method on the input itself: work on what the first layer returns.",
+        )
+
+
+def each_by_itself(network: Network) -> None:
+    """In evaluation mode an output depends on its own input alone, not on the others in the batch."""
+    module = network.build().eval()
+    ours, others = network.inputs(module, 4), network.inputs(module, 4, seed=1)
+    mixed = [torch.cat((given[:1], other[1:])) for given, other in zip(ours, others, strict=True)]
+    with torch.no_grad():
+        require(
+            torch.allclose(output(module, *ours)[0], output(module, *mixed)[0], rtol=1e-4, atol=1e-6),
+            "the first output changes when the rest of the batch does, in evaluation mode.",
+            "statistics over the batch are for training: use the running ones when `self.training` is False.",
+        )
+
+
+def every_parameter_learns(network: Network) -> None:
+    """Every parameter gets a gradient: one that gets none is dead weight in files, optimizers and parameter counts."""
+    module = shaken(network.build())
+    made = output(module, *network.inputs(module, 4))
+    (made * torch.randn_like(made)).sum().backward()
+    dead = [
+        name
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
+    ]
+    require(not dead, f"no gradient reaches {', '.join(dead)}.", "use it in forward, or take it out.")
+
+
+def survives_saving(network: Network) -> None:
+    """Saved and loaded into a freshly built one, it gives the same output: all that it needs is in its state_dict."""
+    first, second = network.build(seed=1), network.build(seed=2)
+    inputs = network.inputs(first, 3)
+    with torch.no_grad():
+        output(first, *inputs)  # in training: running statistics have moved
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "checkpoint"
+            save_checkpoint(path, Checkpoint({"network": first.state_dict()}, {}))
+            load_weights(second, load_checkpoint(path).tensors["network"], "the checkpoint")
+        require(
+            torch.equal(output(first.eval(), *inputs), output(second.eval(), *inputs)),
+            "saved and loaded, it gives another output.",
+            "register what forward reads: nn.Parameter for what learns, self.register_buffer(...) for what does not.",
+        )
+
+
+def can_be_averaged(network: Network) -> None:
+    """A copy of it, as [ema] makes one, gives the same output and does not change with the original."""
+    module = network.build()
+    inputs = network.inputs(module, 3)
+    with torch.no_grad():
+        averages = Averages({"network": module}, decay=0.9)
+        copied = averages.averaged["network"].module.eval()
+        module.eval()
+        kept = output(module, *inputs)
+        for parameter in module.parameters():
+            parameter.add_(1.0)
+        require(
+            torch.equal(output(copied, *inputs), kept),
+            "its copy does not give what the original gave before it was changed.",
+            "copy.deepcopy(network) must copy everything: share no module and no tensor between instances.",
+        )
+        averages.update(1)
+
+
+def follows_its_device(network: Network) -> None:
+    """Moved to another device it works there: every tensor in it is registered, or made where its input is."""
+    module = network.build().to("meta")
+    try:
+        inputs = [given.to("meta") for given in network.inputs(network.build(), 3)]
+        made = output(module, *inputs)
+    except Exception as error:
+        if isinstance(error, NotImplementedError) or not about_meta(error):
+            raise NotChecked(f"it does not run without numbers: {error}") from error
+        raise Failure(
+            f"moved to another device, it fails: {str(error).splitlines()[0]}",
+            "no device in forward: `torch.zeros(n, device=latents.device)`, and register_buffer for constants.",
+        ) from error
+    require(made.device.type == "meta", f"on another device its output is on {made.device}.", "name no device.")
+
+
+def runs_in_bf16(network: Network) -> None:
+    """Under autocast to bfloat16 (`[train] precision = "bf16"`) it runs, forward and backward, and stays finite."""
+    module = network.build()
+    inputs = network.inputs(module, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        try:
+            made = output(module, *inputs)
+        except RuntimeError as error:
+            raise Failure(
+                f"under autocast it fails: {error}",
+                "name no dtype in forward: `torch.zeros(n, dtype=latents.dtype)`, or `x.to(weight.dtype)`.",
+            ) from error
+    require(made.is_floating_point() and bool(made.isfinite().all()), "under autocast its output is not finite.")
+    made.float().sum().backward()
+
+
+QUESTIONS: Mapping[str, Question] = {
+    "is the same again in evaluation": same_in_evaluation,
+    "draws from torch's stream in training": same_in_training,
+    "leaves its input alone": leaves_inputs_alone,
+    "does not mix a batch in evaluation": each_by_itself,
+    "uses every parameter": every_parameter_learns,
+    "survives saving and loading": survives_saving,
+    "can be copied and averaged": can_be_averaged,
+    "follows its device": follows_its_device,
+    "runs in bfloat16": runs_in_bf16,
+}

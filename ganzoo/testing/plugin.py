@@ -1,0 +1,119 @@
+"""Every check of one installed plugin, in the order in which its author would want to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+
+from ganzoo.components import SHELVES
+from ganzoo.errors import GanzooError, PluginError
+from ganzoo.plugins import Entry, PluginRow, zoo
+from ganzoo.plugins.discovery import same_name
+from ganzoo.plugins.zoo import nearest
+from ganzoo.recipe import read_recipe
+from ganzoo.testing.checks import Check
+from ganzoo.testing.datasets import dataset_checks
+from ganzoo.testing.discriminators import discriminator_checks
+from ganzoo.testing.duet import duet
+from ganzoo.testing.generators import generator_checks
+from ganzoo.testing.losses import loss_checks
+from ganzoo.testing.optimizers import optimizer_checks, schedule_checks
+from ganzoo.testing.options import option_checks
+from ganzoo.testing.recipes import play_checks
+from ganzoo.testing.registration import registration_checks, shelf_checks
+from ganzoo.testing.regularizers import regularizer_checks
+from ganzoo.testing.scene import Scene
+from ganzoo.testing.subject import Subject
+
+BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
+    "generator": generator_checks,
+    "discriminator": discriminator_checks,
+    "loss": loss_checks,
+    "regularizer": regularizer_checks,
+    "optimizer": optimizer_checks,
+    "schedule": schedule_checks,
+    "dataset": dataset_checks,
+}
+"""Shelf -> what is asked of a thing on it, beyond what is asked of everything."""
+
+WITHOUT_OPTIONS = ("recipe", "metric")
+"""Shelves whose things have no constructor that a recipe gives options to."""
+
+
+def checks_of(plugin: str) -> list[Check]:
+    """Every check of an installed plugin.
+
+    plugin: the name of its entry point or of its distribution. Raises: PluginError where there is none such, with the
+    nearest name, or where it does not come in, with the cause.
+    """
+    return [check for row in rows_of(plugin) for check in checks_of_row(row)]
+
+
+def rows_of(plugin: str) -> list[PluginRow]:
+    """The plugins of that name, or of that distribution. Raises: PluginError."""
+    rows = zoo().plugins()
+    found = [row for row in rows if same_name(plugin) in (same_name(row.name), same_name(row.distribution))]
+    if not found:
+        names = {row.name for row in rows} | {row.distribution for row in rows}
+        raise PluginError(f'there is no plugin "{plugin}".', remedy=f"Is it installed? {nearest(plugin, names)}")
+    for row in found:
+        if row.status != "ok":
+            raise PluginError(f"the plugin {row} is {row.status}: {row.cause}")
+    return found
+
+
+def checks_of_row(row: PluginRow) -> Iterator[Check]:
+    """The plugin's own registration, then each of its things in the order of the shelves."""
+    yield from registration_checks(row)
+    own = [entry for shelf in SHELVES for entry in zoo().entries(shelf) if entry.plugin == row.name]
+    played = Played(own)
+    for entry in own:
+        yield from checks_of_entry(entry, played)
+
+
+class Played:
+    """Which things the recipes play: a plugin's own, and every installed one."""
+
+    def __init__(self, own: Sequence[Entry]) -> None:
+        self.by_own = self.entries_in([entry for entry in own if entry.shelf == "recipe"])
+
+    @cached_property
+    def by_any(self) -> dict[tuple[str, str, str], Entry]:
+        """Shelf, plugin and name of a thing -> the first installed recipe that plays it."""
+        return self.entries_in(zoo().entries("recipe"))
+
+    @staticmethod
+    def entries_in(recipes: Sequence[Entry]) -> dict[tuple[str, str, str], Entry]:
+        """The same for some recipes. One that cannot be read plays nothing, and its own check says so."""
+        found: dict[tuple[str, str, str], Entry] = {}
+        for entry in recipes:
+            try:
+                recipe = read_recipe(zoo().recipe_path(entry))
+            except GanzooError:
+                continue
+            for choice in recipe.choices():
+                found.setdefault(key_of(choice.entry), entry)
+        return found
+
+
+def key_of(entry: Entry) -> tuple[str, str, str]:
+    """What tells an entry from all others."""
+    return entry.shelf, entry.plugin, entry.name
+
+
+def checks_of_entry(entry: Entry, played: Played) -> Iterator[Check]:
+    """Of one thing: its registration, its options, what its shelf asks, and how it plays."""
+    subject = Subject(entry)
+    exists, described = shelf_checks(subject)
+    yield from (exists, described)
+    if entry.shelf == "recipe":
+        yield from play_checks(str(subject), Scene(partial(zoo().recipe_path, entry)), [exists])
+    if entry.shelf in WITHOUT_OPTIONS:
+        return
+    options = list(option_checks(subject, exists))
+    yield from options
+    needs = [exists, *options[:2]]
+    if entry.shelf in BY_SHELF:
+        yield from BY_SHELF[entry.shelf](subject, needs)
+    if entry.shelf in ("generator", "discriminator", "game") and key_of(entry) not in played.by_own:
+        yield from play_checks(str(subject), duet(subject, played.by_any.get(key_of(entry))), needs)

@@ -1,0 +1,215 @@
+"""Recipes, and the games, generators and discriminators that they play: a few steps, with an eye on the rules."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ganzoo.engine.device import restore_random_states, seed_everything
+from ganzoo.errors import GanzooError
+from ganzoo.loop import moves
+from ganzoo.pictures import picture
+from ganzoo.testing.checks import Check, NotChecked, require
+from ganzoo.testing.recording import leaves_of, named
+from ganzoo.testing.scene import Scene
+from ganzoo.testing.subject import only_torchs_stream
+from ganzoo.training import Training, from_text
+
+HALF = 3
+"""Steps before and after the checkpoint from which a run is resumed."""
+
+PER_RUN = ("seconds", "row_before")
+"""What a checkpoint's state says of the clock."""
+
+
+def play_checks(name: str, scene: Scene, needs: list[Check]) -> Iterator[Check]:
+    """Of a recipe, or of what it plays."""
+    fits = Check(name, "fits together", fits_together, lambda: scene, needs=needs)
+    fresh = Check(name, "computes each loss after the move before", sees_updates, lambda: scene, needs=[*needs, fits])
+    yield from (fits, fresh)
+    for asks, question in {
+        "moves one player at a time": moves_one_at_a_time,
+        "moves every player": moves_everyone,
+        "trains every parameter": trains_everything,
+        "logs detached numbers": logs_detached,
+        "shows samples": shows_samples,
+    }.items():
+        yield Check(name, asks, question, lambda: scene, needs=[*needs, fits, fresh])
+    again = Check(name, "plays the same again on one seed", plays_the_same, lambda: scene, needs=[*needs, fits, fresh])
+    yield again
+    yield Check(name, "resumes exactly", resumes_exactly, lambda: scene, needs=[*needs, fits, fresh, again])
+
+
+def fits_together(scene: Scene) -> None:
+    """The recipe is read, everything in it is there, and a round of it fits the data (`ganzoo run` begins so)."""
+    assert scene.rehearsal.draws_per_round  # noqa: S101  # the rehearsal raises what is wrong
+
+
+def sees_updates(scene: Scene) -> None:
+    """A move's loss is computed after the `yield` before it, so that it sees the weights as that update left them."""
+    still, changed = (losses(scene.training(), shake=shake) for shake in (False, True))
+    before: list[str] = []
+    for number, ((player, value, inside), (_, other, _)) in enumerate(zip(still, changed, strict=True), start=1):
+        updated = inside.intersection(before)
+        require(
+            not updated or not torch.equal(value, other),
+            f"move {number}, of {player}, has the same loss whether or not {' and '.join(sorted(updated))} changed in "
+            "the moves before it: it was computed before them.",
+            "compute each loss right before its own `yield`, after the one before.",
+        )
+        before.append(player)
+
+
+def losses(training: Training, *, shake: bool) -> list[tuple[str, Tensor, set[str]]]:
+    """A round without updates: each move's player, its loss, and the players whose weights that depends on.
+
+    shake: gives a player other weights once it has moved.
+    """
+    owners = {id(parameter): name.partition(".")[0] for name, parameter in named(training).items()}
+    noise = torch.Generator().manual_seed(0)
+    seed_everything(1)
+    played = []
+    for move in moves(training.game, training.data, training.autocast):
+        inside = {owners[leaf] for leaf in leaves_of(move.loss) if leaf in owners}
+        played.append((move.player, move.loss.detach().clone(), inside))
+        with torch.no_grad():
+            for parameter in training.players[move.player].parameters if shake else ():
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
+    return played
+
+
+def moves_one_at_a_time(scene: Scene) -> None:
+    """A move changes its own player's weights and nobody else's, and no weight belongs to two players."""
+    training = scene.recording.training
+    owner: dict[int, str] = {}
+    for name, player in training.players.items():
+        for parameter in player.parameters:
+            other = owner.setdefault(id(parameter), name)
+            require(other == name, f"{other} and {name} share weights.", "each weight has one player and optimizer.")
+    meddled = [f"{player} {when}" for player, when in dict.fromkeys(scene.recording.meddled)]
+    mend = "change weights only right after that player's own `yield`; the engine does the rest."
+    require(not meddled, f"weights changed that nobody moved: {'; '.join(meddled)}.", mend)
+
+
+def moves_everyone(scene: Scene) -> None:
+    """Every player moves, and every weight of the game belongs to a player."""
+    training = scene.recording.training
+    idle = [name for name in training.players if name not in scene.recording.moved]
+    mend = "yield a Move for each of players(), or take the player out."
+    require(not idle, f"in {len(scene.recording.moved)} moves none was of {', '.join(idle)}.", mend)
+    owned = {id(parameter) for player in training.players.values() for parameter in player.module.parameters()}
+    lost = [name for name, p in training.game.named_parameters() if p.requires_grad and id(p) not in owned]
+    require(not lost, f"no player has {', '.join(lost)}.", "put it into a player, or requires_grad_(False).")
+
+
+def trains_everything(scene: Scene) -> None:
+    """In its own player's moves every parameter gets a gradient."""
+    lost = scene.recording.unreached
+    require(not lost, f"no gradient reaches {', '.join(lost)}.", "let the loss depend on it, or take it out.")
+
+
+def logs_detached(scene: Scene) -> None:
+    """What a move logs are finite scalar tensors without a gradient: they stay on the device and are averaged."""
+    for player, metrics in scene.recording.logged:
+        for name, value in metrics.items():
+            whose = f"{name}, which {player} logs,"
+            mend = "log `value.mean().detach()`."
+            if not isinstance(value, Tensor):
+                require(
+                    False, f"{whose} is a {type(value).__name__}.", f"{mend} No .item(): that waits for the device."
+                )
+            require(value.ndim == 0, f"{whose} has the shape {tuple(value.shape)}.", mend)
+            require(not value.requires_grad, f"{whose} has a gradient, and keeps a whole round in memory.", mend)
+            require(value.isfinite(), f"{whose} is {value.item()}.")
+            require(not name.startswith("loss/"), f"{whose} has the name of a loss.", "the engine logs losses itself.")
+
+
+def shows_samples(scene: Scene) -> None:
+    """`sample(n)` and `preview(batch)` give samples of the data's shape without gradients, the same on one seed."""
+    training = scene.recording.training
+    shape = scene.small.info.sample_shape
+    batch = training.data.first(3)
+    with training.shown():
+        grids = training.game.preview(batch)
+    with training.shown():
+        again = training.game.preview(batch)
+    require(grids, "preview gives no grid.", 'return {"samples": self.sample(len(batch["image"]))}.')
+    for name, samples in grids.items():
+        require(not samples.requires_grad, f'the grid "{name}" has a gradient.', "@torch.no_grad()")
+        mend = "draw from torch's default stream: the engine seeds it before every grid."
+        require(torch.equal(samples, again[name]), f'on the same seed the grid "{name}" differs.', mend)
+        picture(samples)
+    with training.shown():
+        try:
+            made = training.game.sample(3)
+        except GanzooError as refusal:
+            raise NotChecked(f"its game samples nothing by itself: {refusal.what}") from refusal
+    require(made.shape == (3, *shape), f"sample(3) is {tuple(made.shape)}, and the data {shape}.", "(n, *sample_shape)")
+    require(not made.requires_grad, "sample(n) has a gradient.", "@torch.no_grad()")
+
+
+def plays_the_same(scene: Scene) -> None:
+    """Two runs on one seed are the same run, bit for bit: nothing is drawn but from torch's default stream."""
+    with only_torchs_stream("the game"):
+        one, other = halves_of(scene)[0], played(scene.training(), HALF)
+    changed = differences(one, other)
+    mend = "no module-level state, no time, no random or numpy.random, no torch.Generator of your own."
+    require(not changed, f"after {HALF} steps on one seed two runs differ in {', '.join(changed[:4])}.", mend)
+
+
+def resumes_exactly(scene: Scene) -> None:
+    """Stopped, saved and resumed in a new process, a run ends where it would have ended had it not been stopped."""
+    middle, end = halves_of(scene)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint"
+        save_checkpoint(path, middle)
+        checkpoint = load_checkpoint(path)
+    resumed = scene.training(seed=9)
+    resumed.restore(checkpoint, "the checkpoint")
+    streams = {kind: from_text(text) for kind, text in checkpoint.state["random"].items()}
+    restore_random_states(streams, resumed.device)
+    changed = differences(end, played(resumed, HALF))
+    require(
+        not changed,
+        f"stopped after {HALF} steps and resumed for as many, a run differs from one of {2 * HALF} steps in "
+        f"{', '.join(changed[:4])}.",
+        "what a round changes and a later one reads is a registered buffer (or in get_extra_state as a tensor).",
+    )
+
+
+def halves_of(scene: Scene) -> tuple[Checkpoint, Checkpoint]:
+    """One run's checkpoints after HALF steps and after twice as many. Played once."""
+    if not scene.halves:
+        training = scene.training()
+        scene.halves = [played(training, HALF), played(training, HALF)]
+    middle, end = scene.halves
+    return middle, end
+
+
+def played(training: Training, steps: int) -> Checkpoint:
+    """So many steps more, and the checkpoint after them, with copies of its tensors."""
+    for _ in range(steps):
+        training.advance()
+    kept = training.checkpoint()
+    tensors = {
+        file: {name: tensor.detach().clone() for name, tensor in held.items()} for file, held in kept.tensors.items()
+    }
+    return Checkpoint(tensors, kept.state)
+
+
+def differences(one: Checkpoint, other: Checkpoint) -> list[str]:
+    """Where two checkpoints differ, apart from the clock: tensors first, then what the state says."""
+    files = [
+        f"{file}.{name}"
+        for file, tensors in one.tensors.items()
+        for name, tensor in tensors.items()
+        if name not in other.tensors.get(file, {}) or not torch.equal(tensor, other.tensors[file][name])
+    ]
+    said, said_too = (json.loads(json.dumps(checkpoint.state)) for checkpoint in (one, other))  # tuples are lists there
+    return [*files, *(key for key, value in said.items() if key not in PER_RUN and value != said_too[key])]

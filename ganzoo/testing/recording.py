@@ -1,0 +1,100 @@
+"""What happens in a few rounds of a game: who moved, what changed when, where gradients went, what was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.game import Move
+from ganzoo.loop import moves
+from ganzoo.training import Training
+
+ROUNDS = 2
+
+Weights = Mapping[str, list[Tensor]]
+"""Player's name -> copies of its parameters."""
+
+
+class Recording:
+    """Two rounds with updates, watched.
+
+    moved: players in the order of their moves; meddled: (player, when) whose weights changed though nobody updated
+    them; reached: names of parameters that got a gradient in their player's move; logged: every move's metrics.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.moved: list[str] = []
+        self.meddled: list[tuple[str, str]] = []
+        self.reached: set[str] = set()
+        self.logged: list[tuple[str, Mapping[str, Any]]] = []
+        for _ in range(ROUNDS):
+            self._round()
+
+    @property
+    def unreached(self) -> list[str]:
+        """Parameters of players that never got a gradient: "generator.network.0.weight"."""
+        return [name for name in named(self.training) if name not in self.reached]
+
+    def _round(self) -> None:
+        training = self.training
+        before, last = self._weights(), ""
+        for move in moves(training.game, training.data, training.autocast):
+            self._compare(before, last, f"before the move of {move.player}")
+            player = training.players[move.player]
+            player.optimizer.zero_grad(set_to_none=True)
+            move.loss.backward(inputs=player.parameters)
+            self._note(move)
+            before, last = self._weights(), ""
+            player.optimizer.step()
+            self._compare(before, move.player, f"in the update of {move.player}")
+            before, last = self._weights(), move.player
+        self._compare(before, last, "at the end of the round")
+
+    def _note(self, move: Move) -> None:
+        self.moved.append(move.player)
+        self.logged.append((move.player, move.metrics))
+        self.reached |= {
+            f"{move.player}.{name}"
+            for name, parameter in self.training.players[move.player].module.named_parameters()
+            if parameter.grad is not None
+        }
+
+    def _weights(self) -> Weights:
+        return {
+            name: [parameter.detach().clone() for parameter in player.parameters]
+            for name, player in self.training.players.items()
+        }
+
+    def _compare(self, before: Weights, allowed: str, when: str) -> None:
+        """Notes whose weights changed since `before`; `allowed` may have: it just moved, and may be constrained."""
+        for name, player in self.training.players.items():
+            if name != allowed and not all(map(torch.equal, before[name], player.parameters)):
+                self.meddled.append((name, when))
+
+
+def named(training: Training) -> dict[str, nn.Parameter]:
+    """Every player's parameters that learn, by "player.name"."""
+    return {
+        f"{player}.{name}": parameter
+        for player, held in training.players.items()
+        for name, parameter in held.module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def leaves_of(loss: Tensor) -> Iterator[int]:
+    """Identities of the parameters in a loss's graph."""
+    seen: set[Any] = set()
+    waiting = [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            yield id(node.variable)
+        waiting += [following for following, _ in node.next_functions]

@@ -1,0 +1,87 @@
+"""Whether a plugin comes in as it should: light, named well, and pointing at things that exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution, entry_points
+
+from ganzoo.hookspecs import PROJECT
+from ganzoo.plugins import PluginRow, zoo
+from ganzoo.testing.checks import Check, require
+from ganzoo.testing.subject import Subject
+
+PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?|doi:10\.\d{4,9}/\S+|")
+LONGEST_SUMMARY = 80
+
+PROBE = """
+import sys
+from pkgutil import resolve_name
+plugin = resolve_name(sys.argv[1])
+list(getattr(plugin, "ganzoo_components", list)() or ())
+print("torch" in sys.modules)
+"""
+
+
+def registration_checks(row: PluginRow) -> Iterator[Check]:
+    """Of the plugin as a whole."""
+    yield Check(f"plugin {row.name}", "imports no torch", imports_no_torch, lambda: row)
+    if row.distribution != PROJECT:
+        yield Check(f"plugin {row.name}", "says which ganzoo it needs", says_which_ganzoo, lambda: row)
+
+
+def shelf_checks(subject: Subject) -> Iterator[Check]:
+    """Of each thing that it puts on a shelf."""
+    yield Check(str(subject), "exists", exists, lambda: subject)
+    yield Check(str(subject), "has a summary and a paper", is_described, lambda: subject)
+
+
+def imports_no_torch(row: PluginRow) -> None:
+    """Importing the plugin and asking it for its components imports no torch, so that `ganzoo list` stays quick."""
+    value = next(point.value for point in entry_points(group=PROJECT, name=row.name))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", PROBE, value]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    require(done.returncode == 0, f"a fresh Python cannot register the plugin: {done.stderr.strip()[-500:]}")
+    require(
+        done.stdout.split()[-1] == "False",
+        f"importing {value} imports torch.",
+        "keep the entry point's module to `ganzoo` and the standard library; components name their targets as text.",
+    )
+
+
+def says_which_ganzoo(row: PluginRow) -> None:
+    """The distribution requires ganzoo, with the versions that it works with."""
+    required = [text for text in distribution(row.distribution).requires or () if re.match(r"ganzoo(?![\w.-])", text)]
+    mend = 'in pyproject.toml: dependencies = ["ganzoo>=0.1,<0.2"].'
+    require(required, f"{row.distribution} does not require ganzoo.", mend)
+    require(
+        any(sign in required[0].partition(";")[0] for sign in "<>=~"), f"it requires any ganzoo: {required[0]}.", mend
+    )
+
+
+def exists(subject: Subject) -> None:
+    """The target can be imported and is a class or function; a recipe's is a file in the package."""
+    if subject.entry.shelf == "recipe":
+        zoo().recipe_path(subject.entry)
+    else:
+        require(callable(subject.target), f"{subject.entry.component.target} cannot be called.")
+
+
+def is_described(subject: Subject) -> None:
+    """A summary of one short line, and a paper that is an arXiv id, a DOI or empty, as `ganzoo list` shows them."""
+    component = subject.entry.component
+    require(component.summary.strip(), "its summary is empty.", "say in a few words what it is.")
+    if subject.entry.shelf != "recipe":
+        length = len(component.summary)
+        mend = f"say it in {LONGEST_SUMMARY} characters; the class's docstring has room for the rest."
+        one_line = "\n" not in component.summary and length <= LONGEST_SUMMARY
+        require(one_line, f"its summary has {length} characters or more than one line.", mend)
+    require(
+        PAPER.fullmatch(component.paper),
+        f"its paper is {component.paper!r}.",
+        'write "arXiv:1406.2661", "doi:10.1109/5.726791", or leave it empty.',
+    )

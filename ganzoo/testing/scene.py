@@ -1,0 +1,143 @@
+"""A recipe made small enough to play in seconds: few steps, few samples, on made-up data of the right description."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.checkpoint import Checkpoint
+from ganzoo.datasets.obtain import Obtained
+from ganzoo.dry_run import DryRun, dry_run
+from ganzoo.engine.device import seed_everything
+from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError
+from ganzoo.interfaces import DatasetInfo, Examples, Shape
+from ganzoo.launch import assemble
+from ganzoo.parts import build_dataset
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.testing.datasets import offline
+from ganzoo.testing.recording import Recording
+from ganzoo.testing.subject import N_CLASSES, SHAPES
+from ganzoo.training import Training
+
+STEPS = 8
+"""The budget of a played recipe, for schedules."""
+
+BATCH = 4
+"""Real samples a draw at most."""
+
+LARGE = 64
+"""Pixels a side beyond which smaller pictures are tried first."""
+
+
+class Scene:
+    """One recipe. find: its path; info: the data's description, where it is not the recipe's own data set's.
+
+    halves: checkpoints of one run of it, once somebody has played it.
+    """
+
+    def __init__(self, find: Callable[[], Path], info: Callable[[], DatasetInfo] | None = None) -> None:
+        self._find = find
+        self._info = info
+        self.halves: list[Checkpoint] = []
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe with a small budget. Raises: RecipeError."""
+        path = self._find()
+        batch_size = min(read_recipe(path).train.batch_size, BATCH)
+        small = {"steps": STEPS, "batch_size": batch_size, "precision": "fp32"}
+        return read_recipe(path, settings={f"train.{key}": (value, "the kit") for key, value in small.items()})
+
+    @cached_property
+    def own_info(self) -> DatasetInfo | None:
+        """What its data set, or else its fallback, says without files; None where both need some."""
+        if self._info is not None:
+            return self._info()
+        for choice in (self.recipe.dataset, self.recipe.fallback):
+            if choice is not None and (info := info_without_files(choice)):
+                return info
+        return None
+
+    @cached_property
+    def rehearsal(self) -> DryRun:
+        """A dry run on its own data's description, or on the first made-up one that fits. Raises: RecipeError."""
+        if self.own_info is not None:
+            return dry_run(self.recipe, self.own_info)
+        refused: list[RecipeError] = []
+        for info in guesses():
+            try:
+                return dry_run(self.recipe, info)
+            except RecipeError as error:
+                refused.append(error)
+        raise refused[0]
+
+    @cached_property
+    def small(self) -> DryRun:
+        """The same on smaller pictures, where the networks take them: what is learned does not matter here."""
+        info = self.rehearsal.info
+        if len(info.sample_shape) == 3 and max(info.sample_shape) > LARGE:
+            for side in (32, LARGE):
+                try:
+                    return dry_run(self.recipe, with_side(info, side))
+                except (RecipeError, GanzooError):
+                    continue
+        return self.rehearsal
+
+    def training(self, seed: int = 0) -> Training:
+        """A new run at step 0, its networks drawn from `seed`, with training to go on from the same stream."""
+        info = self.small.info
+        examples = Examples(tensors=made_up(info, 4 * self.recipe.train.batch_size), checksum="", origin="made up")
+        seed_everything(seed)
+        dataset = build_dataset(self.recipe.dataset)
+        obtained = Obtained(self.recipe.dataset, dataset, info, Path(), loaded=examples)
+        training = assemble(self.recipe, obtained, self.small, torch.device("cpu"))
+        training.game.train()
+        return training
+
+    @cached_property
+    def recording(self) -> Recording:
+        """Two rounds with all that happened in them."""
+        return Recording(self.training())
+
+
+def info_without_files(choice: Choice) -> DatasetInfo | None:
+    """A data set's info, or None where it needs files."""
+    with tempfile.TemporaryDirectory() as folder, offline():
+        try:
+            return build_dataset(choice).info(Path(folder))
+        except DatasetUnavailable:
+            return None
+
+
+def guesses() -> Iterator[DatasetInfo]:
+    """Descriptions of data that a recipe over a user's own files may be for."""
+    for shape in SHAPES:
+        kind: Any = "images" if len(shape) > 1 else "points"
+        classes = tuple(map(str, range(N_CLASSES)))
+        yield DatasetInfo(sample_shape=shape, size=100, classes=classes, gives=("image", "label"), kind=kind)
+
+
+def with_side(info: DatasetInfo, side: int) -> DatasetInfo:
+    """The same data with pictures of `side` pixels."""
+    return replace(info, sample_shape=(*info.sample_shape[:1], side, side))
+
+
+def made_up(info: DatasetInfo, n: int) -> dict[str, Tensor]:
+    """n samples that agree with `info`."""
+    stream = torch.Generator().manual_seed(0)
+
+    def samples(shape: Shape) -> Tensor:
+        if info.kind == "images":
+            return torch.randint(256, (n, *shape), dtype=torch.uint8, generator=stream)
+        return torch.randn(n, *shape, generator=stream)
+
+    labels = torch.arange(n) % max(len(info.classes), 1)
+    return {key: labels if key == "label" else samples(info.sample_shape) for key in info.gives}

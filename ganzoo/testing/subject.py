@@ -1,0 +1,171 @@
+"""What is looked at: a component with its options, built as a recipe that names nothing but it would build it."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Shape
+from ganzoo.parts import BuildError, build
+from ganzoo.plugins import Entry, zoo
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.check import check
+from ganzoo.recipe.model import Choice
+from ganzoo.recipe.options import Option, options_of
+from ganzoo.testing.checks import Failure, NotChecked
+
+N_CLASSES = 10
+"""Classes of the made-up data."""
+
+SHAPES: tuple[Shape, ...] = ((1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (2,))
+"""Samples that every network is tried with."""
+
+LARGER: tuple[Shape, ...] = ((1, 64, 64), (3, 128, 128), (3, 256, 256))
+"""What is tried where a network refuses all of those."""
+
+
+class Subject:
+    """One entry on a shelf. What can fail is looked up when it is asked for."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+
+    def __str__(self) -> str:
+        return f"{self.entry.shelf} {self.entry.name}"
+
+    @cached_property
+    def target(self) -> Any:
+        """The class or function. Raises: PluginError."""
+        return zoo().resolve(self.entry)
+
+    @cached_property
+    def options(self) -> Mapping[str, Option]:
+        """The constructor's options. Raises: PluginError where they cannot be read."""
+        return options_of(self.target, shelf=self.entry.shelf, whose=str(self))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """It with its default options, or, where one has no default, with those of an installed recipe.
+
+        Raises: NotChecked where there is no such recipe.
+        """
+        required = [name for name, option in self.options.items() if option.required]
+        if not required:
+            checked = check({}, self.options, key=(), place=lambda _: "", whose=str(self))
+            filled = tuple(name for name, option in self.options.items() if option.from_data)
+            return Choice(self.entry.shelf, self.entry, checked.values, filled)
+        for entry in zoo().entries("recipe"):
+            try:
+                choices = list(read_recipe(zoo().recipe_path(entry)).choices())
+            except GanzooError:
+                continue
+            if found := next((choice for choice in choices if choice.entry == self.entry), None):
+                return found
+        raise NotChecked(f"{' and '.join(required)} must be given, and no installed recipe gives it")
+
+    def build(self, *first: Any, seed: int = 0, shape: Shape = (), **given: Any) -> Any:
+        """A new one, its random numbers drawn from `seed`. first: what the engine gives ("params"); shape: the data's.
+
+        Raises: what the constructor raises.
+        """
+        from_data = {"sample_shape": shape, "n_classes": N_CLASSES}
+        filled = {name: from_data[name] for name in self.choice.filled}
+        seed_everything(seed)
+        try:
+            return build(self.choice, *first, **{**filled, **given})
+        except BuildError as error:
+            raise error.cause from None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network at the first shape that it accepts. Raises: Failure where it accepts none."""
+        for shape in (*SHAPES, *LARGER):
+            network = Network(self, shape)
+            try:
+                network.build()
+            except GanzooError:
+                continue
+            return network
+        raise Failure(
+            f"it refuses samples of every shape that was tried: {', '.join(map(said, (*SHAPES, *LARGER)))}.",
+            "raise OptionError only for what it truly cannot do.",
+        )
+
+
+class Network:
+    """A generator or a discriminator for samples of one shape, and what goes into it."""
+
+    def __init__(self, subject: Subject, shape: Shape) -> None:
+        self.subject = subject
+        self.shape = shape
+
+    def build(self, seed: int = 0) -> nn.Module:
+        """A new one. Raises: Failure where it is no module."""
+        made = self.subject.build(shape=self.shape, seed=seed)
+        if not isinstance(made, nn.Module):
+            raise Failure(f"{self.subject} is a {type(made).__name__}.", "inherit from ganzoo's class for this shelf.")
+        return made
+
+    def inputs(self, module: nn.Module, n: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """What its forward takes: latents where it has any, samples otherwise; labels where it names them."""
+        with own_randomness(torch.device("cpu")):
+            seed_everything(1000 + seed)
+            if takes_latents(module):
+                first = torch.as_tensor(module.latents(n))  # type: ignore[operator]  # a generator's method
+            else:
+                first = samples_like(getattr(module, "input_shape", None) or self.shape, n)
+            labels = torch.arange(n) % N_CLASSES
+        named = "labels" in inspect.signature(module.forward).parameters
+        return (first, labels) if named and "n_classes" in self.subject.choice.filled else (first,)
+
+
+def takes_latents(module: nn.Module) -> bool:
+    """Whether it makes samples from noise; what makes them from samples has no `latent_dim`."""
+    return hasattr(module, "latent_dim")
+
+
+def samples_like(shape: Shape, n: int) -> Tensor:
+    """n made-up samples: images in [-1, 1], points around the origin."""
+    return torch.rand(n, *shape) * 2 - 1 if len(shape) > 1 else torch.randn(n, *shape)
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """The same module with a little noise on every weight: what begins at exactly zero is not taken for dead."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    return module
+
+
+def said(shape: Shape) -> str:
+    """A shape as ids have it: "3x32x32", "2 numbers"."""
+    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
+
+
+def streams() -> tuple[bytes, object, bytes]:
+    """The global random streams as they are now: torch's, Python's and numpy's."""
+    state = np.random.get_state(legacy=True)
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), repr((state[2:], state[1].tobytes())).encode()  # type: ignore[index]
+
+
+@contextmanager
+def only_torchs_stream(what: str) -> Iterator[None]:
+    """Inside, nothing may draw from Python's or numpy's global stream. Raises: Failure."""
+    before = streams()
+    yield
+    for name, old, new in zip(("Python's random", "numpy.random"), before[1:], streams()[1:], strict=True):
+        if old != new:
+            raise Failure(
+                f"{what} draws from {name}, which neither `[train] seed` starts nor a checkpoint keeps.",
+                "draw from torch's default stream: torch.rand, torch.randn, torch.randint, without a generator.",
+            )

@@ -248,6 +248,7 @@ def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, 
         "plugins": {entry.distribution: entry.version for entry in entries},
         "seeds": {"train": recipe.train.seed},
         "precision": recipe.train.precision,
+        "directions": list(training.game.directions),
         "parameters": {name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()},
         "dataset": {
             "name": obtained.choice.entry.name,

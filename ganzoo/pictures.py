@@ -48,6 +48,12 @@ def picture(samples: Tensor, *, columns: int | None = None, real: Tensor | None 
     raise GanzooError(f"samples of shape {shape} cannot be drawn.", remedy="Images (1 or 3, H, W) and points (2,) can.")
 
 
+def image_of(sample: Tensor) -> Image.Image:
+    """One image (1 or 3, H, W) in [-1, 1] as a picture, pixel for pixel."""
+    pixels = to_bytes(sample)
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
 def write_png(image: Image.Image, path: Path) -> None:
     """Writes a PNG that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -109,12 +109,8 @@ class Run:
         Raises: RunError where the game makes samples from samples only.
         """
         game = self.averaged if ema and self.recipe.ema else self.game
-        if game.directions and type(game).sample is Game.sample:
-            raise RunError(
-                f'{self.name}: the game "{self.recipe.game.entry.name}" makes no samples from latents: it translates.',
-                remedy=f"Give it images: ganzoo sample {self.directory} --input FILE --direction {game.directions[0]} "
-                "-o OUT.png, or run.translate(images, direction).",
-            )
+        if type(game).sample is Game.sample:
+            raise self._no_latents(game)
         chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
@@ -256,11 +252,22 @@ class Run:
     def _generator_of(self, game: Game) -> Generator:
         generator = getattr(game, "generator", None)
         if not isinstance(generator, nn.Module) or not hasattr(generator, "latent_dim"):
-            name, players = self.recipe.game.entry.name, ", ".join(game.players())
-            raise RunError(
+            raise self._no_latents(game)
+        return generator  # type: ignore[return-value]  # any module that behaves like one will do
+
+    def _no_latents(self, game: Game) -> RunError:
+        """The mistake of asking for samples from latents where the game makes none."""
+        name = self.recipe.game.entry.name
+        if not game.directions:
+            players = ", ".join(game.players())
+            return RunError(
                 f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
             )
-        return generator  # type: ignore[return-value]  # any module that behaves like one will do
+        return RunError(
+            f'the game "{name}" has no generator with latents: it translates images.',
+            remedy=f"Give it some: ganzoo sample {self.directory} --input FILE_OR_FOLDER --direction "
+            f"{game.directions[0]} -o OUT, or run.translate(images, direction) in Python.",
+        )
 
 
 def source_of(direction: str) -> str:

@@ -40,14 +40,41 @@ Seed = click.IntRange(min=0, max=2**32 - 1)
 @click.option("--interpolate", is_flag=True, help=f"Walks between samples: rows of {WALK} in a .png; any .gif walks.")
 @click.option("--label", metavar="K", help="Of this class only, by number or name, where the game uses labels.")
 @click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")
-@click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Its ending decides.")
-def sample(run: Path, count: int, seed: int, interpolate: bool, label: str | None, ema: bool, out: Path) -> None:
-    """Make samples with the generator of the run in the directory RUN.
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="An image, or a folder of images, to translate.",
+)
+@click.option("--direction", metavar="NAME", default="", help="Of the translation: a2b or b2a.")
+@click.option("-o", "out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="Its ending decides.")
+def sample(
+    run: Path,
+    count: int,
+    seed: int,
+    interpolate: bool,
+    label: str | None,
+    ema: bool,
+    source: Path | None,
+    direction: str,
+    out: Path,
+) -> None:
+    """Make samples with the generator of the run in the directory RUN, or translate images with it.
 
-    FILE's ending decides: .png a grid (points: a scatter plot), .gif a walk through the latent space, .npy an array
+    OUT's ending decides: .png a grid (points: a scatter plot), .gif a walk through the latent space, .npy an array
     (N, ...) of float32, images in [-1, 1], .npz the same as "samples" beside "seed", "step" and, with --label,
     "labels".
+
+    With --input: of one image, OUT is a .png of its size. Of a folder, OUT is a folder, which gets a .png of the same
+    name for each image; or a .png, which shows the first N images, in the size that RUN learned from, beside their
+    translations.
     """
+    if source is not None:
+        translate(run, source, direction, out, ema=ema, shown=count, told=interpolate or label is not None)
+        return
+    if direction:
+        raise GanzooError("--direction: there is nothing to translate.", remedy="Name it: --input FILE_OR_FOLDER.")
     check(out, interpolate=interpolate)
     from ganzoo.atomic import replace_file
     from ganzoo.pictures import picture, png
@@ -74,6 +101,23 @@ def sample(run: Path, count: int, seed: int, interpolate: bool, label: str | Non
         raise GanzooError(f"{out}: cannot be written: {error.strerror or error}.") from error
     of_class = "" if index is None else f' of class "{made.info.classes[index]}"'
     click.echo(f"{out}: {said}{of_class} from {made.name}, step {step:,}")
+
+
+def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, shown: int, told: bool) -> None:
+    """Translates a file or a folder. told: whether --interpolate or --label were given. Raises: GanzooError."""
+    if told:
+        raise GanzooError("--interpolate and --label make samples from latents.", remedy="Leave them, or --input, out.")
+    if out.suffix.lower() not in ("", ".png"):
+        raise GanzooError(f"{out}: a translation becomes a .png, or a folder of them.", remedy="Name one of these.")
+    if out.is_file() and not out.suffix:
+        raise GanzooError(f"{out} is a file, and a folder is wanted.", remedy="Name a folder, or a .png.")
+    from ganzoo.run import load
+    from ganzoo.translation import translate_files
+
+    made = load(run)
+    step = int(made.checkpoint.name.rpartition("-")[2])
+    said = translate_files(made, source, out, direction, ema=ema, shown=shown)
+    click.echo(f"{out}: {said} by {made.name}, step {step:,}")
 
 
 def check(out: Path, *, interpolate: bool) -> None:

@@ -35,7 +35,8 @@ def header(run: Run) -> Iterator[Pair]:
     """What is about to be trained, on what, and where it goes."""
     facts = run.facts
     data, device, train = facts["dataset"], facts["device"], run.recipe.train
-    shape = " x ".join(str(side) for side in data["sample_shape"])
+    shapes = data.get("shapes") or {"": data["sample_shape"]}
+    shape = " and ".join(f"{' x '.join(map(str, sides))}{key and f' ({key})'}" for key, sides in shapes.items())
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
     epochs = f", {train.epochs:,} epochs" if train.epochs else ""
     begun = f", going on from step {run.step:,}" if run.step else ""
@@ -86,7 +87,9 @@ def ending(run: Run, values: Mapping[str, float], grid: Path | None) -> Iterator
         yield "grid", str(grid)
     yield "checkpoint", str(run.checkpoint)
     place = shlex.quote(str(run.directory))
-    go_on, sample = f"ganzoo resume {place}", f"ganzoo sample {place} -o grid.png"
+    directions = run.facts.get("directions")
+    given = f" --input FILE_OR_FOLDER --direction {directions[0]}" if directions else ""
+    go_on, sample = f"ganzoo resume {place}", f"ganzoo sample {place}{given} -o {'OUT' if given else 'grid.png'}"
     match run.status:
         case "interrupted":
             yield "next", f"{go_on}  (goes on from {run.checkpoint.name} as if nothing had happened)"

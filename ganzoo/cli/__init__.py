@@ -18,6 +18,7 @@ COMMANDS = {
     "list": "The zoo: models, losses, data sets, recipes, plugins.",
     "show": "One thing, or every effective value of a recipe.",
     "sample": "Pictures, animations or arrays from a run.",
+    "report": "A run as one HTML page.",
     "new": "A plugin package of your own, ready to be changed and published.",
 }
 """Command -> its line in `ganzoo --help`, so that none has to be imported for it. The command `x` is `cli/x.py`'s `x`;

@@ -31,15 +31,15 @@ def clean(text: str, encoding: str = "utf-8") -> str:
     return CONTROL.sub(" ", text).strip().encode(encoding, "replace").decode(encoding)
 
 
-def header(run: Run) -> Iterator[Pair]:
-    """What is about to be trained, on what, and where it goes."""
+def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
+    """What is about to be trained, on what, and where it goes. going_on: say so where it has begun already."""
     facts = run.facts
     data, device, train = facts["dataset"], facts["device"], run.recipe.train
     shapes = data.get("shapes") or {"": data["sample_shape"]}
     shape = " and ".join(f"{' x '.join(map(str, sides))}{key and f' ({key})'}" for key, sides in shapes.items())
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
     epochs = f", {train.epochs:,} epochs" if train.epochs else ""
-    begun = f", going on from step {run.step:,}" if run.step else ""
+    begun = f", going on from step {run.step:,}" if run.step and going_on else ""
     yield "recipe", f"{facts['recipe']}: {facts['description']}" if facts["description"] else facts["recipe"]
     yield "data", f"{data['name']}: {data['size']:,} {things(run)} of {shape} ({data['origin']})"
     for note in data["notes"]:

@@ -38,7 +38,7 @@ def reachable(name: str, why: str) -> Iterator[None]:
             yield
     except (OSError, RuntimeError, HTTPException, ValueError) as error:
         reason = str(error).strip().splitlines()
-        said = reason[0] if reason else type(error).__name__
+        said = reason[0].rstrip(":") if reason else type(error).__name__
         raise DatasetUnavailable(
             f"{name} is not on this machine and cannot be downloaded ({said}).", remedy=why
         ) from error

@@ -36,12 +36,12 @@ class Failure(AssertionError):
 class NotChecked(unittest.SkipTest):
     """A check that does not apply here, or cannot be made, and why. pytest shows it as skipped.
 
-    in_vain: whether it is because another one fails.
+    blocks: whether what needs this check cannot be made either.
     """
 
-    def __init__(self, why: str, *, in_vain: bool = False) -> None:
+    def __init__(self, why: str, *, blocks: bool = False) -> None:
         super().__init__(why)
-        self.in_vain = in_vain
+        self.blocks = blocks
 
 
 class Check:
@@ -90,8 +90,11 @@ class Check:
 
     def _ask(self) -> Exception | None:
         for needed in self.needs:
-            if isinstance(needed.outcome(), Failure) or getattr(needed.outcome(), "in_vain", False):
-                return NotChecked(f"needs `{needed}`, which fails", in_vain=True)
+            outcome = needed.outcome()
+            if isinstance(outcome, Failure):
+                return NotChecked(f"needs `{needed}`, which fails", blocks=True)
+            if isinstance(outcome, NotChecked) and outcome.blocks:
+                return outcome
         try:
             with own_randomness(torch.device("cpu")):
                 seed_everything(0)

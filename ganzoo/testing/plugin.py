@@ -107,7 +107,7 @@ def checks_of_entry(entry: Entry, played: Played) -> Iterator[Check]:
     exists, described = shelf_checks(subject)
     yield from (exists, described)
     if entry.shelf == "recipe":
-        yield from play_checks(str(subject), Scene(partial(zoo().recipe_path, entry)), [exists])
+        yield from play_checks(str(subject), Scene(partial(zoo().recipe_path, entry), entry.distribution), [exists])
     if entry.shelf in WITHOUT_OPTIONS:
         return
     options = list(option_checks(subject, exists))

@@ -20,6 +20,7 @@ COMMANDS = {
     "sample": "Pictures, animations or arrays from a run.",
     "report": "A run as one HTML page.",
     "new": "A plugin package of your own, ready to be changed and published.",
+    "check": "An installed plugin against every contract.",
 }
 """Command -> its line in `ganzoo --help`, so that none has to be imported for it. The command `x` is `cli/x.py`'s `x`;
 where that is a word of Python's own, `x_`."""

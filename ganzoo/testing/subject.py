@@ -120,10 +120,7 @@ class Network:
         """What its forward takes: latents where it has any, samples otherwise; labels where it names them."""
         with own_randomness(torch.device("cpu")):
             seed_everything(1000 + seed)
-            if takes_latents(module):
-                first = torch.as_tensor(module.latents(n))  # type: ignore[operator]  # a generator's method
-            else:
-                first = samples_like(self.shape, n)
+            first = module.latents(n) if takes_latents(module) else samples_like(self.shape, n)  # type: ignore[operator]
             labels = torch.arange(n) % N_CLASSES
         named = "labels" in inspect.signature(module.forward).parameters
         return (first, labels) if named and "n_classes" in self.subject.choice.filled else (first,)

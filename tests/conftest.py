@@ -86,6 +86,8 @@ def stranger(ganzoo_wheel: Path, tmp_path: Path) -> Stranger:
     for item in Path(sysconfig.get_path("purelib")).iterdir():
         if not item.name.startswith(("ganzoo", "_editable_impl", "__editable__")) and item.suffix != ".pth":
             (outer / item.name).symlink_to(item)
+    ruff = Path(sysconfig.get_path("scripts")) / "ruff"  # a program, and not a module as the others are
+    (paths["scripts"] / ruff.name).symlink_to(ruff)
     (paths["purelib"] / "outer.pth").write_text(f"{outer}\n")
     made = Stranger(folder, **paths)
     made.run("python", "-m", "pip", "install", "--quiet", ganzoo_wheel)

@@ -15,7 +15,7 @@ from ganzoo.errors import PluginError, RecipeError
 from ganzoo.interfaces import DatasetInfo
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
-from ganzoo.testing.checks import Failure, NotChecked
+from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.scene import Scene, labelled
 from ganzoo.testing.subject import Subject
 

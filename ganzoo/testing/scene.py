@@ -15,7 +15,6 @@ from torch import Tensor
 from ganzoo.checkpoint import Checkpoint
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.dry_run import DryRun, dry_run
-from ganzoo.engine.device import seed_everything
 from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError
 from ganzoo.interfaces import DatasetInfo, Examples, Shape
 from ganzoo.launch import assemble
@@ -24,6 +23,7 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.testing.datasets import offline
 from ganzoo.testing.recording import Recording
+from ganzoo.testing.streams import start_stream
 from ganzoo.testing.subject import N_CLASSES, SHAPES
 from ganzoo.training import Training
 
@@ -102,7 +102,7 @@ class Scene:
         """A new run at step 0, its networks drawn from `seed`, with training to go on from the same stream."""
         info = self.small.info
         examples = Examples(tensors=made_up(info, 4 * self.recipe.train.batch_size), checksum="", origin="made up")
-        seed_everything(seed)
+        start_stream(seed)
         dataset = build_dataset(self.recipe.dataset)
         obtained = Obtained(self.recipe.dataset, dataset, info, Path(), loaded=examples)
         training = assemble(self.recipe, obtained, self.small, torch.device("cpu"))

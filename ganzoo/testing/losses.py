@@ -26,7 +26,7 @@ def loss_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         "says needs_real_scores truly": needs_real_truly,
         "takes scores of any shape": takes_any_shape,
         "computes in float32": computes_in_float32,
-        "logs detached numbers": logs_detached,
+        "logs scalars": logs_scalars,
     }.items():
         yield Check(str(subject), asks, question, lambda: subject, needs=[*needs, scalar])
 
@@ -130,9 +130,9 @@ def computes_in_float32(subject: Subject) -> None:
         require(close, f"of bfloat16 scores the {player}'s loss is {coarse.item()}, not {exact.item()}.", mend)
 
 
-def logs_detached(subject: Subject) -> None:
-    """What a loss logs besides (`metrics`) are finite scalar tensors without a gradient."""
+def logs_scalars(subject: Subject) -> None:
+    """What a loss tells besides, from detached scores (`metrics`), are finite scalar tensors."""
     loss: Loss = subject.build()
-    for name, value in loss.metrics(*scores(6)).items():
-        right = isinstance(value, Tensor) and value.ndim == 0 and not value.requires_grad and bool(value.isfinite())
-        require(right, f"{name} is {value!r}.", "return `value.mean().detach()`, a scalar.")
+    for name, value in loss.metrics(*(given.detach() for given in scores(6))).items():
+        right = isinstance(value, Tensor) and value.ndim == 0 and bool(value.isfinite())
+        require(right, f"{name} is {value!r}.", "return `value.mean()`, a tensor without dimensions.")

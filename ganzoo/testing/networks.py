@@ -58,6 +58,8 @@ def build_or_skip(network: Network) -> nn.Module:
         return network.build()
     except GanzooError as refusal:
         raise NotChecked(f"refused: {refusal.what}") from refusal
+    except (Failure, NotChecked):
+        raise
     except Exception as error:
         raise Failure(
             f"building it for samples {network.shape} raises {type(error).__name__}: {error}",

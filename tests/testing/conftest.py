@@ -24,7 +24,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     site.mkdir()
     monkeypatch.syspath_prepend(site)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    zoo.cache_clear()
     installed = []
 
     def write(name: str, *changes: tuple[str, str, str], requires: str = "ganzoo>=0.1,<0.2") -> str:
@@ -46,6 +45,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ganzoo-{name}\nVersion: 1.0\n{required}")
         (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {name}.plugin\n")
         importlib.invalidate_caches()
+        zoo.cache_clear()
         return name
 
     yield write

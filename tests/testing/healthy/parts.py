@@ -73,7 +73,7 @@ class Logistic(Loss):
         return softplus(-fake.float()).mean()
 
     def metrics(self, real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"gap": (real.mean() - fake.mean()).detach()}
+        return {"gap": real.mean() - fake.mean()}
 
 
 class Flat(Regularizer):

@@ -79,7 +79,7 @@ class Check:
             return Failure(failure.found, failure.mend, self.contract).with_traceback(failure.__traceback__)
         except unittest.SkipTest as reason:
             return reason
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             found = error.what if isinstance(error, GanzooError) else f"it raised {cause_of(error)}."
             broken = Failure(found, error.remedy if isinstance(error, GanzooError) else "", self.contract)
             broken.__cause__ = error

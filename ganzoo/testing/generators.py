@@ -20,6 +20,7 @@ def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         "has latents of its own": has_latents,
         "follows its input": follows_its_input,
         "keeps in range": in_range,
+        "does not mix a batch in evaluation": each_by_itself,
     }
     yield from network_checks(subject, needs, makes_samples, questions)
 
@@ -82,6 +83,19 @@ def in_range(network: Network) -> None:
             furthest = made.abs().max().item()
             found = f"its images reach {furthest:.3g}{'' if scale == 1 else ' for very large inputs'}."
             require(furthest <= 1.0 + 1e-6, found, "end with nn.Tanh() for images.")
+
+
+def each_by_itself(network: Network) -> None:
+    """In evaluation mode an output depends on its own input alone, not on the others in the batch."""
+    module = network.build().eval()
+    ours, others = network.inputs(module, 4), network.inputs(module, 4, seed=1)
+    mixed = [torch.cat((given[:1], other[1:])) for given, other in zip(ours, others, strict=True)]
+    with torch.no_grad():
+        require(
+            torch.allclose(output(module, *ours)[0], output(module, *mixed)[0], rtol=1e-4, atol=1e-6),
+            "the first output changes when the rest of the batch does, in evaluation mode.",
+            "statistics over the batch are for training: use the running ones when `self.training` is False.",
+        )
 
 
 def draw(module: nn.Module, n: int) -> Tensor:

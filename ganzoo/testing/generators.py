@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks, output
 from ganzoo.testing.streams import only_torchs_stream, start_stream
-from ganzoo.testing.subject import Network, Subject, shaken, takes_latents
+from ganzoo.testing.subject import Network, Subject, samples_like, shaken, takes_latents
 
 
 def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -40,6 +41,25 @@ def makes_samples(network: Network) -> None:
         )
         require(made.dtype == torch.float32, f"its samples are {made.dtype}.", "return float32.")
         require(made.isfinite().all(), "its samples are not finite.")
+    if "input_shape" in network.subject.options and len(network.shape) == 3:
+        takes_other_samples(network)
+
+
+def takes_other_samples(network: Network) -> None:
+    """Raises: Failure unless a translator takes samples with other channels than it makes, or refuses them."""
+    given = (4 - network.shape[0], *network.shape[1:])  # colours for grey, and the other way round
+    try:
+        module = network.subject.build(shape=network.shape, input_shape=given)
+    except GanzooError:
+        return
+    with torch.no_grad():
+        made = tuple(output(module, samples_like(given, 2)).shape)
+    right = made == (2, *network.shape)
+    require(
+        right,
+        f"of samples {given} it makes {made}; it was built for input_shape {given} and sample_shape {network.shape}.",
+        "let the first layer take input_shape.",
+    )
 
 
 def has_latents(network: Network) -> None:

@@ -17,7 +17,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.run import load_weights
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.streams import only_torchs_stream, start_stream, streams
+from ganzoo.testing.streams import only_torchs_stream, require_other_streams, start_stream, streams
 from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
 
 Question = Callable[[Network], None]
@@ -77,6 +77,9 @@ def is_built_alike(network: Network) -> None:
     """The same seed builds the same network: its first weights come from torch's default stream and nowhere else."""
     with only_torchs_stream("building it"):
         one, other = network.build(seed=3), network.build(seed=3)
+        after, _, _ = streams()
+        network.build(seed=4)
+    require_other_streams(after, streams()[0], "building it")
     for name, tensor in one.state_dict().items():
         require(
             torch.equal(tensor, other.state_dict()[name]),
@@ -104,6 +107,9 @@ def same_in_training(network: Network) -> None:
     inputs = network.inputs(one, 3)
     with only_torchs_stream("forward"), torch.no_grad():
         first, second = output(one, *inputs), output(other, *inputs)
+        after, _, _ = streams()
+        output(one, *inputs, seed=1)
+    require_other_streams(after, streams()[0], "a forward pass")
     require(
         torch.equal(first, second),
         "two equal networks on the same seed gave two outputs in training.",

@@ -174,8 +174,10 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def _inputs(frame: FrameType) -> Iterator[Shape]:
-    """The shapes of the tensors that a function was called with."""
+    """The shapes of the tensors that a function was called with, its own weights left out."""
     names = frame.f_code.co_varnames[1 : frame.f_code.co_argcount]
     values = [frame.f_locals.get(name) for name in names]
     values += frame.f_locals.get("args", ()) if "args" in frame.f_code.co_varnames else ()
-    yield from (tuple(value.shape) for value in values if isinstance(value, Tensor))
+    yield from (
+        tuple(value.shape) for value in values if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
+    )

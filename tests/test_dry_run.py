@@ -133,7 +133,7 @@ class Local(Component):
         return LOCAL[self.name]
 
 
-def choose(kind: type, table: str, **options: Any) -> Choice:
+def choose(kind: type, table: str, /, **options: Any) -> Choice:
     shelf = table.partition(".")[0].partition("[")[0]
     return Choice(table, Entry(Local(shelf, kind.__name__, "here:there"), "plug", "plug", "1"), options)
 
@@ -214,7 +214,6 @@ def test_a_layer_that_cannot_take_the_samples_is_named(tmp_path: Path) -> None:
     assert message.startswith(
         'discriminator "Patches" fails at body.0 (Conv2d) on (8, 1, 28, 28), and dataset mnist holds (1, 28, 28): '
     )
-    assert "3 channels" in message
     assert message.endswith("Its options: channels = 3.")
 
 

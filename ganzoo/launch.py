@@ -28,7 +28,7 @@ from ganzoo.errors import CheckpointError, RunError
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
-from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load
 from ganzoo.run_directory import RunDirectory
 from ganzoo.training import Training
@@ -113,7 +113,7 @@ def resume(
         checkpoint, path = _newest_intact(run.files)
         _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
         place = choose_device(device)
-        choice = _data_choice(run, recipe)
+        choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
         obtained = obtain(choice, None, root, allow_fallback=False).load()
         checksum = run.facts["dataset"]["checksum"]
@@ -213,13 +213,6 @@ def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, 
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
         )
-
-
-def _data_choice(run: Run, recipe: Recipe) -> Choice:
-    """The data set that the run began with, be it the recipe's fallback."""
-    if run.facts["dataset"]["fallback"] and recipe.fallback:
-        return recipe.fallback
-    return recipe.dataset
 
 
 def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, Any]:

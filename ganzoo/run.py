@@ -25,7 +25,8 @@ from ganzoo.run_directory import RunDirectory
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ganzoo.recipe.model import Recipe
+    from ganzoo.metrics.score import Score
+    from ganzoo.recipe.model import Choice, Recipe
 
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
@@ -87,6 +88,20 @@ class Run:
         if not found:
             raise RunError(f"{self.directory} has no checkpoint.")
         return found[-1]
+
+    @property
+    def data_choice(self) -> Choice:
+        """The data set that the run learned from, be it the recipe's fallback."""
+        if self.facts["dataset"]["fallback"] and self.recipe.fallback:
+            return self.recipe.fallback
+        return self.recipe.dataset
+
+    @property
+    def scores(self) -> list[Score]:
+        """What `ganzoo evaluate` recorded, each score with its protocol."""
+        from ganzoo.metrics.score import read_scores
+
+        return read_scores(self.files.evaluations)
 
     @cached_property
     def game(self) -> Game:
@@ -207,7 +222,7 @@ class Run:
         """For runs on points: n real ones (n, 2), to draw under generated ones. None for images."""
         if self.info.kind != "points":
             return None
-        dataset = build_dataset(self.recipe.dataset)
+        dataset = build_dataset(self.data_choice)
         return dataset.load(Path(self.facts["dataset"]["root"]), "test").tensors["image"][:n]
 
     def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:

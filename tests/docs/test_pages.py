@@ -108,6 +108,8 @@ def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: s
         ("theory.md", "regularizer"),
         ("theory.md", "optimizer"),
         ("theory.md", "schedule"),
+        ("metrics.md", "metric"),
+        ("metrics.md", "extractor"),
     ],
 )
 def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, shelf: str) -> None:

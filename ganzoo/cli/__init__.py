@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "A run as one HTML page.",
     "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
     "new": "A plugin package of your own, ready to be changed and published.",
+    "check": "An installed plugin against every contract.",
 }
 """Command -> its line in `ganzoo --help`, so that none has to be imported for it. The command `x` is `cli/x.py`'s `x`;
 where that is a word of Python's own, `x_`."""

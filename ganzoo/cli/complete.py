@@ -32,6 +32,11 @@ def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     return [*_named(tuple(SHELVES), incomplete), *_plugins(incomplete), *_files(incomplete)]
 
 
+def plugins(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Installed plugins."""
+    return list(_plugins(incomplete))
+
+
 def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]:
     """Each name once, though a generator and its discriminator often share one."""
     helps: dict[str, list[str]] = {}

@@ -36,12 +36,12 @@ class Failure(AssertionError):
 class NotChecked(unittest.SkipTest):
     """A check that does not apply here, or cannot be made, and why. pytest shows it as skipped.
 
-    in_vain: whether it is because another one fails.
+    blocks: whether what needs this check cannot be made either.
     """
 
-    def __init__(self, why: str, *, in_vain: bool = False) -> None:
+    def __init__(self, why: str, *, blocks: bool = False) -> None:
         super().__init__(why)
-        self.in_vain = in_vain
+        self.blocks = blocks
 
 
 class Check:
@@ -49,8 +49,8 @@ class Check:
 
     subject: "generator dcgan"; asks: what about it ("follows its latents"); `str` joins the two.
     question: is called with what `about` returns; the first paragraph of its docstring is the contract.
-    needs: checks without which this one says nothing: where one of them fails, this one is not made, so that one fault
-        is one failure.
+    needs: checks without which this one says nothing: where one of them fails or cannot be made, neither is this one,
+        so that one fault is one failure; unless: checks whose failure alone has that effect.
     """
 
     def __init__(
@@ -61,11 +61,13 @@ class Check:
         about: Callable[[], T],
         *,
         needs: Sequence[Check] = (),
+        unless: Sequence[Check] = (),
     ) -> None:
         self.subject = subject
         self.asks = asks
         self.contract = " ".join((question.__doc__ or "").strip().partition("\n\n")[0].split())
         self.needs = tuple(needs)
+        self.unless = tuple(unless)
         self._put: Callable[[], None] = lambda: question(about())
         self._outcome: list[Exception | None] = []
 
@@ -89,9 +91,12 @@ class Check:
         return f"<Check {self}>"
 
     def _ask(self) -> Exception | None:
-        for needed in self.needs:
-            if isinstance(needed.outcome(), Failure) or getattr(needed.outcome(), "in_vain", False):
-                return NotChecked(f"needs `{needed}`, which fails", in_vain=True)
+        for needed in (*self.unless, *self.needs):
+            outcome = needed.outcome()
+            if isinstance(outcome, Failure):
+                return NotChecked(f"needs `{needed}`, which fails", blocks=True)
+            if isinstance(outcome, NotChecked) and outcome.blocks and needed in self.needs:
+                return outcome
         try:
             with own_randomness(torch.device("cpu")):
                 seed_everything(0)

@@ -40,7 +40,7 @@ def info_of(subject: Subject, root: Path) -> DatasetInfo:
         return dataset.info(root)
     except DatasetUnavailable as error:
         require(error.remedy, f"it says only: {error.what}", "give DatasetUnavailable a remedy: what can the user do?")
-        raise NotChecked(f"its info needs files: {error.what}") from error
+        raise NotChecked(f"its info needs files: {error.what}", blocks=True) from error
 
 
 def load(subject: Subject, root: Path, split: Any = "train") -> Examples:
@@ -51,7 +51,7 @@ def load(subject: Subject, root: Path, split: Any = "train") -> Examples:
             return dataset.load(root, split)
     except DatasetUnavailable as error:
         require(error.remedy, f"it says only: {error.what}", "give DatasetUnavailable a remedy: what can the user do?")
-        raise NotChecked("its files are not here, and nothing is downloaded for a check") from error
+        raise NotChecked("its files are not here, and nothing is downloaded for a check", blocks=True) from error
 
 
 def is_described(subject: Subject) -> None:
@@ -87,7 +87,7 @@ def holds_what_it_says(subject: Subject) -> None:
                 ends = f"{int(tensor.min())} to {int(tensor.max())}"
                 require(inside, f"{split} labels are {ends}, of {len(info.classes)} classes.", "0 to classes - 1.")
                 continue
-            shape = tuple(getattr(info, "shapes", {}).get(key, info.sample_shape))
+            shape = info.shape_of(key)
             seen = f"{split} {key}: {tuple(tensor.shape)} {tensor.dtype}"
             right = tuple(tensor.shape[1:]) == shape
             require(right, f"{seen}, and info says {shape} of each.", "make info and load agree.")
@@ -95,9 +95,11 @@ def holds_what_it_says(subject: Subject) -> None:
             require(tensor.dtype == dtype, f"{seen}.", f"{info.kind} are {dtype}; the engine scales images itself.")
     sizes = {key: len(examples.tensors[key]) for key in info.gives}
     require(
-        info.size in sizes.values(), f"info says {info.size:,} samples, and load gives {sizes}.", "make them agree."
+        info.size == max(sizes.values()),
+        f"info says {info.size:,} samples, and load gives {sizes}.",
+        "make them agree.",
     )
-    together = getattr(info, "paired", True) is False or len(set(sizes.values())) == 1
+    together = not info.paired or len(set(sizes.values())) == 1
     require(together, f"its keys have unequal numbers of samples: {sizes}.", "one of each for every sample.")
 
 

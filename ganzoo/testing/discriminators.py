@@ -104,7 +104,7 @@ def twice_differentiable(network: Network) -> None:
     module = shaken(network.build())
     samples, *labels = network.inputs(module, 4)
     try:
-        penalty = R1().penalty(WithLabels(module, *labels), samples, samples)
+        penalty = R1().penalty(GivenLabels(module, *labels), samples, samples)
         if penalty is None:
             raise NotChecked("the penalty was not due")
         penalty.backward()
@@ -117,8 +117,8 @@ def twice_differentiable(network: Network) -> None:
     require(all(bool(slope.isfinite().all()) for slope in slopes), "the gradient of its gradient is not finite.")
 
 
-class WithLabels(nn.Module):
-    """A discriminator with its labels given."""
+class GivenLabels(nn.Module):
+    """A discriminator with its labels given, and its own copy of every sample."""
 
     def __init__(self, discriminator: nn.Module, *labels: torch.Tensor) -> None:
         super().__init__()
@@ -127,5 +127,5 @@ class WithLabels(nn.Module):
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """samples (N, *sample_shape) -> scores."""
-        scores: torch.Tensor = self.discriminator(samples, *self.labels)
+        scores: torch.Tensor = self.discriminator(samples.clone(), *self.labels)
         return scores

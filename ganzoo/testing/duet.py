@@ -11,13 +11,13 @@ from typing import Any
 import tomlkit
 
 from ganzoo.dry_run import dry_run
-from ganzoo.errors import RecipeError
+from ganzoo.errors import PluginError, RecipeError
 from ganzoo.interfaces import DatasetInfo
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.testing.checks import Failure, NotChecked
-from ganzoo.testing.scene import Scene
-from ganzoo.testing.subject import N_CLASSES, Network, Subject, takes_latents
+from ganzoo.testing.scene import Scene, labelled
+from ganzoo.testing.subject import Subject
 
 OTHER = {"generator": "discriminator", "discriminator": "generator"}
 
@@ -40,10 +40,7 @@ class Duet:
 
     @cached_property
     def _found(self) -> tuple[Path, DatasetInfo]:
-        network = self.subject.network
-        if self.subject.entry.shelf == "generator" and not takes_latents(network.build()):
-            raise NotChecked("it is no player of the two-player game; no recipe of its plugin plays it")
-        info = data_for(network)
+        info = labelled(self.subject.network.shape)
         for partner in self._partners():
             path = self._write(partner)
             try:
@@ -51,7 +48,8 @@ class Duet:
             except RecipeError:
                 continue
             return path, info
-        raise NotChecked(f"no installed {OTHER[self.subject.entry.shelf]} plays with it, and no recipe of its plugin")
+        other = OTHER[self.subject.entry.shelf]
+        raise NotChecked(f"no installed {other} fits it, and no recipe of its plugin plays it", blocks=True)
 
     def _partners(self) -> Iterator[Entry]:
         """The other side's networks, the same plugin's first."""
@@ -82,7 +80,7 @@ class Duet:
 
 
 class Borrowed:
-    """For a game: whichever installed recipe plays it."""
+    """For a game, or what two players cannot play: whichever installed recipe has it."""
 
     def __init__(self, subject: Subject, recipe: Entry | None) -> None:
         self.subject = subject
@@ -90,6 +88,8 @@ class Borrowed:
 
     def path(self) -> Path:
         """The recipe's file. Raises: Failure where there is none."""
+        if self.recipe is None and self.subject.entry.shelf != "game":
+            raise NotChecked("it makes samples from samples, and no installed recipe plays it", blocks=True)
         if self.recipe is None:
             raise Failure("no installed recipe plays it.", "ship a recipe that does, on the shelf `recipe`.")
         return zoo().recipe_path(self.recipe)
@@ -97,19 +97,20 @@ class Borrowed:
 
 def duet(subject: Subject, recipe: Entry | None) -> Scene:
     """The scene in which something is played that its own plugin's recipes leave out. recipe: any that plays it."""
-    if subject.entry.shelf == "game":
-        return Scene(Borrowed(subject, recipe).path)
+    if subject.entry.shelf == "game" or is_translator(subject):
+        return Scene(Borrowed(subject, recipe).path, subject.entry.distribution)
     made = Duet(subject)
-    return Scene(made.path, made.info)
+    return Scene(made.path, subject.entry.distribution, made.info)
+
+
+def is_translator(subject: Subject) -> bool:
+    """Whether it makes samples from samples, as far as its options can be read; the engine knows one the same way."""
+    try:
+        return "input_shape" in subject.options
+    except PluginError:  # its own check says so
+        return False
 
 
 def full_name(entry: Entry) -> str:
     """The name that means this one whatever else is installed: "plugin:name"."""
     return f"{entry.plugin}:{entry.name}"
-
-
-def data_for(network: Network) -> DatasetInfo:
-    """A description of data that a network accepts."""
-    kind: Any = "images" if len(network.shape) > 1 else "points"
-    classes = tuple(map(str, range(N_CLASSES)))
-    return DatasetInfo(sample_shape=network.shape, size=100, classes=classes, gives=("image", "label"), kind=kind)

@@ -35,14 +35,17 @@ def network_checks(
         str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=[*needs, *at]
     )
     yield built
-    for asks, question in {**QUESTIONS, **questions}.items():
-        yield Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, *at, built])
+    asked: dict[str, Check] = {}
+    for asks, question in {**questions, **QUESTIONS}.items():
+        first = [asked[name] for name in AFTER.get(asks, ()) if name in asked]
+        asked[asks] = Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, *at, built, *first])
+    yield from asked.values()
 
 
 def output(module: nn.Module, *inputs: Tensor, seed: int = 0) -> Tensor:
     """What it makes of its inputs, its random numbers drawn from `seed`. Raises: Failure where that is no tensor."""
     seed_everything(seed)
-    made = module(*inputs)
+    made = module(*(given.clone() for given in inputs))  # one that writes into them shall not mislead other questions
     if not isinstance(made, Tensor):
         raise Failure(f"forward returns a {type(made).__name__}.", "return one tensor.")
     return made
@@ -80,7 +83,7 @@ def same_in_evaluation(network: Network) -> None:
     with torch.no_grad():
         first = output(module, *inputs)
         before = streams()
-        again = module(*inputs)
+        again = module(*(given.clone() for given in inputs))
     mend = "what is random in training (dropout, noise) asks `self.training` first."
     require(torch.equal(first, again), "the same input gave two outputs in evaluation mode.", mend)
     require(streams() == before, "forward draws random numbers in evaluation mode.", mend)
@@ -103,7 +106,7 @@ def leaves_inputs_alone(network: Network) -> None:
     module = network.build()
     inputs = network.inputs(module, 3)
     before = [given.clone() for given in inputs]
-    output(module, *inputs)
+    module(*inputs)
     for given, old in zip(inputs, before, strict=True):
         require(
             torch.equal(given, old),
@@ -207,9 +210,9 @@ def runs_in_bf16(network: Network) -> None:
 
 
 QUESTIONS: Mapping[str, Question] = {
+    "leaves its input alone": leaves_inputs_alone,
     "is the same again in evaluation": same_in_evaluation,
     "draws from torch's stream in training": same_in_training,
-    "leaves its input alone": leaves_inputs_alone,
     "does not mix a batch in evaluation": each_by_itself,
     "uses every parameter": every_parameter_learns,
     "survives saving and loading": survives_saving,
@@ -217,3 +220,11 @@ QUESTIONS: Mapping[str, Question] = {
     "follows its device": follows_its_device,
     "runs in bfloat16": runs_in_bf16,
 }
+"""What is asked of every network -> how."""
+
+AFTER: Mapping[str, tuple[str, ...]] = {
+    "uses every parameter": ("follows its input", "passes gradients to samples"),
+    "follows its device": ("survives saving and loading",),
+    "can be differentiated twice": ("passes gradients to samples",),
+}
+"""Questions whose answer says nothing new where another one is answered with no."""

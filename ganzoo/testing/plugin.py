@@ -63,12 +63,31 @@ def rows_of(plugin: str) -> list[PluginRow]:
 
 
 def checks_of_row(row: PluginRow) -> Iterator[Check]:
-    """The plugin's own registration, then each of its things in the order of the shelves."""
+    """The plugin's own registration, each of its things in the order of the shelves, and then how they play."""
     yield from registration_checks(row)
-    own = [entry for shelf in SHELVES for entry in zoo().entries(shelf) if entry.plugin == row.name]
-    played = Played(own)
-    for entry in own:
-        yield from checks_of_entry(entry, played)
+    own = [Subject(entry) for shelf in SHELVES for entry in zoo().entries(shelf) if entry.plugin == row.name]
+    parts: list[Check] = []
+    for subject in own:
+        exists, described = shelf_checks(subject)
+        options = [] if subject.entry.shelf in WITHOUT_OPTIONS else list(option_checks(subject, exists))
+        needs = [exists, *options[:2]]
+        asked = list(BY_SHELF[subject.entry.shelf](subject, needs)) if subject.entry.shelf in BY_SHELF else []
+        parts += [*needs, *asked]
+        yield from (exists, described, *options, *asked)
+    played = Played([subject.entry for subject in own])
+    for subject in own:
+        if (scene := scene_of(subject, played)) is not None:
+            yield from play_checks(str(subject), scene, parts)
+
+
+def scene_of(subject: Subject, played: Played) -> Scene | None:
+    """Where it plays: a recipe by itself, and in a recipe of the kit's what no recipe of its plugin plays."""
+    entry = subject.entry
+    if entry.shelf == "recipe":
+        return Scene(partial(zoo().recipe_path, entry), entry.distribution)
+    if entry.shelf in ("generator", "discriminator", "game") and key_of(entry) not in played.by_own:
+        return duet(subject, played.by_any.get(key_of(entry)))
+    return None
 
 
 class Played:
@@ -99,21 +118,3 @@ class Played:
 def key_of(entry: Entry) -> tuple[str, str, str]:
     """What tells an entry from all others."""
     return entry.shelf, entry.plugin, entry.name
-
-
-def checks_of_entry(entry: Entry, played: Played) -> Iterator[Check]:
-    """Of one thing: its registration, its options, what its shelf asks, and how it plays."""
-    subject = Subject(entry)
-    exists, described = shelf_checks(subject)
-    yield from (exists, described)
-    if entry.shelf == "recipe":
-        yield from play_checks(str(subject), Scene(partial(zoo().recipe_path, entry)), [exists])
-    if entry.shelf in WITHOUT_OPTIONS:
-        return
-    options = list(option_checks(subject, exists))
-    yield from options
-    needs = [exists, *options[:2]]
-    if entry.shelf in BY_SHELF:
-        yield from BY_SHELF[entry.shelf](subject, needs)
-    if entry.shelf in ("generator", "discriminator", "game") and key_of(entry) not in played.by_own:
-        yield from play_checks(str(subject), duet(subject, played.by_any.get(key_of(entry))), needs)

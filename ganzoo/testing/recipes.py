@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -12,43 +12,49 @@ from torch import Tensor
 
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ganzoo.engine.device import restore_random_states, seed_everything
-from ganzoo.errors import GanzooError
+from ganzoo.errors import RecipeError
 from ganzoo.loop import moves
 from ganzoo.pictures import picture
 from ganzoo.testing.checks import Check, NotChecked, require
 from ganzoo.testing.recording import leaves_of, named
+from ganzoo.testing.registration import not_installed
 from ganzoo.testing.scene import Scene
 from ganzoo.testing.subject import only_torchs_stream
 from ganzoo.training import Training, from_text
-
-HALF = 3
-"""Steps before and after the checkpoint from which a run is resumed."""
 
 PER_RUN = ("seconds", "row_before")
 """What a checkpoint's state says of the clock."""
 
 
-def play_checks(name: str, scene: Scene, needs: list[Check]) -> Iterator[Check]:
-    """Of a recipe, or of what it plays."""
-    fits = Check(name, "fits together", fits_together, lambda: scene, needs=needs)
-    fresh = Check(name, "computes each loss after the move before", sees_updates, lambda: scene, needs=[*needs, fits])
-    yield from (fits, fresh)
-    for asks, question in {
-        "moves one player at a time": moves_one_at_a_time,
-        "moves every player": moves_everyone,
-        "trains every parameter": trains_everything,
-        "logs detached numbers": logs_detached,
-        "shows samples": shows_samples,
-    }.items():
-        yield Check(name, asks, question, lambda: scene, needs=[*needs, fits, fresh])
-    again = Check(name, "plays the same again on one seed", plays_the_same, lambda: scene, needs=[*needs, fits, fresh])
+def play_checks(name: str, scene: Scene, parts: Sequence[Check]) -> Iterator[Check]:
+    """Of a recipe, or of what it plays. parts: the checks of what is played: the fault of a part is not told twice."""
+
+    def check(asks: str, question: Callable[[Scene], None], *needs: Check) -> Check:
+        return Check(name, asks, question, lambda: scene, needs=needs, unless=parts)
+
+    fits = check("fits together", fits_together)
+    fresh = check("computes each loss after the move before", sees_updates, fits)
+    everyone = check("moves every player", moves_everyone, fits, fresh)
+    again = check("plays the same again on one seed", plays_the_same, fits, fresh)
+    yield from (fits, fresh, everyone)
+    yield check("moves one player at a time", moves_one_at_a_time, fits, fresh)
+    yield check("trains every parameter", trains_everything, fits, fresh, everyone)
+    yield check("logs detached numbers", logs_detached, fits, fresh)
+    yield check("shows samples", shows_samples, fits, fresh)
     yield again
-    yield Check(name, "resumes exactly", resumes_exactly, lambda: scene, needs=[*needs, fits, fresh, again])
+    yield check("resumes exactly", resumes_exactly, fits, fresh, again)
 
 
 def fits_together(scene: Scene) -> None:
     """The recipe is read, everything in it is there, and a round of it fits the data (`ganzoo run` begins so)."""
-    assert scene.rehearsal.draws_per_round  # noqa: S101  # the rehearsal raises what is wrong
+    try:
+        rehearsal = scene.rehearsal
+    except RecipeError as error:
+        if missing := not_installed(scene.distribution):
+            why = f"{', '.join(missing)}, which {scene.distribution} names, is not installed: {error}"
+            raise NotChecked(why, blocks=True) from error
+        raise
+    require(rehearsal.draws_per_round, "a round draws no data.")
 
 
 def sees_updates(scene: Scene) -> None:
@@ -131,7 +137,7 @@ def logs_detached(scene: Scene) -> None:
 
 
 def shows_samples(scene: Scene) -> None:
-    """`sample(n)` and `preview(batch)` give samples of the data's shape without gradients, the same on one seed."""
+    """`preview`, and `sample` or `translate`, give samples of the data's shape, without gradients."""
     training = scene.recording.training
     shape = scene.small.info.sample_shape
     batch = training.data.first(3)
@@ -145,22 +151,37 @@ def shows_samples(scene: Scene) -> None:
         mend = "draw from torch's default stream: the engine seeds it before every grid."
         require(torch.equal(samples, again[name]), f'on the same seed the grid "{name}" differs.', mend)
         picture(samples)
+    if training.game.directions:
+        translates(training)
+        return
     with training.shown():
-        try:
-            made = training.game.sample(3)
-        except GanzooError as refusal:
-            raise NotChecked(f"its game samples nothing by itself: {refusal.what}") from refusal
-    require(made.shape == (3, *shape), f"sample(3) is {tuple(made.shape)}, and the data {shape}.", "(n, *sample_shape)")
+        made = training.game.sample(3)
+    right = made.shape == (3, *shape)
+    require(right, f"sample(3) is {tuple(made.shape)}, and the data have {shape}.", "return (n, *sample_shape).")
     require(not made.requires_grad, "sample(n) has a gradient.", "@torch.no_grad()")
+
+
+def translates(training: Training) -> None:
+    """Raises: Failure unless each of the game's directions makes samples of its other domain."""
+    batch = training.data.first(3)
+    for direction in training.game.directions:
+        given, wanted = direction.split("2")
+        with training.shown():
+            made = training.game.translate(batch[given], direction)
+        right = made.shape == batch[wanted].shape
+        found = (
+            f"translate(images, {direction!r}) is {tuple(made.shape)}, and {wanted} is {tuple(batch[wanted].shape)}."
+        )
+        require(right and not made.requires_grad, found, "return the other domain's shape, without a gradient.")
 
 
 def plays_the_same(scene: Scene) -> None:
     """Two runs on one seed are the same run, bit for bit: nothing is drawn but from torch's default stream."""
     with only_torchs_stream("the game"):
-        one, other = halves_of(scene)[0], played(scene.training(), HALF)
+        one, other = halves_of(scene)[0], played(scene.training(), scene.half)
     changed = differences(one, other)
     mend = "no module-level state, no time, no random or numpy.random, no torch.Generator of your own."
-    require(not changed, f"after {HALF} steps on one seed two runs differ in {', '.join(changed[:4])}.", mend)
+    require(not changed, f"after {scene.half} steps on one seed two runs differ in {', '.join(changed[:4])}.", mend)
 
 
 def resumes_exactly(scene: Scene) -> None:
@@ -174,20 +195,20 @@ def resumes_exactly(scene: Scene) -> None:
     resumed.restore(checkpoint, "the checkpoint")
     streams = {kind: from_text(text) for kind, text in checkpoint.state["random"].items()}
     restore_random_states(streams, resumed.device)
-    changed = differences(end, played(resumed, HALF))
+    changed = differences(end, played(resumed, scene.half))
     require(
         not changed,
-        f"stopped after {HALF} steps and resumed for as many, a run differs from one of {2 * HALF} steps in "
+        f"stopped at step {scene.half} and resumed for as many, a run differs from one that went on in "
         f"{', '.join(changed[:4])}.",
         "what a round changes and a later one reads is a registered buffer (or in get_extra_state as a tensor).",
     )
 
 
 def halves_of(scene: Scene) -> tuple[Checkpoint, Checkpoint]:
-    """One run's checkpoints after HALF steps and after twice as many. Played once."""
+    """One run's checkpoints after `half` of the steps and after all. Played once."""
     if not scene.halves:
         training = scene.training()
-        scene.halves = [played(training, HALF), played(training, HALF)]
+        scene.halves = [played(training, scene.half), played(training, scene.half)]
     middle, end = scene.halves
     return middle, end
 

@@ -12,26 +12,24 @@ from ganzoo.game import Move
 from ganzoo.loop import moves
 from ganzoo.training import Training
 
-ROUNDS = 2
-
 Weights = Mapping[str, list[Tensor]]
 """Player's name -> copies of its parameters."""
 
 
 class Recording:
-    """Two rounds with updates, watched.
+    """Some rounds with updates, watched.
 
     moved: players in the order of their moves; meddled: (player, when) whose weights changed though nobody updated
     them; reached: names of parameters that got a gradient in their player's move; logged: every move's metrics.
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, rounds: int) -> None:
         self.training = training
         self.moved: list[str] = []
         self.meddled: list[tuple[str, str]] = []
         self.reached: set[str] = set()
         self.logged: list[tuple[str, Mapping[str, Any]]] = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             self._round()
 
     @property

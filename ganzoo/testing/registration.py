@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distribution, entry_points
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
 from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins import PluginRow, zoo
@@ -61,6 +61,20 @@ def says_which_ganzoo(row: PluginRow) -> None:
     require(
         any(sign in required[0].partition(";")[0] for sign in "<>=~"), f"it requires any ganzoo: {required[0]}.", mend
     )
+
+
+def not_installed(name: str) -> list[str]:
+    """What a distribution requires, for itself or for its zoo of plugins (the extra `zoo`), and is not there."""
+    missing = []
+    for text in distribution(name).requires or ():
+        requirement, _, marker = text.partition(";")
+        if "extra" not in marker or "zoo" in marker:
+            required = re.split(r"[^\w.-]", requirement.strip())[0]
+            try:
+                distribution(required)
+            except PackageNotFoundError:
+                missing.append(required)
+    return missing
 
 
 def exists(subject: Subject) -> None:

@@ -36,14 +36,21 @@ BATCH = 4
 LARGE = 64
 """Pixels a side beyond which smaller pictures are tried first."""
 
+MANY = 5_000_000
+"""Parameters beyond which every step counts."""
+
 
 class Scene:
-    """One recipe. find: its path; info: the data's description, where it is not the recipe's own data set's.
+    """One recipe. find: its path; distribution: whose it is; info: the data's description, where it is not that of
+    the recipe's own data set.
 
     halves: checkpoints of one run of it, once somebody has played it.
     """
 
-    def __init__(self, find: Callable[[], Path], info: Callable[[], DatasetInfo] | None = None) -> None:
+    def __init__(
+        self, find: Callable[[], Path], distribution: str, info: Callable[[], DatasetInfo] | None = None
+    ) -> None:
+        self.distribution = distribution
         self._find = find
         self._info = info
         self.halves: list[Checkpoint] = []
@@ -104,8 +111,13 @@ class Scene:
 
     @cached_property
     def recording(self) -> Recording:
-        """Two rounds with all that happened in them."""
-        return Recording(self.training())
+        """One or two rounds with all that happened in them."""
+        return Recording(self.training(), 2 if self.half > 1 else 1)
+
+    @property
+    def half(self) -> int:
+        """Steps to play before a checkpoint, and again after it: one where the networks are large."""
+        return 1 if sum(self.rehearsal.parameters.values()) > MANY else 3
 
 
 def info_without_files(choice: Choice) -> DatasetInfo | None:
@@ -119,15 +131,23 @@ def info_without_files(choice: Choice) -> DatasetInfo | None:
 
 def guesses() -> Iterator[DatasetInfo]:
     """Descriptions of data that a recipe over a user's own files may be for."""
+    yield from map(labelled, SHAPES)
     for shape in SHAPES:
-        kind: Any = "images" if len(shape) > 1 else "points"
-        classes = tuple(map(str, range(N_CLASSES)))
-        yield DatasetInfo(sample_shape=shape, size=100, classes=classes, gives=("image", "label"), kind=kind)
+        if len(shape) > 1:
+            yield DatasetInfo(sample_shape=shape, size=100, gives=("a", "b"), shapes={"a": shape, "b": shape})
+
+
+def labelled(shape: Shape) -> DatasetInfo:
+    """A description of images or points with labels."""
+    kind: Any = "images" if len(shape) > 1 else "points"
+    classes = tuple(map(str, range(N_CLASSES)))
+    return DatasetInfo(sample_shape=shape, size=100, classes=classes, gives=("image", "label"), kind=kind)
 
 
 def with_side(info: DatasetInfo, side: int) -> DatasetInfo:
     """The same data with pictures of `side` pixels."""
-    return replace(info, sample_shape=(*info.sample_shape[:1], side, side))
+    shapes = {key: (*shape[:1], side, side) for key, shape in info.shapes.items()}
+    return replace(info, sample_shape=(*info.sample_shape[:1], side, side), shapes=shapes)
 
 
 def made_up(info: DatasetInfo, n: int) -> dict[str, Tensor]:
@@ -140,4 +160,4 @@ def made_up(info: DatasetInfo, n: int) -> dict[str, Tensor]:
         return torch.randn(n, *shape, generator=stream)
 
     labels = torch.arange(n) % max(len(info.classes), 1)
-    return {key: labels if key == "label" else samples(info.sample_shape) for key in info.gives}
+    return {key: samples(info.shape_of(key)) if info.shape_of(key) else labels for key in info.gives}

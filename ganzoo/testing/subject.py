@@ -71,14 +71,14 @@ class Subject:
                 continue
             if found := next((choice for choice in choices if choice.entry == self.entry), None):
                 return found
-        raise NotChecked(f"{' and '.join(required)} must be given, and no installed recipe gives it")
+        raise NotChecked(f"{' and '.join(required)} must be given, and no installed recipe gives it", blocks=True)
 
     def build(self, *first: Any, seed: int = 0, shape: Shape = (), **given: Any) -> Any:
         """A new one, its random numbers drawn from `seed`. first: what the engine gives ("params"); shape: the data's.
 
         Raises: what the constructor raises.
         """
-        from_data = {"sample_shape": shape, "n_classes": N_CLASSES}
+        from_data = {"sample_shape": shape, "n_classes": N_CLASSES, "input_shape": None}
         filled = {name: from_data[name] for name in self.choice.filled}
         seed_everything(seed)
         try:
@@ -120,10 +120,7 @@ class Network:
         """What its forward takes: latents where it has any, samples otherwise; labels where it names them."""
         with own_randomness(torch.device("cpu")):
             seed_everything(1000 + seed)
-            if takes_latents(module):
-                first = torch.as_tensor(module.latents(n))  # type: ignore[operator]  # a generator's method
-            else:
-                first = samples_like(getattr(module, "input_shape", None) or self.shape, n)
+            first = module.latents(n) if takes_latents(module) else samples_like(self.shape, n)  # type: ignore[operator]
             labels = torch.arange(n) % N_CLASSES
         named = "labels" in inspect.signature(module.forward).parameters
         return (first, labels) if named and "n_classes" in self.subject.choice.filled else (first,)

@@ -109,7 +109,7 @@ def resume(
     run = load(directory)
     with _alone(run.files):
         settings = {} if steps is None else _settings(None, steps, None, None, {})
-        recipe = read_recipe(run.files.recipe, settings=settings)
+        recipe = run.read_recipe(settings)
         checkpoint, path = _newest_intact(run.files)
         _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
         place = choose_device(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 
 from ganzoo.checkpoint import checkpoints_of, load_checkpoint
 from ganzoo.engine.device import own_randomness, seed_everything
-from ganzoo.errors import CheckpointError, GanzooError, RunError
+from ganzoo.errors import CheckpointError, GanzooError, PluginError, RecipeError, RunError
 from ganzoo.game import Game
 from ganzoo.interfaces import DatasetInfo, Generator
 from ganzoo.parts import build_dataset, build_game
 from ganzoo.pictures import picture, png
+from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.words import did_you_mean
 from ganzoo.run_directory import RunDirectory
@@ -68,8 +70,27 @@ class Run:
     def recipe(self) -> Recipe:
         """What ran, every default spelled out."""
         if self._recipe is None:
-            self._recipe = read_recipe(self.files.recipe)
+            self._recipe = self.read_recipe()
         return self._recipe
+
+    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
+        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+
+        Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
+        """
+        try:
+            return read_recipe(self.files.recipe, settings=settings)
+        except RecipeError as error:
+            made_with: dict[str, str] = self.facts.get("plugins", {})
+            gone = {name: version for name, version in made_with.items() if not zoo().plugins_called(name)}
+            if not gone:
+                raise
+            who = " and ".join(f"{name} {version}" for name, version in gone.items())
+            pins = " ".join(f"{name}=={version}" for name, version in gone.items())
+            raise PluginError(
+                f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
+                remedy=f"Install what is missing first: pip install {pins}",
+            ) from error
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

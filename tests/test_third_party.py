@@ -169,7 +169,19 @@ def test_its_recipe_trains_and_the_run_says_whose_it_is(target: str, tmp_path: P
     assert (out / "acme.txt").read_text() == "2 step-00000002"  # its listener heard of the last checkpoint
 
 
-def test_a_run_whose_plugin_is_gone_says_what_is_missing(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("resume", "--steps", "2"), ("sample", "-o", "x.png")], ids=lambda command: str(command[0]))
+def test_a_run_whose_plugin_is_gone_says_what_to_install(target: str, tmp_path: Path, command: tuple[str, ...]) -> None:
+    flags = ("--steps", 1, "--out", tmp_path / "run", "--device", "cpu", "--quiet")
+    assert python(sys.executable, "-m", "ganzoo", "run", "acme_ring", *flags, path=target).returncode == 0
+    name, *options = command
+    done = python(sys.executable, "-m", "ganzoo", name, tmp_path / "run", *options)
+    assert done.returncode == 2
+    assert "was made with acme-gan 0.3.1, which is not installed here" in done.stderr
+    assert "pip install acme-gan==0.3.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recipe_whose_plugin_is_gone_says_what_is_missing(target: str, tmp_path: Path) -> None:
     recipe = Path(target) / "acme_gan" / "recipes" / "acme_ring.toml"
     done = python(sys.executable, "-m", "ganzoo", "run", recipe, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 2

@@ -14,22 +14,18 @@ from typing import Any
 
 import torch
 from scipy.stats import t as student
-from torch import Tensor
 
 from ganzoo import __version__
 from ganzoo.datasets.root import data_root as find_data_root
-from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.engine.device import choose_device
 from ganzoo.errors import DatasetUnavailable, RunError
 from ganzoo.game import Game
 from ganzoo.interfaces import Examples
 from ganzoo.metrics.interface import MetricError
-from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived, saved
+from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived, draw_samples
 from ganzoo.metrics.score import Protocol, Score, save_scores
 from ganzoo.parts import build_dataset
 from ganzoo.run import Run, load
-
-CHUNK = 500
-"""Samples made at once."""
 
 DRAWS = 3
 """How often samples are drawn anew, for the interval."""
@@ -93,7 +89,7 @@ def evaluate(
         with on(game, place):
             fake = judge.look(draw_samples(game, judge.n, derived(seed, draw), place, train))
         for task, values in zip(judge.tasks, found, strict=True):
-            for name, value in judge.numbers(fake, task, derived(seed, draw)).items():
+            for name, value in finite(judge.numbers(fake, task, derived(seed, draw))).items():
                 values[name].append(value)
     facts = {**of_run(made, ema=ema and made.recipe.ema is not None), "seed": seed, "device": place.type}
     scores = [
@@ -117,19 +113,12 @@ def real_scores(judge: Judge, train: Examples, say: Callable[[str], None]) -> li
     return [judge.numbers(real, task, derived(judge.seed, 0)) for task in judge.tasks]
 
 
-def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples) -> Tensor:
-    """n samples as `Samples.raw` has them. Where the game uses labels, they are as frequent as in the training data."""
-    chunks = []
-    with own_randomness(device), torch.no_grad():
-        seed_everything(seed)
-        labels = None
-        if "label" in game.needs:
-            labels = train.tensors["label"][torch.randint(len(train.tensors["label"]), (n,))].to(device)
-        for start in range(0, n, CHUNK):
-            size = min(CHUNK, n - start)
-            part = None if labels is None else labels[start : start + size]
-            chunks.append(saved(game.sample(size, part)).cpu())
-    return torch.cat(chunks)
+def finite(numbers: dict[str, float]) -> dict[str, float]:
+    """The numbers as they are. Raises: MetricError where one is NaN or infinite, as broken samples make it."""
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise MetricError(f"{name} is {value}.", remedy="Look at the samples: are they numbers?")
+    return numbers
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None, str]:

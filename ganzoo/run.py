@@ -43,12 +43,13 @@ class Run:
     While it trains, `step` follows along; `total_steps` is the budget.
     """
 
-    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None) -> None:
+    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None, best: bool = False) -> None:
         self.files = directory
         self.facts = directory.read_facts()
         self.step: int = self.facts["step"]
         self.total_steps: int = self.facts["total_steps"]
         self._recipe = recipe
+        self._best = best
 
     @property
     def directory(self) -> Path:
@@ -104,8 +105,13 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The newest checkpoint. Raises: RunError where there is none."""
-        found = checkpoints_of(self.files.checkpoints)
+        """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
+        if not found and self._best:
+            raise RunError(
+                f"{self.directory} has no best checkpoint.",
+                remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
+            )
         if not found:
             raise RunError(f"{self.directory} has no checkpoint.")
         return found[-1]
@@ -311,9 +317,12 @@ def source_of(direction: str) -> str:
     return direction.partition("2")[0]
 
 
-def load(directory: str | Path) -> Run:
-    """The run in `directory`. Raises: RunError where there is none."""
-    return Run(RunDirectory.open(directory))
+def load(directory: str | Path, *, best: bool = False) -> Run:
+    """The run in `directory`, with the weights of its newest checkpoint, or of the best that [evaluate] found.
+
+    Raises: RunError where there is none.
+    """
+    return Run(RunDirectory.open(directory), best=best)
 
 
 def load_weights(module: nn.Module, tensors: Any, where: str) -> None:

@@ -48,6 +48,7 @@ Seed = click.IntRange(min=0, max=2**63 - 1)
     help="Of N samples, for the interval.",
 )
 @click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")
+@click.option("--best", is_flag=True, help="The best checkpoint that [evaluate] found, and not the newest.")
 @click.option("--extractor", metavar="NAME", help="Whose features are compared. Default: the one that suits the data.")
 @click.option("--set", "settings", metavar="NAME.KEY=VALUE", multiple=True, help="An option: --set kid.subsets=50")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -61,6 +62,7 @@ def evaluate(
     seed: int,
     draws: int,
     ema: bool,
+    best: bool,
     extractor: str | None,
     settings: tuple[str, ...],
     device: str,
@@ -81,9 +83,10 @@ def evaluate(
             remedy="Name it: --metric kid --set kid.subsets=50",
         )
     from ganzoo.evaluation import evaluate as score
+    from ganzoo.run import load
 
     found = score(
-        run,
+        load(run, best=best),
         metrics=wanted,
         n=count,
         split=split,

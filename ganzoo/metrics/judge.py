@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.engine.device import own_randomness
+from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.errors import GanzooError
+from ganzoo.game import Game
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.metrics.interface import Extractor, Metric, MetricError, Samples
 from ganzoo.parts import build
@@ -23,6 +24,9 @@ Split = Literal["train", "test"]
 
 N = 10_000
 """Generated samples, where neither the user nor a metric's published protocol says how many."""
+
+CHUNK = 500
+"""Samples made at once."""
 
 AT_ONCE = 2**21
 """Pixels that an extractor sees at once: memory stays flat, however many samples there are."""
@@ -218,3 +222,18 @@ def saved(samples: Tensor) -> Tensor:
     if samples.ndim < 4:
         return samples.float()
     return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples) -> Tensor:
+    """n samples as `Samples.raw` has them. Where the game uses labels, they are as frequent as in the training data."""
+    chunks = []
+    with own_randomness(device), torch.no_grad():
+        seed_everything(seed)
+        labels = None
+        if "label" in game.needs:
+            labels = train.tensors["label"][torch.randint(len(train.tensors["label"]), (n,))].to(device)
+        for start in range(0, n, CHUNK):
+            size = min(CHUNK, n - start)
+            part = None if labels is None else labels[start : start + size]
+            chunks.append(saved(game.sample(size, part)).cpu())
+    return torch.cat(chunks)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import ganzoo
 from ganzoo.plugins import zoo
 from ganzoo.plugins.public import PUBLIC
 
@@ -59,8 +58,8 @@ def private(name: str) -> bool:
     if name in PUBLIC or not re.match(r"ganzoo(\.|$)", name):
         return False
     home = max((module for module in PUBLIC if name.startswith(f"{module}.")), key=len)
-    inside = name.removeprefix(f"{home}.").split(".")[0]
-    return inside.startswith("_") or inside not in (ganzoo.__all__ if home == "ganzoo" else dir(import_module(home)))
+    inside, module = name.removeprefix(f"{home}.").split(".")[0], import_module(home)
+    return inside.startswith("_") or inside not in getattr(module, "__all__", dir(module))
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_its_recipe_trains_and_the_run_says_whose_it_is(target: str, tmp_path: P
     assert (out / "acme.txt").read_text() == "2 step-00000002"  # its listener heard of the last checkpoint
 
 
-@pytest.mark.parametrize("command", [("resume", "--steps", "2"), ("sample", "-o", "x.png")], ids=lambda command: str(command[0]))
+@pytest.mark.parametrize("command", [("resume", "--steps", "2"), ("sample", "-o", "x.png")], ids=" ".join)
 def test_a_run_whose_plugin_is_gone_says_what_to_install(target: str, tmp_path: Path, command: tuple[str, ...]) -> None:
     flags = ("--steps", 1, "--out", tmp_path / "run", "--device", "cpu", "--quiet")
     assert python(sys.executable, "-m", "ganzoo", "run", "acme_ring", *flags, path=target).returncode == 0

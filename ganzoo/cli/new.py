@@ -21,6 +21,8 @@ from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins import zoo
+from ganzoo.plugins.credit import fields_of, first
+from ganzoo.plugins.discovery import same_name
 
 RESERVED = frozenset({PROJECT, "zoo", "plugin", "plugins", "recipes", *SHELVES, *SHELVES.values()})
 """What means something else here already."""
@@ -111,9 +113,9 @@ def refuse_taken(names: Names) -> None:
     if module in sys.stdlib_module_names:
         raise GanzooError(f'"{module}" is a module of Python\'s own.', remedy=another)
     installed = packages_distributions()
-    projects = {str(found.name).lower().replace("_", "-") for found in distributions() if found.name}
-    for taken in (names.package, module, names.distribution, names.component):
-        if taken in installed or taken in projects:
+    projects = {same_name(first(fields_of(found), "name")) for found in distributions()}
+    for taken in (names.distribution, names.package, names.component, module):
+        if taken in installed or same_name(taken) in projects:
             who = ", ".join(sorted(set(installed.get(taken, [taken]))))
             raise GanzooError(f'"{taken}" is installed here already (distribution {who}).', remedy=another)
     for shelf in SHELVES:

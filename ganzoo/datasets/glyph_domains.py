@@ -1,4 +1,4 @@
-"""Two embedded domains for translation: thin white digits on black, and thick coloured ones on a textured ground."""
+"""Two embedded domains for translation: thin white digits on black, and thick warm ones on a cold, striped ground."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THIN, THICK = (0,), (5,)
 
 
 class GlyphDomains(Dataset):
-    """Domain a: thin white digits on black. Domain b: thick digits in bright colours on dark grounds with a grain.
+    """Domain a: thin white digits on black. Domain b: thick digits in warm colours on cold, striped grounds.
 
     20,000 of each to train on and 2,000 to test on, made in seconds on first use, the same pixels every time. The test
     of a translation is whether the digit is still the same: `load` also gives "label_a" and "label_b" (n,), which no
@@ -80,9 +80,10 @@ class GlyphDomains(Dataset):
 
 
 def painted(images: Tensor, seed: int) -> Tensor:
-    """White digits on black (n, 1, s, s) uint8 -> bright colours on dark grounds with a grain (n, 3, s, s) uint8.
+    """White digits on black (n, 1, s, s) uint8 -> warm colours on cold, striped grounds (n, 3, s, s) uint8.
 
-    Each picture has its own two hues; the grain is stripes of random direction and width with noise on them.
+    Each picture has its own shade of both, and stripes of its own: one style with some play, as zebras have. A
+    translator that is given a black ground has nothing to choose from a hundred styles by.
     """
     from ganzoo.datasets.glyph_rendering import CHUNK
 
@@ -94,16 +95,15 @@ def painted(images: Tensor, seed: int) -> Tensor:
         ink = images[start : start + CHUNK].float().div_(255)
         n = len(ink)
 
-        def drawn(*shape: int, low: float = 0.0, high: float = 1.0, n: int = n) -> Tensor:
-            return torch.rand(n, *shape, generator=stream) * (high - low) + low
+        def drawn(low: float, high: float, n: int = n) -> Tensor:
+            return torch.rand(n, 1, 1, generator=stream) * (high - low) + low
 
-        stroke = drawn(3, 1, 1, low=0.45)
-        stroke = stroke / stroke.amax(dim=1, keepdim=True)  # as bright as its hue can be
-        tint = drawn(3, 1, 1, low=0.1, high=0.4)
-        angle, waves, phase = drawn(1, 1, high=torch.pi), drawn(1, 1, low=3.0, high=7.0), drawn(1, 1)
+        stroke = torch.stack([drawn(0.9, 1.0), drawn(0.5, 0.95), drawn(0.0, 0.3)], dim=1)
+        shade = torch.stack([drawn(0.0, 0.15), drawn(0.15, 0.35), drawn(0.35, 0.6)], dim=1)
+        angle = drawn(0.15 * torch.pi, 0.35 * torch.pi)
         along = angle.cos() * line + angle.sin() * line[:, None]
-        stripes = torch.sin(2 * torch.pi * (waves * along + phase)).unsqueeze(1)
-        ground = tint * (1 + 0.5 * stripes) + drawn(1, size, size, low=-0.06, high=0.06)
+        stripes = torch.sin(2 * torch.pi * (drawn(4.0, 6.0) * along + drawn(0.0, 1.0))).unsqueeze(1)
+        ground = shade * (1 + 0.6 * stripes)
         mixed = ground + ink * (stroke - ground)
         made[start : start + n] = mixed.mul(255).round().clamp(0, 255).to(torch.uint8)
     return made

@@ -10,7 +10,8 @@ In a plugin's own tests:
 docs/testing.md says what each check asks.
 """
 
-from ganzoo.testing.checks import Check, Failure, NotChecked
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.plugin import checks_of
 
 __all__ = ["Check", "Failure", "NotChecked", "checks_of"]

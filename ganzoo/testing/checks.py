@@ -1,47 +1,21 @@
-"""What a check is, and how it ends: kept, failed with what to mend, or not checked for a reason."""
+"""What a check is: one question to one component."""
 
 from __future__ import annotations
 
 import unittest
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
-from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.engine.device import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.registration import cause_of
+from ganzoo.testing.failure import Failure, NotChecked
+from ganzoo.testing.streams import start_stream
 
 T = TypeVar("T")
-
-
-class Failure(AssertionError):
-    """A contract is broken. found: what was seen; mend: what to change; contract: what was promised (the check's)."""
-
-    def __init__(self, found: str, mend: str, contract: str = "") -> None:
-        super().__init__(found, mend, contract)
-        self.found = found
-        self.mend = mend
-        self.contract = contract
-
-    def __str__(self) -> str:
-        lines = [self.found]
-        if self.contract:
-            lines.append(f"  The contract: {self.contract}")
-        if self.mend:
-            lines.append(f"  To mend it: {self.mend}")
-        return "\n".join(lines)
-
-
-class NotChecked(unittest.SkipTest):
-    """A check that does not apply here, or cannot be made, and why. pytest shows it as skipped.
-
-    blocks: whether what needs this check cannot be made either.
-    """
-
-    def __init__(self, why: str, *, blocks: bool = False) -> None:
-        super().__init__(why)
-        self.blocks = blocks
 
 
 class Check:
@@ -98,8 +72,8 @@ class Check:
             if isinstance(outcome, NotChecked) and outcome.blocks and needed in self.needs:
                 return outcome
         try:
-            with own_randomness(torch.device("cpu")):
-                seed_everything(0)
+            with own_randomness(torch.device("cpu")), one_thread():
+                start_stream(0)
                 self._put()
         except Failure as failure:
             return Failure(failure.found, failure.mend, self.contract).with_traceback(failure.__traceback__)
@@ -113,7 +87,12 @@ class Check:
         return None
 
 
-def require(kept: Any, found: str, mend: str = "") -> None:
-    """Raises: Failure unless `kept`."""
-    if not kept:
-        raise Failure(found, mend)
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, torch computes in one thread: the data are so small that several would mostly wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -15,8 +15,10 @@ import torch
 
 from ganzoo.errors import DatasetUnavailable
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples
-from ganzoo.testing.checks import Check, Failure, NotChecked, require
-from ganzoo.testing.subject import Subject, streams
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked, require
+from ganzoo.testing.streams import streams
+from ganzoo.testing.subject import Subject
 
 QUICK = 2.0
 """Seconds for `info`, which is to look at names and headers only."""

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ganzoo.regularizers import R1
-from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks, output
 from ganzoo.testing.subject import Network, Subject, shaken
 

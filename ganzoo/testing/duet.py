@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,68 +15,57 @@ from ganzoo.errors import PluginError, RecipeError
 from ganzoo.interfaces import DatasetInfo
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
-from ganzoo.testing.checks import Failure, NotChecked
-from ganzoo.testing.scene import Scene, labelled
+from ganzoo.recipe.model import Recipe
+from ganzoo.testing.failure import Failure, NotChecked
+from ganzoo.testing.scene import Scene, labelled, reader_of
 from ganzoo.testing.subject import Subject
 
 OTHER = {"generator": "discriminator", "discriminator": "generator"}
+
+Settings = Mapping[str, tuple[Any, str]]
 
 BUDGET = {"steps": 1, "batch_size": 4, "samples": 4}
 
 
 class Duet:
-    """A two-player recipe around one network, written into a folder that lasts as long as this object."""
+    """A two-player recipe around one network."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
 
-    def path(self) -> Path:
-        """The recipe's file. Raises: NotChecked where no partner fits."""
-        return self._found[0]
+    def read(self, settings: Settings) -> Recipe:
+        """The recipe, with a partner that fits. Raises: NotChecked where there is none."""
+        return read_text(self.tables(self.partner), settings)
 
     def info(self) -> DatasetInfo:
         """Of the data that it is for."""
-        return self._found[1]
+        return labelled(self.subject.network.shape)
 
     @cached_property
-    def _found(self) -> tuple[Path, DatasetInfo]:
-        info = labelled(self.subject.network.shape)
-        for partner in self._partners():
-            path = self._write(partner)
+    def partner(self) -> Entry:
+        """A network for the other side, of the same plugin if one fits. Raises: NotChecked."""
+        others = zoo().entries(OTHER[self.subject.entry.shelf])
+        for other in sorted(others, key=lambda entry: entry.plugin != self.subject.entry.plugin):
             try:
-                dry_run(read_recipe(path), info)
+                dry_run(read_text(self.tables(other), {}), self.info())
             except RecipeError:
                 continue
-            return path, info
-        other = OTHER[self.subject.entry.shelf]
-        raise NotChecked(f"no installed {other} fits it, and no recipe of its plugin plays it", blocks=True)
+            return other
+        other_shelf = OTHER[self.subject.entry.shelf]
+        raise NotChecked(f"no installed {other_shelf} fits it, and no recipe of its plugin plays it", blocks=True)
 
-    def _partners(self) -> Iterator[Entry]:
-        """The other side's networks, the same plugin's first."""
-        others = zoo().entries(OTHER[self.subject.entry.shelf])
-        yield from sorted(others, key=lambda entry: entry.plugin != self.subject.entry.plugin)
-
-    def _write(self, partner: Entry) -> Path:
-        path = Path(self._folder.name) / f"{self.subject.entry.name}.toml"
-        tables: Mapping[str, Any] = {
-            self.subject.entry.shelf: {"name": full_name(self.subject.entry), **self._given()},
+    def tables(self, partner: Entry) -> Mapping[str, Any]:
+        """What a recipe for the two says."""
+        required = [name for name, option in self.subject.options.items() if option.required]
+        given = {name: self.subject.choice.options[name] for name in required}
+        return {
+            self.subject.entry.shelf: {"name": full_name(self.subject.entry), **given},
             partner.shelf: {"name": full_name(partner)},
             "loss": {"name": "non-saturating"},
             "dataset": {"name": "gaussians"},  # never loaded: the description is `info`
             "optimizer": {player: {"name": "adam"} for player in OTHER},
             "train": BUDGET,
         }
-        path.write_text(tomlkit.dumps(tables), encoding="utf-8")
-        return path
-
-    def _given(self) -> Mapping[str, Any]:
-        """Options that have no default."""
-        required = (name for name, option in self.subject.options.items() if option.required)
-        return {name: self.subject.choice.options[name] for name in required}
-
-    @cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory()
 
 
 class Borrowed:
@@ -86,21 +75,29 @@ class Borrowed:
         self.subject = subject
         self.recipe = recipe
 
-    def path(self) -> Path:
-        """The recipe's file. Raises: Failure where there is none."""
-        if self.recipe is None and self.subject.entry.shelf != "game":
-            raise NotChecked("it makes samples from samples, and no installed recipe plays it", blocks=True)
-        if self.recipe is None:
+    def read(self, settings: Settings) -> Recipe:
+        """That recipe. Raises: Failure where no recipe plays the game; NotChecked where none has the network."""
+        if self.recipe is not None:
+            return reader_of(self.recipe)(settings)
+        if self.subject.entry.shelf == "game":
             raise Failure("no installed recipe plays it.", "ship a recipe that does, on the shelf `recipe`.")
-        return zoo().recipe_path(self.recipe)
+        raise NotChecked("it makes samples from samples, and no installed recipe plays it", blocks=True)
+
+
+def read_text(tables: Mapping[str, Any], settings: Settings) -> Recipe:
+    """A recipe that stands in no file. Raises: RecipeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made_up.toml"
+        path.write_text(tomlkit.dumps(tables), encoding="utf-8")
+        return read_recipe(path, settings=settings)
 
 
 def duet(subject: Subject, recipe: Entry | None) -> Scene:
     """The scene in which something is played that its own plugin's recipes leave out. recipe: any that plays it."""
     if subject.entry.shelf == "game" or is_translator(subject):
-        return Scene(Borrowed(subject, recipe).path, subject.entry.distribution)
+        return Scene(Borrowed(subject, recipe).read, subject.entry.distribution)
     made = Duet(subject)
-    return Scene(made.path, subject.entry.distribution, made.info)
+    return Scene(made.read, subject.entry.distribution, made.info)
 
 
 def is_translator(subject: Subject) -> bool:

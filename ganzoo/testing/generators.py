@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.device import seed_everything
-from ganzoo.testing.checks import Check, Failure, NotChecked, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks, output
-from ganzoo.testing.subject import Network, Subject, only_torchs_stream, shaken, takes_latents
+from ganzoo.testing.streams import only_torchs_stream, start_stream
+from ganzoo.testing.subject import Network, Subject, shaken, takes_latents
 
 
 def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -85,7 +86,7 @@ def in_range(network: Network) -> None:
 
 def draw(module: nn.Module, n: int) -> Tensor:
     """n latents, drawn from seed 7. Raises: Failure where that is no tensor."""
-    seed_everything(7)
+    start_stream(7)
     drawn = module.latents(n)  # type: ignore[operator]  # a generator's method
     if not isinstance(drawn, Tensor):
         raise Failure(f"latents(n) returns a {type(drawn).__name__}.", "return one tensor.")

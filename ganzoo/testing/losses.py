@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.interfaces import Loss
-from ganzoo.testing.checks import Check, Failure, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, require
 from ganzoo.testing.subject import Subject
 
 EXTREME = 1e3
@@ -25,6 +26,7 @@ def loss_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         "says needs_real_scores truly": needs_real_truly,
         "takes scores of any shape": takes_any_shape,
         "computes in float32": computes_in_float32,
+        "logs scalars": logs_scalars,
     }.items():
         yield Check(str(subject), asks, question, lambda: subject, needs=[*needs, scalar])
 
@@ -126,3 +128,11 @@ def computes_in_float32(subject: Subject) -> None:
         require(coarse.dtype == torch.float32, f"of bfloat16 scores the {player}'s loss is {coarse.dtype}.", mend)
         close = torch.allclose(coarse, exact, rtol=1e-5, atol=1e-6)
         require(close, f"of bfloat16 scores the {player}'s loss is {coarse.item()}, not {exact.item()}.", mend)
+
+
+def logs_scalars(subject: Subject) -> None:
+    """What a loss tells besides, from detached scores (`metrics`), are finite scalar tensors."""
+    loss: Loss = subject.build()
+    for name, value in loss.metrics(*(given.detach() for given in scores(6))).items():
+        right = isinstance(value, Tensor) and value.ndim == 0 and bool(value.isfinite())
+        require(right, f"{name} is {value!r}.", "return `value.mean()`, a tensor without dimensions.")

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ganzoo.dry_run import about_meta
-from ganzoo.engine.device import seed_everything
 from ganzoo.engine.ema import Averages
 from ganzoo.errors import GanzooError
 from ganzoo.run import load_weights
-from ganzoo.testing.checks import Check, Failure, NotChecked, require
-from ganzoo.testing.subject import SHAPES, Network, Subject, only_torchs_stream, said, shaken, streams
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked, require
+from ganzoo.testing.streams import only_torchs_stream, start_stream, streams
+from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
 
 Question = Callable[[Network], None]
 
@@ -44,7 +45,7 @@ def network_checks(
 
 def output(module: nn.Module, *inputs: Tensor, seed: int = 0) -> Tensor:
     """What it makes of its inputs, its random numbers drawn from `seed`. Raises: Failure where that is no tensor."""
-    seed_everything(seed)
+    start_stream(seed)
     made = module(*(given.clone() for given in inputs))  # one that writes into them shall not mislead other questions
     if not isinstance(made, Tensor):
         raise Failure(f"forward returns a {type(made).__name__}.", "return one tensor.")
@@ -57,6 +58,8 @@ def build_or_skip(network: Network) -> nn.Module:
         return network.build()
     except GanzooError as refusal:
         raise NotChecked(f"refused: {refusal.what}") from refusal
+    except (Failure, NotChecked):
+        raise
     except Exception as error:
         raise Failure(
             f"building it for samples {network.shape} raises {type(error).__name__}: {error}",
@@ -91,14 +94,15 @@ def same_in_evaluation(network: Network) -> None:
 
 def same_in_training(network: Network) -> None:
     """In training the same seed gives the same output: forward draws from torch's default stream and nowhere else."""
+    one, other = network.build(seed=3), network.build(seed=3)
+    inputs = network.inputs(one, 3)
     with only_torchs_stream("forward"), torch.no_grad():
-        one, other = network.build(seed=3), network.build(seed=3)
-        inputs = network.inputs(one, 3)
-        require(
-            torch.equal(output(one, *inputs), output(other, *inputs)),
-            "two equal networks on the same seed gave two outputs in training.",
-            "draw from torch's default stream, and keep what changes from call to call in a registered buffer.",
-        )
+        first, second = output(one, *inputs), output(other, *inputs)
+    require(
+        torch.equal(first, second),
+        "two equal networks on the same seed gave two outputs in training.",
+        "draw from torch's default stream, and keep what changes from call to call in a registered buffer.",
+    )
 
 
 def leaves_inputs_alone(network: Network) -> None:

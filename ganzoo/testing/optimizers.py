@@ -10,9 +10,10 @@ from safetensors.torch import load, save
 from torch import nn
 
 from ganzoo.checkpoint import pack_optimizer, unpack_optimizer
-from ganzoo.engine.device import seed_everything
 from ganzoo.interfaces import Schedule
-from ganzoo.testing.checks import Check, Failure, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, require
+from ganzoo.testing.streams import start_stream
 from ganzoo.testing.subject import Subject
 
 
@@ -32,13 +33,13 @@ def schedule_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
 
 def network() -> nn.Module:
     """Something to optimise."""
-    seed_everything(5)
+    start_stream(5)
     return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
 
 
 def step(module: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> None:
     """One step on made-up data, as the engine makes it."""
-    seed_everything(seed)
+    start_stream(seed)
     optimizer.zero_grad(set_to_none=True)
     module(torch.randn(8, 3)).square().mean().backward()
     optimizer.step()

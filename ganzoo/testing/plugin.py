@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError, PluginError
@@ -22,7 +22,7 @@ from ganzoo.testing.options import option_checks
 from ganzoo.testing.recipes import play_checks
 from ganzoo.testing.registration import registration_checks, shelf_checks
 from ganzoo.testing.regularizers import regularizer_checks
-from ganzoo.testing.scene import Scene
+from ganzoo.testing.scene import Scene, reader_of
 from ganzoo.testing.subject import Subject
 
 BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
@@ -66,55 +66,60 @@ def checks_of_row(row: PluginRow) -> Iterator[Check]:
     """The plugin's own registration, each of its things in the order of the shelves, and then how they play."""
     yield from registration_checks(row)
     own = [Subject(entry) for shelf in SHELVES for entry in zoo().entries(shelf) if entry.plugin == row.name]
-    parts: list[Check] = []
+    parts: dict[Key, list[Check]] = {}
     for subject in own:
         exists, described = shelf_checks(subject)
         options = [] if subject.entry.shelf in WITHOUT_OPTIONS else list(option_checks(subject, exists))
         needs = [exists, *options[:2]]
         asked = list(BY_SHELF[subject.entry.shelf](subject, needs)) if subject.entry.shelf in BY_SHELF else []
-        parts += [*needs, *asked]
+        parts[key_of(subject.entry)] = [*needs, *asked]
         yield from (exists, described, *options, *asked)
     played = Played([subject.entry for subject in own])
     for subject in own:
         if (scene := scene_of(subject, played)) is not None:
-            yield from play_checks(str(subject), scene, parts)
+            keys = played.keys_of(subject.entry)
+            yield from play_checks(str(subject), scene, [one for key in keys or parts for one in parts.get(key, ())])
 
 
 def scene_of(subject: Subject, played: Played) -> Scene | None:
     """Where it plays: a recipe by itself, and in a recipe of the kit's what no recipe of its plugin plays."""
     entry = subject.entry
     if entry.shelf == "recipe":
-        return Scene(partial(zoo().recipe_path, entry), entry.distribution)
+        return Scene(reader_of(entry), entry.distribution)
     if entry.shelf in ("generator", "discriminator", "game") and key_of(entry) not in played.by_own:
         return duet(subject, played.by_any.get(key_of(entry)))
     return None
+
+
+Key = tuple[str, str, str]
+"""What tells a thing from all others: its shelf, its plugin, its name."""
 
 
 class Played:
     """Which things the recipes play: a plugin's own, and every installed one."""
 
     def __init__(self, own: Sequence[Entry]) -> None:
-        self.by_own = self.entries_in([entry for entry in own if entry.shelf == "recipe"])
+        self.by_own = self._first_to_play([entry for entry in own if entry.shelf == "recipe"])
 
     @cached_property
-    def by_any(self) -> dict[tuple[str, str, str], Entry]:
-        """Shelf, plugin and name of a thing -> the first installed recipe that plays it."""
-        return self.entries_in(zoo().entries("recipe"))
+    def by_any(self) -> Mapping[Key, Entry]:
+        """A thing -> the first installed recipe that plays it."""
+        return self._first_to_play(zoo().entries("recipe"))
 
-    @staticmethod
-    def entries_in(recipes: Sequence[Entry]) -> dict[tuple[str, str, str], Entry]:
-        """The same for some recipes. One that cannot be read plays nothing, and its own check says so."""
-        found: dict[tuple[str, str, str], Entry] = {}
-        for entry in recipes:
-            try:
-                recipe = read_recipe(zoo().recipe_path(entry))
-            except GanzooError:
-                continue
-            for choice in recipe.choices():
-                found.setdefault(key_of(choice.entry), entry)
-        return found
+    def keys_of(self, recipe: Entry) -> tuple[Key, ...]:
+        """What a recipe plays, itself included. Nothing where it is no recipe, or cannot be read: its check says so."""
+        if recipe.shelf != "recipe":
+            return ()
+        try:
+            choices = list(read_recipe(zoo().recipe_path(recipe)).choices())
+        except GanzooError:
+            return ()
+        return (key_of(recipe), *dict.fromkeys(key_of(choice.entry) for choice in choices))
+
+    def _first_to_play(self, recipes: Sequence[Entry]) -> Mapping[Key, Entry]:
+        return {key: recipe for recipe in reversed(recipes) for key in self.keys_of(recipe)}
 
 
-def key_of(entry: Entry) -> tuple[str, str, str]:
+def key_of(entry: Entry) -> Key:
     """What tells an entry from all others."""
     return entry.shelf, entry.plugin, entry.name

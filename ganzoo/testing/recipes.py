@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.engine.device import restore_random_states, seed_everything
+from ganzoo.engine.device import restore_random_states
 from ganzoo.errors import RecipeError
 from ganzoo.loop import moves
 from ganzoo.pictures import picture
-from ganzoo.testing.checks import Check, NotChecked, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.recording import leaves_of, named
 from ganzoo.testing.registration import not_installed
 from ganzoo.testing.scene import Scene
-from ganzoo.testing.subject import only_torchs_stream
+from ganzoo.testing.streams import only_torchs_stream, start_stream
 from ganzoo.training import Training, from_text
 
 PER_RUN = ("seconds", "row_before")
@@ -79,7 +80,7 @@ def losses(training: Training, *, shake: bool) -> list[tuple[str, Tensor, set[st
     """
     owners = {id(parameter): name.partition(".")[0] for name, parameter in named(training).items()}
     noise = torch.Generator().manual_seed(0)
-    seed_everything(1)
+    start_stream(1)
     played = []
     for move in moves(training.game, training.data, training.autocast):
         inside = {owners[leaf] for leaf in leaves_of(move.loss) if leaf in owners}

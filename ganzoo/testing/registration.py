@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
 from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins import PluginRow, zoo
-from ganzoo.testing.checks import Check, require
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import require
 from ganzoo.testing.subject import Subject
 
 PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?|doi:10\.\d{4,9}/\S+|")

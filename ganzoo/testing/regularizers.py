@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ganzoo.engine.device import seed_everything
 from ganzoo.interfaces import Regularizer
-from ganzoo.testing.checks import Check, Failure, NotChecked, require
-from ganzoo.testing.subject import Subject, only_torchs_stream
+from ganzoo.testing.checks import Check
+from ganzoo.testing.failure import Failure, NotChecked, require
+from ganzoo.testing.streams import only_torchs_stream, start_stream
+from ganzoo.testing.subject import Subject
 
 CALLS = 5
 
@@ -30,13 +31,13 @@ def regularizer_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
 
 def player() -> nn.Module:
     """A small smooth discriminator of points."""
-    seed_everything(5)
+    start_stream(5)
     return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
 
 
 def samples() -> tuple[Tensor, Tensor]:
     """Real and generated points."""
-    seed_everything(6)
+    start_stream(6)
     return torch.randn(6, 2), torch.randn(6, 2)
 
 
@@ -107,12 +108,12 @@ def leaves_things_alone(subject: Subject) -> None:
 def goes_on(subject: Subject) -> None:
     """Its state_dict holds all that the next penalties depend on, and they draw from torch's default stream alone."""
     network = player()
-    given = samples()
 
     def penalties(regularizer: Regularizer, calls: range) -> list[float | None]:
         made = []
         for call in calls:
-            seed_everything(call)
+            given = samples()
+            start_stream(call)
             penalty = regularizer.penalty(network, *given)
             made.append(None if penalty is None else penalty.item())
         return made

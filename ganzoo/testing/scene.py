@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +15,16 @@ from torch import Tensor
 from ganzoo.checkpoint import Checkpoint
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.dry_run import DryRun, dry_run
-from ganzoo.engine.device import seed_everything
 from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError
 from ganzoo.interfaces import DatasetInfo, Examples, Shape
 from ganzoo.launch import assemble
 from ganzoo.parts import build_dataset
+from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.testing.datasets import offline
 from ganzoo.testing.recording import Recording
+from ganzoo.testing.streams import start_stream
 from ganzoo.testing.subject import N_CLASSES, SHAPES
 from ganzoo.training import Training
 
@@ -40,28 +41,30 @@ MANY = 5_000_000
 """Parameters beyond which every step counts."""
 
 
-class Scene:
-    """One recipe. find: its path; distribution: whose it is; info: the data's description, where it is not that of
-    the recipe's own data set.
+Reader = Callable[[Mapping[str, tuple[Any, str]]], Recipe]
+"""Reads a recipe with settings on top, as `ganzoo.recipe.read_recipe` takes them."""
 
+
+class Scene:
+    """One recipe.
+
+    read: reads it, with settings on top; distribution: whose it is; info: the data's description, where it is not that
+    of the recipe's own data set.
     halves: checkpoints of one run of it, once somebody has played it.
     """
 
-    def __init__(
-        self, find: Callable[[], Path], distribution: str, info: Callable[[], DatasetInfo] | None = None
-    ) -> None:
+    def __init__(self, read: Reader, distribution: str, info: Callable[[], DatasetInfo] | None = None) -> None:
         self.distribution = distribution
-        self._find = find
+        self._read = read
         self._info = info
         self.halves: list[Checkpoint] = []
 
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe with a small budget. Raises: RecipeError."""
-        path = self._find()
-        batch_size = min(read_recipe(path).train.batch_size, BATCH)
+        batch_size = min(self._read({}).train.batch_size, BATCH)
         small = {"steps": STEPS, "batch_size": batch_size, "precision": "fp32"}
-        return read_recipe(path, settings={f"train.{key}": (value, "the kit") for key, value in small.items()})
+        return self._read({f"train.{key}": (value, "the kit") for key, value in small.items()})
 
     @cached_property
     def own_info(self) -> DatasetInfo | None:
@@ -102,7 +105,7 @@ class Scene:
         """A new run at step 0, its networks drawn from `seed`, with training to go on from the same stream."""
         info = self.small.info
         examples = Examples(tensors=made_up(info, 4 * self.recipe.train.batch_size), checksum="", origin="made up")
-        seed_everything(seed)
+        start_stream(seed)
         dataset = build_dataset(self.recipe.dataset)
         obtained = Obtained(self.recipe.dataset, dataset, info, Path(), loaded=examples)
         training = assemble(self.recipe, obtained, self.small, torch.device("cpu"))
@@ -118,6 +121,11 @@ class Scene:
     def half(self) -> int:
         """Steps to play before a checkpoint, and again after it: one where the networks are large."""
         return 1 if sum(self.rehearsal.parameters.values()) > MANY else 3
+
+
+def reader_of(entry: Entry) -> Reader:
+    """Reads a recipe that stands on the shelf."""
+    return lambda settings: read_recipe(zoo().recipe_path(entry), settings=settings)
 
 
 def info_without_files(choice: Choice) -> DatasetInfo | None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.engine.device import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Shape
 from ganzoo.parts import BuildError, build
@@ -22,7 +19,8 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.options import Option, options_of
-from ganzoo.testing.checks import Failure, NotChecked
+from ganzoo.testing.failure import Failure, NotChecked
+from ganzoo.testing.streams import start_stream
 
 N_CLASSES = 10
 """Classes of the made-up data."""
@@ -80,7 +78,7 @@ class Subject:
         """
         from_data = {"sample_shape": shape, "n_classes": N_CLASSES, "input_shape": None}
         filled = {name: from_data[name] for name in self.choice.filled}
-        seed_everything(seed)
+        start_stream(seed)
         try:
             return build(self.choice, *first, **{**filled, **given})
         except BuildError as error:
@@ -119,7 +117,7 @@ class Network:
     def inputs(self, module: nn.Module, n: int, seed: int = 0) -> tuple[Tensor, ...]:
         """What its forward takes: latents where it has any, samples otherwise; labels where it names them."""
         with own_randomness(torch.device("cpu")):
-            seed_everything(1000 + seed)
+            start_stream(1000 + seed)
             first = module.latents(n) if takes_latents(module) else samples_like(self.shape, n)  # type: ignore[operator]
             labels = torch.arange(n) % N_CLASSES
         named = "labels" in inspect.signature(module.forward).parameters
@@ -147,22 +145,3 @@ def shaken(module: nn.Module) -> nn.Module:
 def said(shape: Shape) -> str:
     """A shape as ids have it: "3x32x32", "2 numbers"."""
     return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
-
-
-def streams() -> tuple[bytes, object, bytes]:
-    """The global random streams as they are now: torch's, Python's and numpy's."""
-    state = np.random.get_state(legacy=True)
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), repr((state[2:], state[1].tobytes())).encode()  # type: ignore[index]
-
-
-@contextmanager
-def only_torchs_stream(what: str) -> Iterator[None]:
-    """Inside, nothing may draw from Python's or numpy's global stream. Raises: Failure."""
-    before = streams()
-    yield
-    for name, old, new in zip(("Python's random", "numpy.random"), before[1:], streams()[1:], strict=True):
-        if old != new:
-            raise Failure(
-                f"{what} draws from {name}, which neither `[train] seed` starts nor a checkpoint keeps.",
-                "draw from torch's default stream: torch.rand, torch.randn, torch.randint, without a generator.",
-            )

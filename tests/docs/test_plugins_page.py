@@ -68,6 +68,7 @@ def test_every_block_is_of_a_kind_that_is_run_written_or_only_shown() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_page_can_be_followed_from_nothing_to_a_published_plugin(stranger: Any, tmp_path: Path) -> None:
     here = tmp_path / "work"
     here.mkdir()

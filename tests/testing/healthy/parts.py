@@ -1,0 +1,132 @@
+"""Networks, loss, regularizer, data set, optimizer and schedule."""
+
+import hashlib
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import dropout, leaky_relu, softplus
+
+from ganzoo import (
+    Dataset,
+    DatasetInfo,
+    Discriminator,
+    Examples,
+    Generator,
+    Loss,
+    OptionError,
+    Regularizer,
+    Schedule,
+    Shape,
+)
+
+
+class Sketch(Generator):
+    """Latents through one hidden layer, some noise in training.
+
+    latent_dim: random numbers a sample; width: of the hidden layer.
+    """
+
+    def __init__(self, sample_shape: Shape, *, latent_dim: int = 4, width: int = 8) -> None:
+        super().__init__()
+        if sample_shape[0] == 3:
+            raise OptionError("a sketch has no colours.")
+        self.latent_dim = latent_dim
+        self.sample_shape = tuple(sample_shape)
+        self.hidden = nn.Linear(latent_dim, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.last = nn.Linear(width, math.prod(sample_shape))
+        self.register_buffer("tilt", torch.randn(width))
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        hidden = dropout(leaky_relu(self.norm(self.hidden(latents) + self.tilt)), 0.1, self.training)
+        samples = self.last(hidden).tanh()
+        return samples.unflatten(1, self.sample_shape)
+
+
+class Judge(Discriminator):
+    """The sample's numbers through one hidden layer.
+
+    width: of the hidden layer.
+    """
+
+    per_sample = True
+
+    def __init__(self, sample_shape: Shape, *, width: int = 8) -> None:
+        super().__init__()
+        self.first = nn.Linear(math.prod(sample_shape), width)
+        self.last = nn.Linear(width, 1)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        hidden = leaky_relu(self.first(samples.flatten(1)))
+        scores = self.last(hidden)
+        return scores.squeeze(1)
+
+
+class Logistic(Loss):
+    """The mean cross-entropies."""
+
+    def discriminator(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        return softplus(-real.float()).mean() + softplus(fake.float()).mean()
+
+    def generator(self, fake: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
+        return softplus(-fake.float()).mean()
+
+    def metrics(self, real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"gap": real.mean() - fake.mean()}
+
+
+class Flat(Regularizer):
+    """The mean square of each real sample's gradient, at every second move.
+
+    weight: of the penalty.
+    """
+
+    def __init__(self, *, weight: float = 0.1) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def penalty(self, network: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor | None:
+        self.calls += 1
+        if self.calls % 2 == 0:
+            return None
+        samples = real.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(network(samples).sum(), samples, create_graph=True)
+        return self.weight * slope.square().mean()
+
+
+class Dots(Dataset):
+    """Noise of two kinds, drawn from a seed of its own.
+
+    size: images to train on.
+    """
+
+    def __init__(self, *, size: int = 40) -> None:
+        self.size = size
+
+    def info(self, root: object) -> DatasetInfo:
+        return DatasetInfo(sample_shape=(1, 6, 6), size=self.size, classes=("dim", "bright"), gives=("image", "label"))
+
+    def load(self, root: object, split: str = "train") -> Examples:
+        stream = torch.Generator().manual_seed(1)
+        labels = torch.arange(self.size) % 2
+        noise = torch.randint(128, (self.size, 1, 6, 6), dtype=torch.uint8, generator=stream)
+        images = noise + (127 * labels).to(torch.uint8)[:, None, None, None]
+        digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
+        return Examples(tensors={"image": images, "label": labels}, checksum=f"sha256:{digest}", origin="made")
+
+
+def descent(params: object, *, lr: float = 0.01, momentum: float = 0.5) -> torch.optim.Optimizer:
+    """Gradient descent. lr: the rate; momentum: of the steps."""
+    return torch.optim.SGD(list(params), lr=lr, momentum=momentum)
+
+
+class Fall(Schedule):
+    """A straight line down. final: the factor at the end."""
+
+    def __init__(self, *, final: float = 0.1) -> None:
+        self.final = final
+
+    def __call__(self, progress: float) -> float:
+        return 1.0 - progress * (1.0 - self.final)

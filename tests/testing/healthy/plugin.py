@@ -1,0 +1,20 @@
+"""Registration."""
+
+from ganzoo import Component, hookimpl
+
+PAPER = "arXiv:1406.2661"
+
+
+@hookimpl
+def ganzoo_components():
+    return [
+        Component("generator", "sketch", "healthy.parts:Sketch", "two layers", PAPER),
+        Component("discriminator", "judge", "healthy.parts:Judge", "two layers", PAPER),
+        Component("loss", "logistic", "healthy.parts:Logistic", "cross-entropies", PAPER),
+        Component("regularizer", "flat", "healthy.parts:Flat", "small gradients at real samples", "arXiv:1801.04406"),
+        Component("dataset", "dots", "healthy.parts:Dots", "noise of two kinds"),
+        Component("game", "duel", "healthy.duel:Duel", "two players, and a memory", PAPER),
+        Component("optimizer", "descent", "healthy.parts:descent", "downhill, with momentum"),
+        Component("schedule", "fall", "healthy.parts:Fall", "a straight line down"),
+        Component("recipe", "duel_dots", "healthy:duel_dots.toml", "the duel, on dots"),
+    ]

@@ -32,6 +32,16 @@ def ganzoo_components():
     return [Component("generator", "dummy-{number}", "dummy_{number}:Nothing", summary="a dummy")]
 """
 
+METADATA = """Metadata-Version: 2.4
+Name: ganzoo-dummy-{number}
+Version: 1.0
+Summary: a dummy
+Author-email: Ada Alpha <ada@example.org>, Bo Beta <bo@example.org>
+License-Expression: MIT
+Project-URL: Homepage, https://example.org/dummy
+Requires-Dist: ganzoo
+"""
+
 
 def install_dummies(target: Path, count: int) -> None:
     """Writes `count` distributions with an entry point each, as an installer would lay them out."""
@@ -39,7 +49,7 @@ def install_dummies(target: Path, count: int) -> None:
         (target / f"dummy_{number}.py").write_text(PLUGIN.format(number=number))
         info = target / f"ganzoo_dummy_{number}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ganzoo-dummy-{number}\nVersion: 1.0\n")
+        (info / "METADATA").write_text(METADATA.format(number=number))
         (info / "entry_points.txt").write_text(f"[ganzoo]\ndummy_{number} = dummy_{number}\n")
 
 

@@ -67,8 +67,3 @@ def test_every_check_of_the_healthy_plugin_has_a_mutant(install: Install) -> Non
     meant = {mutant["fails"].partition(": ")[2] for mutant in MUTANTS.values()} | {SLOW, "says which ganzoo it needs"}
     unproven = {asks for asks in asked if not any(asks.startswith(start) for start in meant)}
     assert unproven == set()
-
-
-def test_the_page_about_testing_names_every_mutant() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
-    assert [name for name in MUTANTS if name.replace("_", " ") not in page] == []

@@ -59,7 +59,7 @@ class Training:
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
         self.evaluation = evaluation
-        self.stop = StopConditions(recipe.train.stop, rare=evaluation.better if evaluation else ())
+        self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()

@@ -36,7 +36,7 @@ BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
 }
 """Shelf -> what is asked of a thing on it, beyond what is asked of everything."""
 
-WITHOUT_OPTIONS = ("recipe", "metric")
+WITHOUT_OPTIONS = ("recipe",)
 """Shelves whose things have no constructor that a recipe gives options to."""
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import click
 import pytest
+import torch
 
+import ganzoo as ganzoo_package
 from ganzoo import builtin
 from ganzoo.cli import COMMANDS, ganzoo
 from ganzoo.loop import play_round
@@ -119,6 +121,18 @@ def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: s
 def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, shelf: str) -> None:
     text = (TOP / "docs" / page).read_text(encoding="utf-8")
     assert [name for name, *_ in builtin.SHELVED[shelf] if f"`{name}`" not in text] == []
+
+
+def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
+    (text,) = [text for text in blocks(TOP / "docs" / "metrics.md", "python") if "Extractor" in text]
+    names: dict[str, Any] = {}
+    exec(text, names)  # it is our own page
+    images = torch.arange(2 * 28 * 28, dtype=torch.uint8).view(2, 1, 28, 28)
+    given = ganzoo_package.Samples.without_features(images)
+    assert names["Brightness"]()(given, given, seed=0) == {"brightness": images.double().mean().item()}
+    features = names["Thumbnails"]()(images).features
+    assert features.shape == (2, 16)
+    assert features[0, 0] == images[0, 0, :7, :7].float().mean()
 
 
 def body(function: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import ganzoo
+from ganzoo.cli import status_of
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.recipe import read_recipe
 
@@ -112,7 +113,9 @@ def test_an_interrupted_run_ends_with_the_same_scores_and_the_same_best(recipe: 
     assert best(resumed) == best(straight)
 
 
-def test_the_best_checkpoint_is_kept_apart_and_can_be_sampled_and_scored(recipe: Path) -> None:
+def test_the_best_checkpoint_is_kept_apart_and_can_be_sampled_and_scored(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = trained(recipe, "run", overrides=["train.keep=1", "evaluate.best=kid"])
     scores = {row["step"]: row["kid"] for row in run.metrics if "kid" in row}
     step = min(scores, key=lambda step: scores[step])
@@ -120,6 +123,10 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_sampled_and_scored(recipe:
     assert len(list((run.directory / "checkpoints").iterdir())) == 1
     chosen = ganzoo.load(run.directory, best=True)
     assert chosen.sample(3).shape == (3, 1, 28, 28)
+    assert status_of(["sample", str(run.directory), "--best", "-n", "4", "-o", str(recipe.parent / "best.png")]) == 0
+    assert f"step {step}" in capsys.readouterr().out
+    assert status_of(["evaluate", str(run.directory), "--best", "--metric", "fid", "-n", "50", "--draws", "1"]) == 0
+    assert f"step {step}," in capsys.readouterr().out
     (score,) = ganzoo.evaluate(chosen, metrics=["fid"], n=50, draws=1, device="cpu")
     assert score.step == step
 

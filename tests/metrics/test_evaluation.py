@@ -16,6 +16,7 @@ import ganzoo
 from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.evaluation import interval, refuse_translators
 from ganzoo.game import Game
+from ganzoo.metrics.judge import draw_samples
 from ganzoo.metrics.score import read_scores
 
 POINTS = """
@@ -211,6 +212,33 @@ def test_a_run_that_translates_is_told_that_there_is_nothing_to_score() -> None:
     )
     with pytest.raises(RunError, match="no samples from latents"):
         refuse_translators(run, Swap())
+
+
+def test_labels_are_given_to_games_that_use_them_as_often_as_in_the_training_data() -> None:
+    class Labelled(Game):
+        needs = ("image", "label")
+
+        def players(self) -> Any: ...
+        def play(self, draw: Any) -> Any: ...
+        def preview(self, batch: Any) -> Any: ...
+
+        def sample(self, n: int, labels: torch.Tensor | None = None) -> torch.Tensor:
+            assert labels is not None
+            assert len(labels) == n
+            return labels.float().view(n, 1)
+
+    labels = torch.tensor([3] * 75 + [5] * 25)
+    train = ganzoo.Examples(tensors={"label": labels}, checksum="", origin="")
+    given = draw_samples(Labelled(), 2000, 0, torch.device("cpu"), train).flatten()
+    assert set(given.tolist()) == {3.0, 5.0}
+    # 2,000 draws of a share of 3/4: standard deviation 0.0097, five of them 0.049
+    assert abs((given == 3).double().mean().item() - 0.75) < 0.049
+
+
+def test_samples_that_are_no_numbers_are_named(glyph_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganzoo.metrics.fidelity.FID.__call__", lambda *_, **__: {"fid": float("nan")})
+    with pytest.raises(ganzoo.MetricError, match="fid is nan"):
+        scores(glyph_run)
 
 
 def test_points_are_scored_by_modes_against_the_published_protocol(tmp_path: Path) -> None:

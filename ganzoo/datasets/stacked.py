@@ -81,6 +81,9 @@ class StackedMNIST(Dataset):
 
 
 class StackedGlyphs(StackedMNIST):
-    """The same of glyphs, the digits that ganzoo draws itself: 1,000 modes on any machine, offline."""
+    """The same of glyphs, the digits that ganzoo draws itself: 1,000 modes on any machine, offline.
+
+    size: pictures to train on (the test split has 26,000); seed: of which digits meet.
+    """
 
     digits = Glyphs

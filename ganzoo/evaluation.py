@@ -21,10 +21,11 @@ from ganzoo.engine.device import choose_device
 from ganzoo.errors import DatasetUnavailable, RunError
 from ganzoo.game import Game
 from ganzoo.interfaces import Examples
-from ganzoo.metrics.interface import MetricError
+from ganzoo.metrics.interface import Extractor, MetricError
 from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived, draw_samples
 from ganzoo.metrics.score import Protocol, Score, save_scores
 from ganzoo.parts import build_dataset
+from ganzoo.recipe.model import Choice
 from ganzoo.run import Run, load
 
 DRAWS = 3
@@ -166,12 +167,17 @@ def protocol_of(judge: Judge, task: Task, run: Run) -> Protocol:
         options=task.metric.options(),
         n_real=task.n_real,
         n_fake=task.n_fake,
-        extractor=uses.entry.name if uses else "",
+        extractor=named(uses, judge.extractor) if uses and judge.extractor else "",
         digest=judge.extractor.digest if uses and judge.extractor else "",
         dataset=run.data_choice.entry.name,
         checksum=judge.examples.checksum,
         split=judge.split,
     )
+
+
+def named(choice: Choice, extractor: Extractor) -> str:
+    """An extractor's name, with what it learned from where that depends on the data set: "digits (MNIST)"."""
+    return f"{choice.entry.name} ({extractor.learned_from})" if extractor.learned_from else choice.entry.name
 
 
 def of_run(run: Run, *, ema: bool) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Digits(Extractor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trained_on = ""
+        self.checksum = ""
         self.accuracy = 0.0
         self.network: nn.Sequential | None = None
         self.channels = 1
@@ -64,7 +64,7 @@ class Digits(Extractor):
         self.channels, classes = info.sample_shape[0], len(info.classes)
         key = hashlib.sha256(f"{train.checksum} {test.checksum} {classes}".encode()).hexdigest()[:16]
         tensors = cached(f"extractors/digits-v{VERSION}-{key}.safetensors", lambda: learn(train, test, classes))
-        self.trained_on = train.checksum
+        self.learned_from, self.checksum = type(learned).__name__, train.checksum
         self.digest = digest_of(tensors)
         self.accuracy = tensors.pop("accuracy").item()
         with torch.device("meta"):  # no weights are drawn for what is loaded
@@ -74,7 +74,7 @@ class Digits(Extractor):
 
     def facts(self) -> Mapping[str, str | float]:
         """What it learned from, and how well."""
-        return {"accuracy": self.accuracy, "trained_on": self.trained_on}
+        return {"accuracy": self.accuracy, "learned_from": self.checksum}
 
     def forward(self, images: Tensor) -> Features:
         """images (n, C, H, W) uint8 -> features (n, 128 * stacked channels), logits over the data set's classes."""

@@ -33,6 +33,7 @@ class Inception(Extractor):
     """
 
     classifies: ClassVar[Literal["", "other", "own"]] = "other"
+    at_once: ClassVar[int] = 50  # each becomes 299 x 299
 
     def __init__(self) -> None:
         super().__init__()

@@ -38,6 +38,12 @@ class Extractor(nn.Module, ABC):
     classifies: ClassVar[Literal["", "other", "own"]] = ""
     """Whether there are logits, and over what: "own" are the data set's own classes, in the order of its labels."""
 
+    at_once: ClassVar[int] = 500
+    """How many images it is given at once: memory stays flat, however many there are."""
+
+    learned_from: str = ""
+    """What it was trained on, where that depends on the data set: part of its name in a protocol."""
+
     digest: str = ""
     """ "sha256:..." of the weights, once prepared: scores of another digest are scores of another protocol."""
 
@@ -48,7 +54,7 @@ class Extractor(nn.Module, ABC):
         """
 
     def facts(self) -> Mapping[str, str | float]:
-        """What else a score should say of it, JSON-able: {"trained on": "mnist", "accuracy": 0.992}."""
+        """What else a score should say of it, JSON-able: {"accuracy": 0.992}."""
         return {}
 
     @abstractmethod

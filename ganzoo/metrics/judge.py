@@ -28,9 +28,6 @@ N = 10_000
 CHUNK = 500
 """Samples made at once."""
 
-AT_ONCE = 2**21
-"""Pixels that an extractor sees at once: memory stays flat, however many samples there are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -97,9 +94,8 @@ class Judge:
         if self.extractor is None:
             return Samples.without_features(raw.cpu())
         extractor = self.extractor.to(self.device)
-        at_once = max(1, AT_ONCE // raw[0].numel())
         with torch.no_grad(), own_randomness(self.device):
-            parts = [extractor(part.to(self.device)) for part in raw.split(at_once)]
+            parts = [extractor(part.to(self.device)) for part in raw.split(extractor.at_once)]
         features = torch.cat([part.features.float().cpu() for part in parts])
         logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
         return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]))

@@ -19,8 +19,8 @@ class Protocol:
     """How a score is measured, as far as it matters to whether two scores may be compared.
 
     metric: its name, and options: those of its constructor; n_real and n_fake: samples of each kind; extractor: its
-    name, "" where none was asked; digest: of its weights; dataset: its name, and checksum: of the split that was
-    compared against; split: "train" or "test".
+    name, and what it learned from where it was trained for it, "" where none was asked; digest: of its weights;
+    dataset: its name, and checksum: of the split that was compared against; split: "train" or "test".
     """
 
     metric: str
@@ -39,7 +39,7 @@ class Protocol:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
-        """In a line: "10,000 generated against 10,000 of mnist's test split, features of digits 1f2e3d4c"."""
+        """In a line: "10,000 generated against 10,000 of mnist's test split, features of digits (MNIST) 1f2e3d4c"."""
         against = f"{self.n_fake:,} generated against {self.n_real:,} of {self.dataset}'s {self.split} split"
         seen = f", features of {self.extractor} {self.digest.rpartition(':')[2][:8]}" if self.extractor else ""
         options = "".join(f", {name} {value}" for name, value in self.options.items())

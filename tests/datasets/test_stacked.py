@@ -139,7 +139,7 @@ def test_a_run_on_stacked_glyphs_is_scored_by_modes(few: Path) -> None:
     assert 1 <= made["modes"].value <= 150
     assert made["modes"].floor is not None
     assert made["modes"].value < made["modes"].floor  # noise looks like a few digits only
-    assert made["reverse_kl"].protocol.extractor == "digits"
+    assert made["reverse_kl"].protocol.extractor == "digits (Glyphs)"
 
 
 @pytest.mark.slow

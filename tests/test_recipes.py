@@ -64,6 +64,9 @@ def test_wgan_is_algorithm_1_of_its_paper() -> None:
     assert [(rule.entry.name, rule.options) for rule in recipe.regularizers] == [("weight-clip", {"limit": 0.01})]
     for choice in recipe.optimizers.values():
         assert (choice.entry.name, choice.options["lr"], choice.options["momentum"]) == ("rmsprop", 5e-5, 0.0)
+    assert recipe.generator is not None
+    assert recipe.discriminator is not None
+    assert (recipe.generator.entry.name, recipe.discriminator.entry.name) == ("dcgan", "dcgan")
 
 
 @pytest.mark.parametrize(("name", "weight"), [("wgan_gp_mnist", 10.0), ("wgan_gp_gaussians", 0.1)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +49,9 @@ def check(package: str, word: str, fail_fast: bool, verbose: bool, as_json: bool
     chosen = [one for one in every if word.lower() in str(one).lower()]
     if not chosen:
         raise GanzooError(f'no check of {package} has "{word}" in its name.', remedy="`-v` shows all their names.")
-    endings = run(chosen, fail_fast=fail_fast, verbose=verbose, silent=as_json)
+    # what a plugin prints would end up in the middle of the JSON
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        endings = run(chosen, fail_fast=fail_fast, verbose=verbose, silent=as_json)
     seconds = time.perf_counter() - began
     if as_json:
         click.echo(json.dumps(facts(package, endings, seconds), indent=2))

@@ -13,7 +13,7 @@ from ganzoo.engine.device import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.registration import cause_of
 from ganzoo.testing.failure import Failure, NotChecked
-from ganzoo.testing.streams import start_stream
+from ganzoo.testing.streams import SEED, start_stream
 
 T = TypeVar("T")
 
@@ -73,13 +73,13 @@ class Check:
                 return outcome
         try:
             with own_randomness(torch.device("cpu")), one_thread():
-                start_stream(0)
+                start_stream(SEED)
                 self._put()
         except Failure as failure:
             return Failure(failure.found, failure.mend, self.contract).with_traceback(failure.__traceback__)
         except unittest.SkipTest as reason:
             return reason
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             found = error.what if isinstance(error, GanzooError) else f"it raised {cause_of(error)}."
             broken = Failure(found, error.remedy if isinstance(error, GanzooError) else "", self.contract)
             broken.__cause__ = error

@@ -17,7 +17,7 @@ from ganzoo.errors import DatasetUnavailable
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.streams import streams
+from ganzoo.testing.streams import SEED, start_stream, streams
 from ganzoo.testing.subject import Subject
 
 QUICK = 2.0
@@ -45,9 +45,8 @@ def info_of(subject: Subject, root: Path) -> DatasetInfo:
         raise NotChecked(f"its info needs files: {error.what}", blocks=True) from error
 
 
-def load(subject: Subject, root: Path, split: Any = "train") -> Examples:
+def load(dataset: Dataset, root: Path, split: Any = "train") -> Examples:
     """One split, without a network. Raises: NotChecked where that takes files."""
-    dataset: Dataset = subject.build()
     try:
         with offline():
             return dataset.load(root, split)
@@ -76,7 +75,8 @@ def holds_what_it_says(subject: Subject) -> None:
     """`load` gives what `info` says: keys, shapes, number; images as uint8, points as float32, labels as int64."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        examples, test = load(subject, root), load(subject, root, "test")
+        dataset: Dataset = subject.build()
+        examples, test = load(dataset, root), load(dataset, root, "test")
         info = info_of(subject, root)  # after loading, as the engine asks it
     for split, loaded in (("train", examples), ("test", test)):
         missing = set(info.gives) - set(loaded.tensors)
@@ -107,9 +107,11 @@ def holds_what_it_says(subject: Subject) -> None:
 
 def same_every_time(subject: Subject) -> None:
     """Loaded again it is the same, with the same checksum, by which a resume knows it; and nothing is drawn for it."""
+    one, other = subject.build(), subject.build()
+    start_stream(SEED)
     before = streams()
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        first, second = load(subject, Path(one)), load(subject, Path(other))
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as another:
+        first, second = load(one, Path(folder)), load(other, Path(another))
     mend = "a torch.Generator with a seed of its own for whatever is random."
     require(streams() == before, "loading it draws from, or seeds, a global random stream.", mend)
     for key, tensor in first.tensors.items():

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks, output
 from ganzoo.testing.streams import only_torchs_stream, start_stream
-from ganzoo.testing.subject import Network, Subject, shaken, takes_latents
+from ganzoo.testing.subject import Network, Subject, samples_like, shaken, takes_latents
 
 
 def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -20,6 +21,7 @@ def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         "has latents of its own": has_latents,
         "follows its input": follows_its_input,
         "keeps in range": in_range,
+        "does not mix a batch in evaluation": each_by_itself,
     }
     yield from network_checks(subject, needs, makes_samples, questions)
 
@@ -39,6 +41,25 @@ def makes_samples(network: Network) -> None:
         )
         require(made.dtype == torch.float32, f"its samples are {made.dtype}.", "return float32.")
         require(made.isfinite().all(), "its samples are not finite.")
+    if "input_shape" in network.subject.options and len(network.shape) == 3:
+        takes_other_samples(network)
+
+
+def takes_other_samples(network: Network) -> None:
+    """Raises: Failure unless a translator takes samples with other channels than it makes, or refuses them."""
+    given = (4 - network.shape[0], *network.shape[1:])  # colours for grey, and the other way round
+    try:
+        module = network.subject.build(shape=network.shape, input_shape=given)
+    except GanzooError:
+        return
+    with torch.no_grad():
+        made = tuple(output(module, samples_like(given, 2)).shape)
+    right = made == (2, *network.shape)
+    require(
+        right,
+        f"of samples {given} it makes {made}; it was built for input_shape {given} and sample_shape {network.shape}.",
+        "let the first layer take input_shape.",
+    )
 
 
 def has_latents(network: Network) -> None:
@@ -82,6 +103,19 @@ def in_range(network: Network) -> None:
             furthest = made.abs().max().item()
             found = f"its images reach {furthest:.3g}{'' if scale == 1 else ' for very large inputs'}."
             require(furthest <= 1.0 + 1e-6, found, "end with nn.Tanh() for images.")
+
+
+def each_by_itself(network: Network) -> None:
+    """In evaluation mode an output depends on its own input alone, not on the others in the batch."""
+    module = network.build().eval()
+    ours, others = network.inputs(module, 4), network.inputs(module, 4, seed=1)
+    mixed = [torch.cat((given[:1], other[1:])) for given, other in zip(ours, others, strict=True)]
+    with torch.no_grad():
+        require(
+            torch.allclose(output(module, *ours)[0], output(module, *mixed)[0], rtol=1e-4, atol=1e-6),
+            "the first output changes when the rest of the batch does, in evaluation mode.",
+            "statistics over the batch are for training: use the running ones when `self.training` is False.",
+        )
 
 
 def draw(module: nn.Module, n: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -11,13 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.dry_run import about_meta
 from ganzoo.engine.ema import Averages
 from ganzoo.errors import GanzooError
 from ganzoo.run import load_weights
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.streams import only_torchs_stream, start_stream, streams
+from ganzoo.testing.streams import only_torchs_stream, require_other_streams, start_stream, streams
 from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
 
 Question = Callable[[Network], None]
@@ -27,19 +27,25 @@ def network_checks(
     subject: Subject, needs: list[Check], shapes: Question, questions: Mapping[str, Question]
 ) -> Iterator[Check]:
     """`shapes` at every shape, then what holds for all networks, then `questions`, at the first shape it accepts."""
+
+    def takes_some(network: Network) -> None:
+        """There are samples that it does not refuse, and at their shape it is right, too."""
+        shapes(network)
+
     at = [
         Check(str(subject), f"shapes at {said(shape)}", shapes, partial(Network, subject, shape), needs=needs)
         for shape in SHAPES
     ]
     yield from at
-    built = Check(
-        str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=[*needs, *at]
-    )
+    taken = Check(str(subject), "takes some samples", takes_some, lambda: subject.network, needs=[*needs, *at])
+    yield taken
+    needs = [*needs, *at, taken]
+    built = Check(str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=needs)
     yield built
     asked: dict[str, Check] = {}
     for asks, question in {**questions, **QUESTIONS}.items():
         first = [asked[name] for name in AFTER.get(asks, ()) if name in asked]
-        asked[asks] = Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, *at, built, *first])
+        asked[asks] = Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, built, *first])
     yield from asked.values()
 
 
@@ -71,6 +77,9 @@ def is_built_alike(network: Network) -> None:
     """The same seed builds the same network: its first weights come from torch's default stream and nowhere else."""
     with only_torchs_stream("building it"):
         one, other = network.build(seed=3), network.build(seed=3)
+        after, _, _ = streams()
+        network.build(seed=4)
+    require_other_streams(after, streams()[0], "building it")
     for name, tensor in one.state_dict().items():
         require(
             torch.equal(tensor, other.state_dict()[name]),
@@ -98,6 +107,9 @@ def same_in_training(network: Network) -> None:
     inputs = network.inputs(one, 3)
     with only_torchs_stream("forward"), torch.no_grad():
         first, second = output(one, *inputs), output(other, *inputs)
+        after, _, _ = streams()
+        output(one, *inputs, seed=1)
+    require_other_streams(after, streams()[0], "a forward pass")
     require(
         torch.equal(first, second),
         "two equal networks on the same seed gave two outputs in training.",
@@ -116,19 +128,6 @@ def leaves_inputs_alone(network: Network) -> None:
             torch.equal(given, old),
             "forward changed its input in place.",
             "no `inplace=True` and no `_`-method on the input itself: work on what the first layer returns.",
-        )
-
-
-def each_by_itself(network: Network) -> None:
-    """In evaluation mode an output depends on its own input alone, not on the others in the batch."""
-    module = network.build().eval()
-    ours, others = network.inputs(module, 4), network.inputs(module, 4, seed=1)
-    mixed = [torch.cat((given[:1], other[1:])) for given, other in zip(ours, others, strict=True)]
-    with torch.no_grad():
-        require(
-            torch.allclose(output(module, *ours)[0], output(module, *mixed)[0], rtol=1e-4, atol=1e-6),
-            "the first output changes when the rest of the batch does, in evaluation mode.",
-            "statistics over the batch are for training: use the running ones when `self.training` is False.",
         )
 
 
@@ -188,7 +187,9 @@ def follows_its_device(network: Network) -> None:
         inputs = [given.to("meta") for given in network.inputs(network.build(), 3)]
         made = output(module, *inputs)
     except Exception as error:
-        if isinstance(error, NotImplementedError) or not about_meta(error):
+        if not re.search(
+            r"\bcpu\b|device|copy out of meta", str(error)
+        ):  # no more than a missing kernel, or an .item()
             raise NotChecked(f"it does not run without numbers: {error}") from error
         raise Failure(
             f"moved to another device, it fails: {str(error).splitlines()[0]}",
@@ -217,7 +218,6 @@ QUESTIONS: Mapping[str, Question] = {
     "leaves its input alone": leaves_inputs_alone,
     "is the same again in evaluation": same_in_evaluation,
     "draws from torch's stream in training": same_in_training,
-    "does not mix a batch in evaluation": each_by_itself,
     "uses every parameter": every_parameter_learns,
     "survives saving and loading": survives_saving,
     "can be copied and averaged": can_be_averaged,

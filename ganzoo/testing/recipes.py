@@ -20,7 +20,7 @@ from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.recording import leaves_of, named
 from ganzoo.testing.registration import not_installed
 from ganzoo.testing.scene import Scene
-from ganzoo.testing.streams import only_torchs_stream, start_stream
+from ganzoo.testing.streams import only_torchs_stream, require_other_streams, start_stream
 from ganzoo.training import Training, from_text
 
 PER_RUN = ("seconds", "row_before")
@@ -180,6 +180,9 @@ def plays_the_same(scene: Scene) -> None:
     """Two runs on one seed are the same run, bit for bit: nothing is drawn but from torch's default stream."""
     with only_torchs_stream("the game"):
         one, other = halves_of(scene)[0], played(scene.training(), scene.half)
+        reseeded = played(scene.training(seed=1), scene.half)
+    after, after_too = (checkpoint.state["random"]["cpu"].encode() for checkpoint in (one, reseeded))
+    require_other_streams(after, after_too, "a few rounds")
     changed = differences(one, other)
     mend = "no module-level state, no time, no random or numpy.random, no torch.Generator of your own."
     require(not changed, f"after {scene.half} steps on one seed two runs differ in {', '.join(changed[:4])}.", mend)

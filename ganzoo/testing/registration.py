@@ -45,7 +45,7 @@ def imports_no_torch(row: PluginRow) -> None:
     value = next(point.value for point in entry_points(group=PROJECT, name=row.name))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", PROBE, value]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603  # our own
     require(done.returncode == 0, f"a fresh Python cannot register the plugin: {done.stderr.strip()[-500:]}")
     require(
         done.stdout.split()[-1] == "False",

@@ -32,7 +32,7 @@ def offered(words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("ganzoo re", ["resume"]),
+        ("ganzoo resu", ["resume"]),
         ("ganzoo list gen", ["generators"]),
         ("ganzoo list --js", ["--json"]),
         ("ganzoo run vanilla_m", ["vanilla_mnist"]),

@@ -78,9 +78,9 @@ yours stays green.
 The last line is for packages without pytest; with it, it says nothing new.
 
 ## What the kit does not see
-Networks with other options than their defaults; sizes beyond those that it tries; a GPU; what takes more than a few
-steps to show; whether the model is the paper's, and whether it learns. Of those, write tests of your own, and put the
-figures of real runs into your README.
+Networks with other options than their defaults; sizes beyond those that it tries; a GPU; what a logger makes of a
+run's events; what takes more than a few steps to show; whether the model is the paper's, and whether it learns. Of
+those, write tests of your own, and put the figures of real runs into your README.
 
 ## What each check asks
 The last column names faults that the check was made to catch. Each stands in

@@ -140,22 +140,36 @@ def test_networks_that_name_labels_are_given_labels(install: Install) -> None:
     assert [name for name, outcome in ended.items() if isinstance(outcome, Failure)] == []
 
 
+TRANSLATOR = (
+    ("parts", "    Shape,\n)", "    Shape,\n    Translator,\n)"),
+    ("parts", "class Sketch(Generator)", "class Sketch(Translator)"),
+    ("parts", "*, latent_dim: int = 4,", "*, input_shape: Shape | None = None,"),
+    ("parts", "latent_dim: random numbers a sample; width", "width"),
+    ("parts", "        self.latent_dim = latent_dim\n", ""),
+    ("parts", "nn.Linear(latent_dim, width)", "nn.Linear(math.prod(input_shape or sample_shape), width)"),
+    ("parts", "self.hidden(latents)", "self.hidden(latents.flatten(1))"),
+)
+"""Changes that make a translator of the generator."""
+
+
 def test_a_translator_is_checked_from_samples_to_samples(install: Install) -> None:
-    plugin = install(
-        "translates",
-        ("parts", "    Shape,\n)", "    Shape,\n    Translator,\n)"),
-        ("parts", "class Sketch(Generator)", "class Sketch(Translator)"),
-        ("parts", "*, latent_dim: int = 4,", "*, input_shape: Shape | None = None,"),
-        ("parts", "latent_dim: random numbers a sample; width", "width"),
-        ("parts", "        self.latent_dim = latent_dim\n", ""),
-        ("parts", "nn.Linear(latent_dim, width)", "nn.Linear(math.prod(input_shape or sample_shape), width)"),
-        ("parts", "self.hidden(latents)", "self.hidden(latents.flatten(1))"),
-    )
+    plugin = install("translates", *TRANSLATOR)
     ended = outcomes(plugin, "generator sketch")
     assert ended["generator sketch: follows its input"] is None
     assert str(ended["generator sketch: has latents of its own"]) == "it makes samples from samples"
     # the plugin's recipe has no use for it, and says so elsewhere
     assert [name for name, outcome in ended.items() if isinstance(outcome, Failure)] == []
+
+
+def test_a_translator_that_takes_only_what_it_makes_is_caught(install: Install) -> None:
+    narrow = [
+        (file, old, new.replace("math.prod(input_shape or sample_shape)", "math.prod(sample_shape)"))
+        for file, old, new in TRANSLATOR
+    ]
+    grey = ("parts", "sample_shape[0] == 3", "sample_shape[0] == 7")
+    failed = failures(install("narrow", *narrow, grey), "generator sketch")
+    assert {name.partition(" at ")[0] for name in failed} == {"generator sketch: shapes"}
+    assert "mat1 and mat2 shapes cannot be multiplied" in str(failed)
 
 
 def test_a_recipe_with_parts_of_a_plugin_that_is_not_here_is_not_checked(install: Install) -> None:

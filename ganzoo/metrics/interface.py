@@ -47,6 +47,9 @@ class Extractor(nn.Module, ABC):
     digest: str = ""
     """ "sha256:..." of the weights, once prepared: scores of another digest are scores of another protocol."""
 
+    def __init__(self) -> None:
+        super().__init__()  # without options, unless a subclass names some
+
     def prepare(self, dataset: Dataset, root: Path) -> None:
         """Gets ready for that data set: downloads, trains, or does nothing. root: the folder of all data sets.
 

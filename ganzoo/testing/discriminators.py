@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ganzoo.regularizers import R1
 from ganzoo.testing.checks import Check
+from ganzoo.testing.determinism import output
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.networks import build_or_skip, network_checks, output
+from ganzoo.testing.networks import build_or_skip, network_checks
 from ganzoo.testing.subject import Network, Subject, shaken
 
 EDGE = 1e-3

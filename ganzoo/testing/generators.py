@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
+from ganzoo.testing.determinism import output
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.networks import build_or_skip, network_checks, output
+from ganzoo.testing.networks import build_or_skip, network_checks
 from ganzoo.testing.streams import only_torchs_stream, start_stream
 from ganzoo.testing.subject import Network, Subject, samples_like, shaken, takes_latents
 

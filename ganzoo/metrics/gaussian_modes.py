@@ -14,8 +14,8 @@ from ganzoo.metrics.interface import Better, Metric, Needs, Samples
 
 
 class GaussianModes(Metric):
-    """Modes captured, and the share of high-quality samples, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761,
-    section 4.1): a sample is of high quality if it is within three standard deviations of the nearest mode's mean, and
+    """Modes captured, and the share of high-quality samples, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761):
+    a sample is of high quality if it is within three standard deviations of the nearest mode's mean, and
     a mode is captured if at least one such sample is nearest to it. They drew 2,500 samples.
 
     For data sets with public `centres` (modes, d) and `std`. Of samples of the true mixture in the plane a share of

@@ -13,7 +13,7 @@ from ganzoo.metrics.interface import Better, Metric, Needs, Samples
 class Modes(Metric):
     """Combinations of digits that a classifier finds among 26,000 generated samples, one digit in each channel, and the
     reverse KL divergence of how often it finds each from all being equally likely, in nats: the sum of p log(p / q)
-    with q = 1/1000 (as PacGAN measures it; Lin et al., 2018, arXiv:1712.04086, section 4.2).
+    with q = 1/1000 (as PacGAN measures it; Lin et al., 2018, arXiv:1712.04086, and the code published with it).
 
     It is not 0 for real data: 26,000 samples over 1,000 modes alone make about 999 / 52,000 = 0.019 of it, and digits
     are not equally frequent. For the data sets stacked-mnist and stacked-glyphs, with the extractor digits.

@@ -19,7 +19,7 @@ CHUNK = 1000
 class DensityCoverage(Metric):
     """Density: in how many balls of real samples a generated one lies, in the mean and over k; about 1 for perfect
     samples, and it may be more. Coverage: the share of real samples with a generated one in their ball. A ball reaches
-    to its centre's k-th real neighbour in features (Naeem et al., 2020, arXiv:2002.09797, section 3.2).
+    to its centre's k-th real neighbour in features (Naeem et al., 2020, arXiv:2002.09797).
 
     k: the neighbour that a ball reaches to.
     """

@@ -74,7 +74,7 @@ def train(
     obtained = obtained.load()
     if obtained.info != rehearsal.info:
         rehearsal = dry_run(decided, obtained.info)
-    evaluation = evaluation_of(decided, obtained, place)
+    evaluation = evaluation_of(decided, obtained, place, quiet=quiet)
     with own_randomness(place):
         seed_everything(decided.train.seed)
         training = assemble(decided, obtained, rehearsal, place, evaluation)
@@ -128,7 +128,7 @@ def resume(
                 remedy="Point --data-root at the data of before, or start a new run.",
             )
         rehearsal = dry_run(recipe, obtained.info)
-        evaluation = evaluation_of(recipe, obtained, place)
+        evaluation = evaluation_of(recipe, obtained, place, quiet=quiet)
         with own_randomness(place):
             training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
@@ -166,13 +166,22 @@ def assemble(
     return Training(recipe, game, data, total, evaluation)
 
 
-def evaluation_of(recipe: Recipe, obtained: Obtained, device: torch.device) -> Evaluation | None:
-    """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written."""
+def evaluation_of(
+    recipe: Recipe, obtained: Obtained, device: torch.device, *, quiet: bool = False
+) -> Evaluation | None:
+    """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
+
+    quiet: whether to keep to itself what it is doing, which may be learning to tell digits apart for a minute.
+    """
     if recipe.evaluate is None:
         return None
     from ganzoo.metrics.during import Evaluation
 
-    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device)
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"[evaluate] {what} ...", file=sys.stderr)
+
+    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:

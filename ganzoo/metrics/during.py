@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,11 +20,20 @@ from ganzoo.recipe.model import Evaluate
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    `state` is saved with checkpoints. Whatever is drawn here, training's random streams stay as they are.
+    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's random
+    streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
 
-    def __init__(self, plan: Evaluate, obtained: Obtained, *, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        plan: Evaluate,
+        obtained: Obtained,
+        *,
+        seed: int,
+        device: torch.device,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.plan = plan
         self.seed = seed
         self.device = device
@@ -38,6 +48,7 @@ class Evaluation:
                 split=plan.split,
                 seed=seed,
                 device=device,
+                say=say,
             )
         self.better: dict[str, Better] = {}
         for task in self.judge.tasks:

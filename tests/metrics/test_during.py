@@ -214,6 +214,14 @@ def test_what_does_not_fit_the_data_is_refused_before_anything_is_written(
     assert not (recipe.parent / "run").exists()
 
 
+def test_what_takes_long_before_the_first_step_is_said_unless_quiet(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for quiet in (False, True):
+        ganzoo.train(recipe, out=recipe.parent / f"quiet {quiet}", device="cpu", quiet=quiet, steps=2)
+        assert ("preparing the extractor stand-in" in capsys.readouterr().err) is not quiet
+
+
 def test_the_rows_are_json_and_the_best_is_in_the_checkpoint(recipe: Path) -> None:
     run = trained(recipe, "run")
     state = json.loads((run.checkpoint / "state.json").read_text())

@@ -20,8 +20,8 @@ from ganzoo.recipe.model import Evaluate
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's random
-    streams stay as they are.
+    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
+    random streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganzoo.components import Component as Component
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import OptionError as OptionError
+    from ganzoo.evaluation import evaluate as evaluate
     from ganzoo.game import Draw as Draw
     from ganzoo.game import Game as Game
     from ganzoo.game import Move as Move
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Translator as Translator
     from ganzoo.launch import resume as resume
     from ganzoo.launch import train as train
+    from ganzoo.metrics.interface import Extractor as Extractor
+    from ganzoo.metrics.interface import Features as Features
+    from ganzoo.metrics.interface import Metric as Metric
+    from ganzoo.metrics.interface import MetricError as MetricError
+    from ganzoo.metrics.interface import Samples as Samples
+    from ganzoo.metrics.score import Score as Score
     from ganzoo.run import Run as Run
     from ganzoo.run import load as load
 
@@ -56,8 +63,15 @@ _HOMES = {
     "Schedule": "interfaces",
     "Shape": "interfaces",
     "Translator": "interfaces",
+    "evaluate": "evaluation",
     "resume": "launch",
     "train": "launch",
+    "Extractor": "metrics.interface",
+    "Features": "metrics.interface",
+    "Metric": "metrics.interface",
+    "MetricError": "metrics.interface",
+    "Samples": "metrics.interface",
+    "Score": "metrics.score",
     "Run": "run",
     "load": "run",
 }

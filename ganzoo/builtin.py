@@ -44,8 +44,23 @@ DATASETS = [
     ("unpaired-folders", "datasets.domain_folders:UnpairedFolders", "two domains of images, each by itself", ""),
     ("paired-folders", "datasets.domain_folders:PairedFolders", "two domains of images that belong together", ""),
     ("glyphs", "datasets.glyphs:Glyphs", "70,000 digits that ganzoo draws itself, offline", ""),
+    ("stacked-mnist", "datasets.stacked:StackedMNIST", "three digits in one: 1,000 modes", "arXiv:1712.04086"),
+    ("stacked-glyphs", "datasets.stacked:StackedGlyphs", "the same of drawn digits, offline", "arXiv:1712.04086"),
     ("glyph-domains", "datasets.glyph_domains:GlyphDomains", "thin white digits and thick coloured ones, offline", ""),
     ("gaussians", "datasets.gaussians:Gaussians", "points: a ring of 8 or a grid of 25 modes", "arXiv:1705.07761"),
+]
+METRICS = [
+    ("fid", "metrics.fidelity:FID", "distance between Gaussians fitted to features", "arXiv:1706.08500"),
+    ("kid", "metrics.fidelity:KID", "kernel distance between features", "arXiv:1801.01401"),
+    ("inception-score", "metrics.fidelity:InceptionScore", "sure and varied classes", "arXiv:1606.03498"),
+    ("precision-recall", "metrics.fidelity:PrecisionRecall", "quality and variety, apart", "arXiv:1904.06991"),
+    ("density-coverage", "metrics.neighbours:DensityCoverage", "the same, robust to outliers", "arXiv:2002.09797"),
+    ("modes", "metrics.modes:Modes", "modes captured of stacked digits", "arXiv:1712.04086"),
+    ("gaussian-modes", "metrics.gaussian_modes:GaussianModes", "modes captured of a mixture", "arXiv:1705.07761"),
+]
+EXTRACTORS = [
+    ("inception", "metrics.inception:Inception", "the network of the published scores, downloaded", "arXiv:1512.00567"),
+    ("digits", "metrics.digits:Digits", "a small classifier, trained here on the data set's labels", ""),
 ]
 SHELVED = {
     "game": GAMES,
@@ -54,13 +69,15 @@ SHELVED = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "dataset": DATASETS,
+    "metric": METRICS,
+    "extractor": EXTRACTORS,
 }
 """Shelf -> name, target inside ganzoo, summary, paper."""
 
 
 @hookimpl
 def ganzoo_components() -> Sequence[Component]:
-    """Games, losses, regularizers, optimizers, schedules and data sets of the engine, and the recipes it ships."""
+    """Everything of the engine that stands on a shelf, from games to metrics, and the recipes it ships."""
     own = [
         Component(shelf, name, f"ganzoo.{target}", summary, paper)
         for shelf, things in SHELVED.items()

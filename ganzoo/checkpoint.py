@@ -90,6 +90,13 @@ def keep_last(folder: Path, keep: int) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def keep_only(path: Path) -> None:
+    """Deletes every other checkpoint beside the one at `path`."""
+    for other in checkpoints_of(path.parent):
+        if other != path:
+            shutil.rmtree(other, ignore_errors=True)
+
+
 def step_name(step: int) -> str:
     """The name of a step's checkpoint and grid: "step-00000400"."""
     return f"step-{step:08d}"

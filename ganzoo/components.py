@@ -15,6 +15,7 @@ SHELVES: Final[dict[str, str]] = {
     "dataset": "datasets",
     "game": "games",
     "metric": "metrics",
+    "extractor": "extractors",
     "optimizer": "optimizers",
     "schedule": "schedules",
     "augmentation": "augmentations",

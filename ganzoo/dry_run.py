@@ -126,9 +126,10 @@ class Rehearsal:
         except Exception as error:
             raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
         stop = self.recipe.train.stop
-        if stop and stop.metric and stop.metric not in metrics:
+        logged = (*metrics, *(self.recipe.evaluate.scores if self.recipe.evaluate else ()))
+        if stop and stop.metric and stop.metric not in logged:
             what = f'train.stop.metric: this game logs no "{stop.metric}".'
-            raise MisfitError(Misfit("train.stop.metric", what, f"It logs: {', '.join(metrics)}."))
+            raise MisfitError(Misfit("train.stop.metric", what, f"It logs: {', '.join(logged)}."))
         return DryRun(
             info=self.info,
             draws_per_round=self.draws,

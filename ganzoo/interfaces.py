@@ -129,6 +129,7 @@ class DatasetInfo:
     shapes: of what goes by keys beside "image" and "label": {"a": (1, 28, 28), "b": (3, 28, 28)} for two domains, of
     which sample_shape is b's; paired: whether the k-th examples of all keys belong together. Where they do not, each
     key may have its own number of examples (size: the largest) and is shuffled on its own.
+    extractor: on the shelf of that name, the one whose features suit such samples, where a user names none.
     """
 
     sample_shape: Shape
@@ -141,6 +142,7 @@ class DatasetInfo:
     notes: tuple[str, ...] = ()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     paired: bool = True
+    extractor: str = "inception"
 
     def shape_of(self, key: str) -> Shape:
         """The shape of what goes by a key of `gives`, without the batch: () for a label."""
@@ -165,6 +167,12 @@ class Examples:
 
 class Dataset(ABC):
     """Named, described data. The constructor only takes options: it touches no file and no network."""
+
+    @property
+    def unstacked(self) -> Dataset:
+        """The data set whose images stand in the channels of this one's, and whose labels are the digits of this one's
+        (label = 10 a + b for channels a and b of ten classes each); itself where nothing is stacked, as in most."""
+        return self
 
     @abstractmethod
     def info(self, root: Path) -> DatasetInfo:

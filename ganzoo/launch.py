@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -28,10 +28,13 @@ from ganzoo.errors import CheckpointError, RunError
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
-from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load
 from ganzoo.run_directory import RunDirectory
 from ganzoo.training import Training
+
+if TYPE_CHECKING:
+    from ganzoo.metrics.during import Evaluation
 
 
 def train(
@@ -71,9 +74,10 @@ def train(
     obtained = obtained.load()
     if obtained.info != rehearsal.info:
         rehearsal = dry_run(decided, obtained.info)
+    evaluation = evaluation_of(decided, obtained, place, quiet=quiet)
     with own_randomness(place):
         seed_everything(decided.train.seed)
-        training = assemble(decided, obtained, rehearsal, place)
+        training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
     facts = _facts(decided, obtained, training)
@@ -113,7 +117,7 @@ def resume(
         checkpoint, path = _newest_intact(run.files)
         _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
         place = choose_device(device)
-        choice = _data_choice(run, recipe)
+        choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
         obtained = obtain(choice, None, root, allow_fallback=False).load()
         checksum = run.facts["dataset"]["checksum"]
@@ -124,8 +128,9 @@ def resume(
                 remedy="Point --data-root at the data of before, or start a new run.",
             )
         rehearsal = dry_run(recipe, obtained.info)
+        evaluation = evaluation_of(recipe, obtained, place, quiet=quiet)
         with own_randomness(place):
-            training = assemble(recipe, obtained, rehearsal, place)
+            training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
@@ -142,7 +147,13 @@ def resume(
     return run
 
 
-def assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device) -> Training:
+def assemble(
+    recipe: Recipe,
+    obtained: Obtained,
+    rehearsal: DryRun,
+    device: torch.device,
+    evaluation: Evaluation | None = None,
+) -> Training:
     """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
@@ -152,7 +163,25 @@ def assemble(recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torc
     )
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
-    return Training(recipe, game, data, total)
+    return Training(recipe, game, data, total, evaluation)
+
+
+def evaluation_of(
+    recipe: Recipe, obtained: Obtained, device: torch.device, *, quiet: bool = False
+) -> Evaluation | None:
+    """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
+
+    quiet: whether to keep to itself what it is doing, which may be learning to tell digits apart for a minute.
+    """
+    if recipe.evaluate is None:
+        return None
+    from ganzoo.metrics.during import Evaluation
+
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"[evaluate] {what} ...", file=sys.stderr)
+
+    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
@@ -213,13 +242,6 @@ def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, 
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
         )
-
-
-def _data_choice(run: Run, recipe: Recipe) -> Choice:
-    """The data set that the run began with, be it the recipe's fallback."""
-    if run.facts["dataset"]["fallback"] and recipe.fallback:
-        return recipe.fallback
-    return recipe.dataset
 
 
 def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from ganzoo.run_directory import RunDirectory
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ganzoo.recipe.model import Recipe
+    from ganzoo.metrics.score import Score
+    from ganzoo.recipe.model import Choice, Recipe
 
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
@@ -42,12 +43,13 @@ class Run:
     While it trains, `step` follows along; `total_steps` is the budget.
     """
 
-    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None) -> None:
+    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None, best: bool = False) -> None:
         self.files = directory
         self.facts = directory.read_facts()
         self.step: int = self.facts["step"]
         self.total_steps: int = self.facts["total_steps"]
         self._recipe = recipe
+        self._best = best
 
     @property
     def directory(self) -> Path:
@@ -103,11 +105,30 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The newest checkpoint. Raises: RunError where there is none."""
-        found = checkpoints_of(self.files.checkpoints)
+        """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
+        if not found and self._best:
+            raise RunError(
+                f"{self.directory} has no best checkpoint.",
+                remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
+            )
         if not found:
             raise RunError(f"{self.directory} has no checkpoint.")
         return found[-1]
+
+    @property
+    def data_choice(self) -> Choice:
+        """The data set that the run learned from, be it the recipe's fallback."""
+        if self.facts["dataset"]["fallback"] and self.recipe.fallback:
+            return self.recipe.fallback
+        return self.recipe.dataset
+
+    @property
+    def scores(self) -> list[Score]:
+        """What `ganzoo evaluate` recorded, each score with its protocol."""
+        from ganzoo.metrics.score import read_scores
+
+        return read_scores(self.files.evaluations)
 
     @cached_property
     def game(self) -> Game:
@@ -228,7 +249,7 @@ class Run:
         """For runs on points: n real ones (n, 2), to draw under generated ones. None for images."""
         if self.info.kind != "points":
             return None
-        dataset = build_dataset(self.recipe.dataset)
+        dataset = build_dataset(self.data_choice)
         return dataset.load(Path(self.facts["dataset"]["root"]), "test").tensors["image"][:n]
 
     def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:
@@ -296,9 +317,12 @@ def source_of(direction: str) -> str:
     return direction.partition("2")[0]
 
 
-def load(directory: str | Path) -> Run:
-    """The run in `directory`. Raises: RunError where there is none."""
-    return Run(RunDirectory.open(directory))
+def load(directory: str | Path, *, best: bool = False) -> Run:
+    """The run in `directory`, with the weights of its newest checkpoint, or of the best that [evaluate] found.
+
+    Raises: RunError where there is none.
+    """
+    return Run(RunDirectory.open(directory), best=best)
 
 
 def load_weights(module: nn.Module, tensors: Any, where: str) -> None:

@@ -22,6 +22,8 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
+        self.best = path / "best"
+        self.evaluations = path / "evaluations"
         self.lock = path / ".lock"
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import Any
 
@@ -13,10 +13,14 @@ from ganzoo.recipe.model import Stop
 
 
 class StopConditions:
-    """Watches the logged rows for the recipe's [train.stop]. `state` is saved with checkpoints."""
+    """Watches the logged rows for the recipe's [train.stop]. `state` is saved with checkpoints.
 
-    def __init__(self, stop: Stop | None) -> None:
+    rare: what stands in some rows only, the scores of [evaluate]; rows without them are no reason for anything.
+    """
+
+    def __init__(self, stop: Stop | None, *, rare: Collection[str] = ()) -> None:
         self.stop = stop or Stop()
+        self.rare = rare
         self.state: dict[str, Any] = {"best": None, "rows_since": 0}
 
     def reason(self, row: Mapping[str, float]) -> str | None:
@@ -27,6 +31,8 @@ class StopConditions:
         if stop.metric is None:
             return None
         if stop.metric not in row:
+            if stop.metric in self.rare:
+                return None
             raise GanzooError(
                 f'train.stop.metric: this run logs no "{stop.metric}".', remedy=f"It logs: {', '.join(row)}."
             )

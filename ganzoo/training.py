@@ -8,12 +8,20 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 import torch
 
-from ganzoo.checkpoint import Checkpoint, keep_last, pack_optimizer, save_checkpoint, unpack_optimizer
+from ganzoo.checkpoint import (
+    Checkpoint,
+    keep_last,
+    keep_only,
+    pack_optimizer,
+    save_checkpoint,
+    step_name,
+    unpack_optimizer,
+)
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
 from ganzoo.engine.ema import Averages
@@ -26,6 +34,9 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load_weights
 from ganzoo.stopping import Interruption, StopConditions
 
+if TYPE_CHECKING:
+    from ganzoo.metrics.during import Evaluation
+
 
 class Training:
     """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
@@ -34,7 +45,9 @@ class Training:
     grids and events draw from copies.
     """
 
-    def __init__(self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int) -> None:
+    def __init__(
+        self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int, evaluation: Evaluation | None = None
+    ) -> None:
         self.recipe = recipe
         self.game = game
         self.data = data
@@ -45,7 +58,8 @@ class Training:
         self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
-        self.stop = StopConditions(recipe.train.stop)
+        self.evaluation = evaluation
+        self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()
@@ -96,12 +110,27 @@ class Training:
 
     def log(self, run: Run, events: pluggy.PluginManager) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
-        row = self.row()
+        scores = self.scores()
+        row = self.row() | scores
         self.means.clear()
         self._row_before = (self.data.drawn, self.seconds)
         run.files.append_metrics(row)
         self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-        return self.stop.reason(row)
+        reason = self.stop.reason(row)
+        if self.evaluation and scores and self.evaluation.is_best(scores, self.step):
+            self.save_best(run, events)
+        return reason
+
+    def scores(self) -> dict[str, float]:
+        """What [evaluate] says of this step; nothing where it is not due. Its time is not counted as training's."""
+        if self.evaluation is None or not due(self.step, self.evaluation.plan.every):
+            return {}
+        self._read_clock()
+        with self.shown():
+            samples = self.evaluation.draw(self.game)
+        scores = self.evaluation.scores(samples)
+        self._clock = time.perf_counter()
+        return scores
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
@@ -162,6 +191,14 @@ class Training:
             self._record(run)
             self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
 
+    def save_best(self, run: Run, events: pluggy.PluginManager) -> None:
+        """Writes this step's checkpoint as the best one, in the place of the one that was."""
+        path = run.files.best / step_name(self.step)
+        if not path.exists():
+            save_checkpoint(path, self.checkpoint())
+            self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
+        keep_only(path)
+
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on."""
         tensors: dict[str, Mapping[str, torch.Tensor]] = {}
@@ -186,6 +223,7 @@ class Training:
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
             "stop": self.stop.state,
+            "evaluation": self.evaluation.state if self.evaluation else None,
             "recipe": self.recipe.values,
         }
         return Checkpoint(tensors, state)
@@ -205,6 +243,8 @@ class Training:
             self.means.counts[name] = count
         self.data.seek(state["drawn"])
         self.stop.state = dict(state["stop"])
+        if self.evaluation and state.get("evaluation"):
+            self.evaluation.state = dict(state["evaluation"])
         self.step, self.seconds = state["step"], state["seconds"]
         self._row_before = (state["row_before"][0], state["row_before"][1])
         self._streams = {kind: from_text(value) for kind, value in state["random"].items()}

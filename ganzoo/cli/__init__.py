@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "One thing, or every effective value of a recipe.",
     "sample": "Pictures, animations or arrays from a run.",
     "report": "A run as one HTML page.",
+    "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
     "new": "A plugin package of your own, ready to be changed and published.",
     "check": "An installed plugin against every contract.",
 }

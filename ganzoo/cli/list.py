@@ -22,7 +22,7 @@ Row = dict[str, str]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: shelf -> list of things.")
 def list_(shelf: str | None, as_json: bool) -> None:
     """Show what is on the shelves, or on one SHELF: generators, discriminators, losses, regularizers, datasets, games,
-    metrics, optimizers, schedules, augmentations, recipes, plugins.
+    metrics, extractors, optimizers, schedules, augmentations, recipes, plugins.
     """
     wanted = [*SHELVES.values(), "plugins"] if shelf is None else [plural_of(shelf)]
     shown = {name: rows_of(name, spelled=not as_json) for name in wanted}

@@ -39,6 +39,7 @@ Seed = click.IntRange(min=0, max=2**32 - 1)
 )
 @click.option("--interpolate", is_flag=True, help=f"Walks between samples: rows of {WALK} in a .png; any .gif walks.")
 @click.option("--label", metavar="K", help="Of this class only, by number or name, where the game uses labels.")
+@click.option("--best", is_flag=True, help="The best checkpoint that [evaluate] found, and not the newest.")
 @click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")
 @click.option(
     "--input",
@@ -55,6 +56,7 @@ def sample(
     seed: int,
     interpolate: bool,
     label: str | None,
+    best: bool,
     ema: bool,
     source: Path | None,
     direction: str,
@@ -71,7 +73,7 @@ def sample(
     translations.
     """
     if source is not None:
-        translate(run, source, direction, out, ema=ema, shown=count, told=interpolate or label is not None)
+        translate(run, source, direction, out, ema=ema, shown=count, told=interpolate or best or label is not None)
         return
     if direction:
         raise GanzooError("--direction: there is nothing to translate.", remedy="Name it: --input FILE_OR_FOLDER.")
@@ -80,7 +82,7 @@ def sample(
     from ganzoo.pictures import picture, png
     from ganzoo.run import load
 
-    made = load(run)
+    made = load(run, best=best)
     index = None if label is None else label_of(made, label)
     step = int(made.checkpoint.name.rpartition("-")[2])
     if out.suffix.lower() == ".gif":
@@ -104,9 +106,11 @@ def sample(
 
 
 def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, shown: int, told: bool) -> None:
-    """Translates a file or a folder. told: whether --interpolate or --label were given. Raises: GanzooError."""
+    """Translates a file or a folder. told: whether --interpolate, --label or --best were given. Raises: GanzooError."""
     if told:
-        raise GanzooError("--interpolate and --label make samples from latents.", remedy="Leave them, or --input, out.")
+        raise GanzooError(
+            "--interpolate, --label and --best make samples from latents.", remedy="Leave them, or --input, out."
+        )
     if out.suffix.lower() not in ("", ".png"):
         raise GanzooError(f"{out}: a translation becomes a .png, or a folder of them.", remedy="Name one of these.")
     if out.is_file() and not out.suffix:

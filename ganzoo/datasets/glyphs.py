@@ -42,6 +42,7 @@ class Glyphs(Dataset):
             gives=("image", "label"),
             licence="made by ganzoo from fonts that matplotlib carries (Bitstream Vera and STIX licences)",
             source="made by ganzoo",
+            extractor="digits",
         )
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:

@@ -42,6 +42,7 @@ class MNIST(Dataset):
             gives=("image", "label"),
             licence=self.licence,
             source=self.source,
+            extractor="digits",
         )
 
     def load(self, root: Path, split: Split = "train") -> Examples:

@@ -77,6 +77,25 @@ class Ema:
     every: Annotated[int, Ge(1)] = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """The [evaluate] table: scores of a run while it trains, in the rows of metrics.jsonl, and its best checkpoint.
+
+    every: steps between two, a multiple of train.log_every; metrics: names, or tables with a name and options;
+    n: generated samples, the same latents every time; split: of the real data; extractor: a name or a table, without
+    which it is the one that suits the data; best: the score that decides which checkpoint is the best, by default the
+    first one. scores: the names of all, which the metrics say and no recipe.
+    """
+
+    every: Annotated[int, Ge(1)]
+    metrics: tuple[Choice, ...] = ()
+    n: Annotated[int, Interval(ge=2, le=1_000_000)] = 2000
+    split: Literal["test", "train"] = "test"
+    extractor: Choice | None = None
+    best: Annotated[str, Len(1)] | None = None
+    scores: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where an effective value comes from, for `ganzoo show`: "mine.toml:7", "--set a=1", "default of ganzoo 0.1.0"."""
@@ -106,6 +125,7 @@ class Recipe:
     schedules: Mapping[str, Choice]
     ema: Ema | None
     train: Train
+    evaluate: Evaluate | None = None
     values: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, Origin] = field(repr=False, compare=False)
     places: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
@@ -128,3 +148,7 @@ class Recipe:
         yield from (choice for choice in (*single, self.fallback) if choice)
         yield from self.optimizers.values()
         yield from self.schedules.values()
+        if self.evaluate:
+            yield from self.evaluate.metrics
+            if self.evaluate.extractor:
+                yield self.evaluate.extractor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +13,7 @@ from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.model import Choice, Ema, Origin, Recipe, Stop, Train
+from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.overrides import with_overrides, with_settings
 from ganzoo.recipe.source import Source, find_recipe, read_source
@@ -29,10 +29,11 @@ TABLES = (
     "optimizer",
     "schedule",
     "ema",
+    "evaluate",
     "train",
 )
 PARTS = ("description", *TABLES, "extends")
-LATER = {"augment": "augmentation", "evaluate": "evaluation during training"}
+LATER = {"augment": "augmentation"}
 ENGINE = Origin(f"default of ganzoo {__version__}")
 DATA = Origin("filled in from the data")
 
@@ -80,6 +81,7 @@ class Resolution:
         schedules = self.by_player("schedule")
         ema = self.settings(("ema",), Ema) if "ema" in self.source.values else None
         train = self.train()
+        evaluate = self.evaluate(train)
         if self.problems or game is None or dataset is None or train is None:
             raise RecipeError(sorted(self.problems, key=self._in_file))
         return Recipe(
@@ -96,6 +98,7 @@ class Resolution:
             schedules=schedules,
             ema=ema,
             train=train,
+            evaluate=evaluate,
             values=self.values,
             origins=self.origins,
             places={dotted(key): place for key, place in self.source.places.items()},
@@ -180,14 +183,15 @@ class Resolution:
                 choices[player] = choice
         return choices
 
-    def settings(self, key: Key, kind: type, *, without: str = "") -> Any:
+    def settings(self, key: Key, kind: type, *, without: Collection[str] = ()) -> Any:
         """A table of the engine's own, such as [ema], checked against its dataclass; None where it is wrong."""
         table = self.source.at(key)
         if not isinstance(table, dict):
             self._wrong(key, f"{dotted(key)} should be a table; found {found(table)}.", f"Write [{dotted(key)}].")
             return None
-        given = {name: value for name, value in table.items() if name != without}
-        options = {name: option for name, option in options_of(kind, whose=dotted(key)).items() if name != without}
+        given = {name: value for name, value in table.items() if name not in without}
+        known = options_of(kind, whose=dotted(key))
+        options = {name: option for name, option in known.items() if name not in without}
         checked = check(given, options, key=key, place=self.source.place, whose=f"[{dotted(key)}]")
         self.problems += checked.problems
         if checked.problems:
@@ -200,7 +204,7 @@ class Resolution:
         if "train" not in self.source.values:
             self._missing("train", "Say how long: [train] and epochs = 10, or steps = 20000.")
             return None
-        train: Train | None = self.settings(("train",), Train, without="stop")
+        train: Train | None = self.settings(("train",), Train, without=("stop",))
         table = self.source.values["train"]
         if isinstance(table, dict):
             self._check_budget(table)
@@ -210,6 +214,43 @@ class Resolution:
                     self._check_stop(stop)
                 return train and replace(train, stop=stop)
         return train
+
+    def evaluate(self, train: Train | None) -> Evaluate | None:
+        """The [evaluate] table with the metrics and the extractor that it names."""
+        if "evaluate" not in self.source.values:
+            return None
+        evaluate: Evaluate | None = self.settings(("evaluate",), Evaluate, without=("metrics", "extractor", "scores"))
+        table = self.source.values["evaluate"]
+        if not isinstance(table, dict):
+            return None
+        metrics = table.get("metrics", [])
+        if not isinstance(metrics, list) or not metrics or not all(isinstance(one, str | dict) for one in metrics):
+            what = "evaluate.metrics should be a list of metrics' names, or of tables with a name"
+            self._wrong(("evaluate", "metrics"), f"{what}; found {found(metrics)}.", 'Write metrics = ["fid"].')
+            return None
+        whole = {**table, "metrics": [named(one) for one in metrics]}
+        if isinstance(table.get("extractor"), str):
+            whole["extractor"] = named(table["extractor"])
+        self.source.values["evaluate"] = whole
+        chosen = [self.component(("evaluate", "metrics", number), "metric") for number in range(len(metrics))]
+        extractor = self.component(("evaluate", "extractor"), "extractor")
+        if evaluate is None or None in chosen:
+            return None
+        kept = tuple(one for one in chosen if one)
+        scores = tuple(name for one in kept for name in getattr(zoo().resolve(one.entry), "gives", ()))
+        evaluate = replace(evaluate, metrics=kept, extractor=extractor, scores=scores)
+        self._check_evaluate(evaluate, train)
+        return evaluate
+
+    def _check_evaluate(self, evaluate: Evaluate, train: Train | None) -> None:
+        if train and (not train.log_every or evaluate.every % train.log_every):
+            what = f"evaluate.every should be a multiple of train.log_every ({train.log_every}), whose rows hold scores"
+            rows = train.log_every and max(1, round(evaluate.every / train.log_every)) * train.log_every
+            remedy = f"Write every = {rows}." if rows else "Write log_every = 50 in [train]."
+            self._wrong(("evaluate", "every"), f"{what}; found {evaluate.every}.", remedy)
+        if evaluate.best is not None and evaluate.best not in evaluate.scores:
+            what = f"evaluate.best should be one of the scores; found {found(evaluate.best)}."
+            self._wrong(("evaluate", "best"), what, f"There are: {', '.join(evaluate.scores)}.")
 
     def _check_budget(self, table: Mapping[str, Any]) -> None:
         if "epochs" in table and "steps" in table:
@@ -290,6 +331,11 @@ class Resolution:
         """Problems in the order of the file's lines, those of the command line after them."""
         file, _, line = problem.where.rpartition(":")
         return (f" {file}", int(line)) if line.isdecimal() else (problem.where, 0)
+
+
+def named(written: str | dict[str, Any]) -> dict[str, Any]:
+    """A component that is written as its name alone, as the table that it stands for."""
+    return {"name": written} if isinstance(written, str) else written
 
 
 def _default_of(entry: Entry) -> Origin:

@@ -17,6 +17,7 @@ from ganzoo.testing.discriminators import discriminator_checks
 from ganzoo.testing.duet import duet
 from ganzoo.testing.generators import generator_checks
 from ganzoo.testing.losses import loss_checks
+from ganzoo.testing.metrics import extractor_checks, metric_checks
 from ganzoo.testing.optimizers import optimizer_checks, schedule_checks
 from ganzoo.testing.options import option_checks
 from ganzoo.testing.recipes import play_checks
@@ -33,10 +34,12 @@ BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
     "optimizer": optimizer_checks,
     "schedule": schedule_checks,
     "dataset": dataset_checks,
+    "metric": metric_checks,
+    "extractor": extractor_checks,
 }
 """Shelf -> what is asked of a thing on it, beyond what is asked of everything."""
 
-WITHOUT_OPTIONS = ("recipe", "metric")
+WITHOUT_OPTIONS = ("recipe",)
 """Shelves whose things have no constructor that a recipe gives options to."""
 
 

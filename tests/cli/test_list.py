@@ -144,13 +144,13 @@ def test_a_disputed_name_is_shown_to_people_as_a_recipe_has_to_write_it(capsys: 
 @pytest.mark.usefixtures("strangers")
 def test_a_terminal_gets_tables_and_no_empty_ones(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    show_tables({name: rows_of(name, spelled=True) for name in ("metrics", "generators", "plugins")})
+    show_tables({name: rows_of(name, spelled=True) for name in ("augmentations", "generators", "plugins")})
     said = capsys.readouterr().out
-    assert "metrics" not in said
+    assert "augmentations" not in said
     for word in ("generators", "mlp", "fully connected", "ganzoo-vanilla", "broken", "division by zero"):
         assert word in said
-    show_tables({"metrics": []})
-    assert capsys.readouterr().out == "No metrics yet: they come with plugins.\n"
+    show_tables({"augmentations": []})
+    assert capsys.readouterr().out == "No augmentations yet: they come with plugins.\n"
 
 
 def test_brackets_in_a_summary_are_text_and_not_markup(capsys: Captured) -> None:

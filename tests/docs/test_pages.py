@@ -13,12 +13,14 @@ from typing import Any
 
 import click
 import pytest
+import torch
 
+import ganzoo as ganzoo_package
 from ganzoo import builtin
 from ganzoo.cli import COMMANDS, ganzoo
 from ganzoo.loop import play_round
 from ganzoo.recipe import read_recipe
-from ganzoo.recipe.model import Ema, Stop, Train
+from ganzoo.recipe.model import Ema, Evaluate, Stop, Train
 from ganzoo.recipe.words import shown
 from ganzoo.two_player import TwoPlayer
 
@@ -92,12 +94,15 @@ def rows(page: Path, heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| *(.*?) *\|", section, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("heading", "kind"), [("### [train]:", Train), ("### [train.stop]", Stop), ("### [ema]", Ema)])
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [("### [train]:", Train), ("### [train.stop]", Stop), ("### [ema]", Ema), ("### [evaluate]", Evaluate)],
+)
 def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: str, kind: Any) -> None:
     def default(of: Any) -> str:
-        return "" if of.default in (None, MISSING) else f"`{shown(of.default)}`"
+        return "" if of.default in (None, MISSING, ()) else f"`{shown(of.default)}`"
 
-    expected = {one.name: default(one) for one in fields(kind) if one.name != "stop"}
+    expected = {one.name: default(one) for one in fields(kind) if one.name not in ("stop", "scores")}
     assert rows(TOP / "docs" / "recipes.md", heading) == expected
 
 
@@ -109,11 +114,25 @@ def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: s
         ("theory.md", "regularizer"),
         ("theory.md", "optimizer"),
         ("theory.md", "schedule"),
+        ("metrics.md", "metric"),
+        ("metrics.md", "extractor"),
     ],
 )
 def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, shelf: str) -> None:
     text = (TOP / "docs" / page).read_text(encoding="utf-8")
     assert [name for name, *_ in builtin.SHELVED[shelf] if f"`{name}`" not in text] == []
+
+
+def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
+    (text,) = [text for text in blocks(TOP / "docs" / "metrics.md", "python") if "Extractor" in text]
+    names: dict[str, Any] = {}
+    exec(text, names)  # it is our own page
+    images = torch.arange(2 * 28 * 28, dtype=torch.uint8).view(2, 1, 28, 28)
+    given = ganzoo_package.Samples.without_features(images)
+    assert names["Brightness"]()(given, given, seed=0) == {"brightness": images.double().mean().item()}
+    features = names["Thumbnails"]()(images).features
+    assert features.shape == (2, 16)
+    assert features[0, 0] == images[0, 0, :7, :7].float().mean()
 
 
 def body(function: Any) -> str:

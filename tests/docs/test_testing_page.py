@@ -100,6 +100,8 @@ SECTIONS = {
     "optimizer": "Optimizers",
     "schedule": "Schedules",
     "dataset": "Data sets",
+    "metric": "Metrics",
+    "extractor": "Feature extractors",
     "recipe": "Recipes, and the games that they play",
 }
 """Sections of the page. Networks that no recipe of their plugin plays are played with a partner, as a recipe is."""

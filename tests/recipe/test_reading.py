@@ -356,12 +356,12 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
             ("[loss]", "[los]"),
             "mine.toml:9: los is not part of a recipe.\n"
             "  Did you mean loss? A recipe has: description, game, generator, discriminator, loss, regularizer, "
-            "dataset, optimizer, schedule, ema, train, extends.",
+            "dataset, optimizer, schedule, ema, evaluate, train, extends.",
         ),
         (
             ('[dataset]\nname = "mnist"', "[dataset]"),
-            "mine.toml:12: dataset has no name.\n  There are: cifar10, fashion-mnist, gaussians, glyphs, image-folder, "
-            "kmnist, mnist.",
+            "mine.toml:12: dataset has no name.\n  There are: cifar10, fashion-mnist, gaussians, glyph-domains, "
+            "glyphs, image-folder, kmnist, mnist, paired-folders, stacked-glyphs, stacked-mnist, unpaired-folders.",
         ),
         (
             ("epochs = 2", "epochs = 2\n[augment]\nflip = true"),

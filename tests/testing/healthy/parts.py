@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -12,8 +13,11 @@ from ganzoo import (
     DatasetInfo,
     Discriminator,
     Examples,
+    Extractor,
+    Features,
     Generator,
     Loss,
+    Metric,
     OptionError,
     Regularizer,
     Schedule,
@@ -130,3 +134,35 @@ class Fall(Schedule):
 
     def __call__(self, progress: float) -> float:
         return 1.0 - progress * (1.0 - self.final)
+
+
+class Light(Metric):
+    """How much brighter some of the generated samples are than real ones.
+
+    share: of the generated samples.
+    """
+
+    gives: ClassVar = {"light": "up"}
+    needs = "samples"
+
+    def __init__(self, *, share: float = 0.5) -> None:
+        self.share = share
+
+    def __call__(self, real, fake, *, seed):
+        chance = torch.Generator().manual_seed(seed)
+        some = torch.randperm(len(fake), generator=chance)[: int(self.share * len(fake))]
+        return {"light": (fake.raw[some].double().mean() - real.raw.double().mean()).item()}
+
+
+class Squint(Extractor):
+    """The means of nine patches, and how light or dark the whole is."""
+
+    classifies = "other"
+
+    def prepare(self, dataset, root):
+        self.digest = "sha256:it has no weights"
+
+    def forward(self, images):
+        patches = torch.nn.functional.adaptive_avg_pool2d(images.float() / 255, 3).mean(dim=1).flatten(1)
+        light = patches.mean(dim=1)
+        return Features(patches, torch.stack((light, 1 - light), dim=1))

@@ -13,6 +13,8 @@ def ganzoo_components():
         Component("loss", "logistic", "healthy.parts:Logistic", "cross-entropies", PAPER),
         Component("regularizer", "flat", "healthy.parts:Flat", "small gradients at real samples", "arXiv:1801.04406"),
         Component("dataset", "dots", "healthy.parts:Dots", "noise of two kinds"),
+        Component("metric", "light", "healthy.parts:Light", "brighter or darker"),
+        Component("extractor", "squint", "healthy.parts:Squint", "images as nine patches"),
         Component("game", "duel", "healthy.duel:Duel", "two players, and a memory", PAPER),
         Component("optimizer", "descent", "healthy.parts:descent", "downhill, with momentum"),
         Component("schedule", "fall", "healthy.parts:Fall", "a straight line down"),

@@ -1,0 +1,167 @@
+"""`ganzoo evaluate`: a run's scores, each with the protocol it was measured under."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ganzoo.errors import GanzooError
+
+if TYPE_CHECKING:
+    from ganzoo.metrics.score import Score
+
+Seed = click.IntRange(min=0, max=2**63 - 1)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME",
+    multiple=True,
+    help="Which; may be given several times. Default: all that fit.",
+)
+@click.option(
+    "-n",
+    "count",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Samples a draw. Default: the published number, or 10,000.",
+)
+@click.option(
+    "--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Of the real data."
+)
+@click.option("--seed", metavar="N", type=Seed, default=0, show_default=True, help="Of everything that is drawn.")
+@click.option(
+    "--draws",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Of N samples, for the interval.",
+)
+@click.option("--ema/--no-ema", default=True, show_default=True, help="The averaged generator, where the run has one.")
+@click.option("--best", is_flag=True, help="The best checkpoint that [evaluate] found, and not the newest.")
+@click.option("--extractor", metavar="NAME", help="Whose features are compared. Default: the one that suits the data.")
+@click.option("--set", "settings", metavar="NAME.KEY=VALUE", multiple=True, help="An option: --set kid.subsets=50")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def evaluate(
+    run: Path,
+    metrics: tuple[str, ...],
+    count: int | None,
+    split: Literal["train", "test"],
+    seed: int,
+    draws: int,
+    ema: bool,
+    best: bool,
+    extractor: str | None,
+    settings: tuple[str, ...],
+    device: str,
+    data_root: Path | None,
+    as_json: bool,
+) -> None:
+    """Score the samples of the run in the directory RUN against real ones, and record the scores in it.
+
+    `ganzoo list metrics` and `ganzoo list extractors` say what there is. Scores of different protocols (another n,
+    split, extractor) cannot be compared, so none is shown without its own.
+    """
+    options = options_of(settings)
+    wanted = [{"name": name, **options.pop(name, {})} for name in dict.fromkeys(metrics)]
+    looking = None if extractor is None else {"name": extractor, **options.pop(extractor, {})}
+    if options:
+        raise GanzooError(
+            f"--set {next(iter(options))}.…: it sets options of something that --metric or --extractor names.",
+            remedy="Name it: --metric kid --set kid.subsets=50",
+        )
+    from ganzoo.evaluation import evaluate as score
+    from ganzoo.run import load
+
+    found = score(
+        load(run, best=best),
+        metrics=wanted,
+        n=count,
+        split=split,
+        seed=seed,
+        ema=ema,
+        extractor=looking,
+        draws=draws,
+        device=device,
+        data_root=data_root,
+        say=say,
+    )
+    if as_json:
+        click.echo(json.dumps({"scores": [one.to_json() for one in found]}, indent=2))
+    else:
+        show(found)
+
+
+def options_of(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """NAME.KEY=VALUE strings as options by name; a value is TOML. Raises: GanzooError."""
+    options: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        name, dot, key = path.strip().rpartition(".")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        if not (equals and dot and name and key):
+            raise GanzooError(f"--set {setting}: this should be NAME.KEY=VALUE.", remedy="--set kid.subsets=50")
+        options.setdefault(name, {})[key] = value
+    return options
+
+
+def say(what: str) -> None:
+    """What is being done now, on standard error, where somebody watches."""
+    if sys.stderr.isatty():
+        click.echo(f"{what} ...", err=True)
+
+
+def show(scores: Sequence[Score]) -> None:
+    """A table of the scores, and under it the protocols, each said once."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ganzoo.console.terminal import Terminal, is_lively
+
+    one = scores[0]
+    protocols = dict.fromkeys(str(score.protocol) for score in scores)
+    letters = {protocol: letter(number) for number, protocol in enumerate(protocols)}
+    terminal = Terminal(plain=not is_lively())
+    averaged = "averaged weights" if one.ema else "the weights themselves"
+    table = Table(title=f"{one.run}, step {one.step:,}, {averaged}, seed {one.seed}", title_justify="left", box=None)
+    for column in ("score", "value", "interval", "real data", "better", "protocol"):
+        table.add_column(column, justify="left" if column in ("score", "better", "protocol") else "right")
+    for score in scores:
+        within = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
+        floor = "" if score.floor is None else f"{score.floor:.4g}"
+        cells = (score.name, f"{score.value:.4g}", within, floor, score.better, letters[str(score.protocol)])
+        table.add_row(*map(Text, cells))
+    terminal.print(table)
+    for protocol, mark in letters.items():
+        terminal.print(Text(f"{mark}  {protocol}"), soft_wrap=True)
+    known = {f"{name.replace('_', ' ')} {said(fact)}": None for s in scores for name, fact in s.extractor_facts.items()}
+    if known:
+        terminal.print(Text(f"extractor  {', '.join(known)}"), soft_wrap=True)
+    terminal.print(Text(f"data       {one.protocol.checksum}"), soft_wrap=True)
+    terminal.print(Text(f"interval   {one.interval}"), soft_wrap=True)
+    terminal.print(Text("real data  the same score of real samples of the other split"), soft_wrap=True)
+
+
+def letter(number: int) -> str:
+    """a, b, c, ... for protocols in a table."""
+    return chr(ord("a") + number) if number < 26 else str(number)
+
+
+def said(fact: str | float) -> str:
+    """A fact in words."""
+    return fact if isinstance(fact, str) else f"{fact:.4g}"

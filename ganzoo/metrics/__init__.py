@@ -1,0 +1,1 @@
+"""Numbers that say how good samples are, and the networks whose features they are read from."""

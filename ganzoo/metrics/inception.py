@@ -1,0 +1,93 @@
+"""The Inception network of the published scores, as torch-fidelity converted it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ganzoo.datasets.download import reachable
+from ganzoo.datasets.root import cache
+from ganzoo.errors import DatasetUnavailable
+from ganzoo.interfaces import Dataset
+from ganzoo.metrics.fidelity import torch_fidelity
+from ganzoo.metrics.interface import Extractor, Features, MetricError
+
+FILE = "weights-inception-2015-12-05-6726825d.pth"
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+OFFLINE = "use --extractor digits, which needs no network, where the images have labels and are small"
+
+
+class Inception(Extractor):
+    """The 2,048 features and the logits of the Inception-v3 of 2015 that FID, KID and the Inception Score are published
+    with, converted by torch-fidelity. Its 96 MB of weights are downloaded on first use, into ganzoo's cache.
+
+    The file's SHA-256 is checked before it is opened, every time, and it is opened as tensors only.
+    """
+
+    classifies: ClassVar[Literal["", "other", "own"]] = "other"
+    at_once: ClassVar[int] = 50  # each becomes 299 x 299
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network: Any = None
+
+    def prepare(self, dataset: Dataset, root: Path) -> None:
+        """Raises: MetricError where the weights can't be had, with what to use instead."""
+        module = torch_fidelity("feature_extractor_inceptionv3")
+        path = cache() / "extractors" / FILE
+        if not path.is_file():
+            download(module.URL_INCEPTION_V3, path)
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != SHA256:
+            raise MetricError(
+                f"{path}: its SHA-256 is {found}, not {SHA256}: the file is cut off, damaged, or another one.",
+                remedy="Delete it, and it is downloaded anew.",
+            )
+        self.digest = f"sha256:{found}"
+        with tensors_only():
+            self.network = module.FeatureExtractorInceptionV3(
+                "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+            )
+
+    def facts(self) -> Mapping[str, str | float]:
+        """Whose conversion it is."""
+        return {"file": FILE}
+
+    def forward(self, images: Tensor) -> Features:
+        """images (n, 1 or 3, H, W) uint8 -> features (n, 2048) and unbiased logits (n, 1008)."""
+        colour = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        return Features(*self.network(colour))
+
+
+def download(url: str, path: Path) -> None:
+    """Gets the weights, checked while they come. Raises: MetricError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remedy = f"Put {FILE} (SHA-256 {SHA256}) into {path.parent}, or {OFFLINE}."
+    try:
+        with reachable("Inception's file of weights", remedy):
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256, progress=False)
+    except DatasetUnavailable as error:
+        raise MetricError(error.what, remedy=error.remedy) from error
+
+
+@contextmanager
+def tensors_only() -> Iterator[None]:
+    """Inside, torch loads tensors and nothing else, whatever its caller asked for: torch-fidelity's would unpickle."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,235 @@
+"""Metrics with the real data that they compare against: what `ganzoo evaluate` and a run in training both ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.errors import GanzooError
+from ganzoo.game import Game
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.metrics.interface import Extractor, Metric, MetricError, Samples
+from ganzoo.parts import build
+from ganzoo.plugins import zoo
+from ganzoo.recipe.model import Choice
+
+Split = Literal["train", "test"]
+
+N = 10_000
+"""Generated samples, where neither the user nor a metric's published protocol says how many."""
+
+CHUNK = 500
+"""Samples made at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One metric, ready: how many generated and real samples it compares."""
+
+    choice: Choice
+    metric: Metric
+    n_fake: int
+    n_real: int
+
+    @property
+    def name(self) -> str:
+        """As the shelf has it."""
+        return self.choice.entry.name
+
+
+class Judge:
+    """Scores samples against one split of a data set.
+
+    metrics: none for every one on the shelf that says something about these data; extractor: None for the one that
+    suits them; n: generated samples, None for each metric's own number; seed: of which real samples are taken, where
+    there are more than that. say: told in a few words what takes long.
+
+    Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        root: Path,
+        *,
+        metrics: Sequence[Choice] = (),
+        extractor: Choice | None = None,
+        n: int | None = None,
+        split: Split = "test",
+        seed: int = 0,
+        device: torch.device,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.dataset, self.root, self.split, self.seed, self.device = dataset, root, split, seed, device
+        info = dataset.info(root)
+        if info.shapes:
+            raise MetricError(
+                "these metrics score samples that are made from latents, and these data are two domains to translate."
+            )
+        found = (
+            fitting(dataset, info) if not metrics else [(choice, fitted(choice, dataset, info)) for choice in metrics]
+        )
+        self.choice = (extractor or choice_of("extractor", info.extractor)) if needs_extractor(found) else None
+        self.extractor = self._prepared(self.choice, found, say)
+        say(f"reading the {split} split")
+        self.examples = dataset.load(root, split)
+        size = len(self.examples.tensors["image"])
+        self.tasks = [self._task(choice, metric, n, size) for choice, metric in found]
+        self.real = self.of_examples(self.examples, max(task.n_real for task in self.tasks))
+
+    @property
+    def n(self) -> int:
+        """How many generated samples the largest of its tasks takes."""
+        return max(task.n_fake for task in self.tasks)
+
+    def look(self, raw: Tensor) -> Samples:
+        """Samples with what the extractor sees in them. raw: as in `Samples`, on any device."""
+        if self.extractor is None:
+            return Samples.without_features(raw.cpu())
+        extractor = self.extractor.to(self.device)
+        with torch.no_grad(), own_randomness(self.device):
+            parts = [extractor(part.to(self.device)) for part in raw.split(extractor.at_once)]
+        features = torch.cat([part.features.float().cpu() for part in parts])
+        logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
+        return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]))
+
+    def of_examples(self, examples: Examples, n: int) -> Samples:
+        """n of a split's examples, in an order that the seed decides."""
+        images = examples.tensors["image"]
+        stream = torch.Generator().manual_seed(derived(self.seed, len(images)))
+        rows = torch.randperm(len(images), generator=stream)[:n]
+        return self.look(images[rows])
+
+    def numbers(self, fake: Samples, task: Task, seed: int) -> dict[str, float]:
+        """What a task's metric says of generated samples. Raises: MetricError."""
+        real = first(self.real, task.n_real)
+        with own_randomness(torch.device("cpu")):
+            try:
+                found = task.metric(real, first(fake, task.n_fake), seed=seed)
+            except GanzooError as error:
+                raise MetricError(f'the metric "{task.name}": {error.what}', remedy=error.remedy) from error
+        return {name: float(found[name]) for name in task.metric.gives}
+
+    def _task(self, choice: Choice, metric: Metric, n: int | None, size: int) -> Task:
+        n_fake = n or metric.n or N
+        return Task(choice, metric, n_fake, min(n_fake, size))
+
+    def _prepared(
+        self, choice: Choice | None, found: Sequence[tuple[Choice, Metric]], say: Callable[[str], None]
+    ) -> Extractor | None:
+        if choice is None:
+            return None
+        extractor: Extractor = build(choice)
+        for metric_choice, metric in found:
+            if lacks(extractor, metric):
+                raise MetricError(
+                    f'the metric "{metric_choice.entry.name}" needs a classifier'
+                    f"{' of the data set' if metric.needs == 'labels' else ''}, "
+                    f'and the extractor "{choice.entry.name}" is none.',
+                    remedy="Choose another --extractor, or another --metric.",
+                )
+        say(f"preparing the extractor {choice.entry.name}")
+        with own_randomness(self.device):
+            extractor.prepare(self.dataset, self.root)
+        return extractor.eval().requires_grad_(False)
+
+
+def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *, where: str = "") -> Choice:
+    """What a name and options on a shelf mean. where: they come from, for messages.
+
+    Raises: PluginError for an unknown name, RecipeError for wrong options.
+    """
+    from ganzoo.errors import RecipeError
+    from ganzoo.recipe.check import check
+    from ganzoo.recipe.options import options_of
+
+    entry = zoo().find(shelf, name)
+    whose = f'{shelf} "{entry.name}"'
+    known = options_of(zoo().resolve(entry), shelf=shelf, whose=f"{whose} of {entry.distribution} {entry.version}")
+    checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", whose=whose)
+    if checked.problems:
+        raise RecipeError(checked.problems)
+    return Choice(shelf, entry, checked.values)
+
+
+def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
+    """Every metric on the shelf that says something about the data and the extractor that suits them.
+
+    Raises: MetricError where there is none.
+    """
+    found = []
+    extractor: Extractor | None = None
+    for entry in zoo().entries("metric"):
+        choice = choice_of("metric", zoo().spelling(entry))
+        metric: Metric = build(choice)
+        if metric.misfit(dataset, info):
+            continue
+        if metric.needs in ("logits", "labels"):
+            extractor = extractor or build(choice_of("extractor", info.extractor))
+            if lacks(extractor, metric):
+                continue
+        found.append((choice, metric))
+    if not found:
+        raise MetricError("no metric on the shelf says anything about these data.")
+    return found
+
+
+def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo) -> Metric:
+    """The metric, built. Raises: MetricError where it says nothing about the data."""
+    metric: Metric = build(choice)
+    if reason := metric.misfit(dataset, info):
+        raise MetricError(
+            f'the metric "{choice.entry.name}" cannot be used here: {reason}',
+            remedy="`ganzoo list metrics` names others.",
+        )
+    return metric
+
+
+def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:
+    """Whether any of the metrics reads more than the samples themselves."""
+    return any(metric.needs != "samples" for _, metric in found)
+
+
+def lacks(extractor: Extractor, metric: Metric) -> bool:
+    """Whether the metric reads logits that the extractor does not give."""
+    wanted = {"logits": ("other", "own"), "labels": ("own",)}.get(metric.needs)
+    return wanted is not None and extractor.classifies not in wanted
+
+
+def first(samples: Samples, n: int) -> Samples:
+    """The first n of them."""
+    return Samples(samples.raw[:n], samples.features[:n], samples.logits[:n])
+
+
+def derived(*numbers: int) -> int:
+    """A seed that depends on all of the numbers, and on nothing else."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def saved(samples: Tensor) -> Tensor:
+    """Samples as metrics see them: images in [-1, 1] -> uint8, as a PNG would hold them; points as they are."""
+    if samples.ndim < 4:
+        return samples.float()
+    return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples) -> Tensor:
+    """n samples as `Samples.raw` has them. Where the game uses labels, they are as frequent as in the training data."""
+    chunks = []
+    with own_randomness(device), torch.no_grad():
+        seed_everything(seed)
+        labels = None
+        if "label" in game.needs:
+            labels = train.tensors["label"][torch.randint(len(train.tensors["label"]), (n,))].to(device)
+        for start in range(0, n, CHUNK):
+            size = min(CHUNK, n - start)
+            part = None if labels is None else labels[start : start + size]
+            chunks.append(saved(game.sample(size, part)).cpu())
+    return torch.cat(chunks)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.atomic import new_folder, write_durably
 from ganzoo.errors import CheckpointError
@@ -129,6 +129,23 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: M
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": rest["groups"]})
+
+
+def load_weights(module: nn.Module, tensors: Tensors, where: str) -> None:
+    """Loads a state dict whose names and shapes must fit. Raises: CheckpointError with every difference."""
+    have = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    want = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    if have != want:
+        lines = [
+            f"{name}: {have.get(name, 'nothing')} in the checkpoint, {want.get(name, 'nothing')} in the network"
+            for name in sorted(have.keys() | want.keys())
+            if have.get(name) != want.get(name)
+        ]
+        raise CheckpointError(
+            f"{where} does not fit the network:\n  " + "\n  ".join(lines),
+            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
+        )
+    module.load_state_dict(tensors)
 
 
 def _read_tensors(file: Path, digest: str) -> dict[str, Tensor]:

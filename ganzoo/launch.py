@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock, Timeout
 
-from ganzoo import __version__
 from ganzoo.atomic import new_folder
 from ganzoo.checkpoint import Checkpoint, checkpoints_of, load_checkpoint, save_checkpoint
 from ganzoo.datasets.obtain import Obtained, obtain
@@ -25,6 +22,7 @@ from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import choose_device, own_randomness, seed_everything
 from ganzoo.errors import CheckpointError, RunError
+from ganzoo.facts import facts_of, machine, now
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
@@ -80,7 +78,7 @@ def train(
         training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
-    facts = _facts(decided, obtained, training)
+    facts = facts_of(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
         files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -141,7 +139,7 @@ def resume(
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": _now(), **_machine(place)}]
+        run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": now(), **machine(place)}]
         run.files.write_facts(run.facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
@@ -242,64 +240,6 @@ def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, 
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
         )
-
-
-def _facts(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, Any]:
-    info, examples = obtained.info, obtained.examples
-    entries = [recipe.game.entry, recipe.dataset.entry, *(c.entry for c in recipe.optimizers.values())]
-    entries += [c.entry for c in (recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers) if c]
-    return {
-        "format": 1,
-        "status": "running",
-        "reason": "",
-        "recipe": recipe.name,
-        "description": recipe.description,
-        "step": 0,
-        "total_steps": training.total_steps,
-        "seconds": 0.0,
-        "started": _now(),
-        "resumed": [],
-        "pid": os.getpid(),
-        **_machine(training.device),
-        "versions": {
-            "ganzoo": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            **{name: version(name) for name in ("torchvision", "safetensors", "numpy")},
-        },
-        "plugins": {entry.distribution: entry.version for entry in entries},
-        "seeds": {"train": recipe.train.seed},
-        "precision": recipe.train.precision,
-        "directions": list(training.game.directions),
-        "parameters": {name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()},
-        "dataset": {
-            "name": obtained.choice.entry.name,
-            "checksum": examples.checksum,
-            "origin": examples.origin,
-            "root": str(obtained.root.resolve()),
-            "size": max(len(examples.tensors[key]) for key in info.gives),
-            "sample_shape": list(info.sample_shape),
-            "shapes": {key: list(shape) for key, shape in info.shapes.items()},
-            "paired": info.paired,
-            "classes": list(info.classes),
-            "gives": list(info.gives),
-            "kind": info.kind,
-            "licence": info.licence,
-            "source": info.source,
-            "notes": list(info.notes),
-            "fallback": obtained.fallback_reason
-            and {"instead_of": recipe.dataset.entry.name, "reason": obtained.fallback_reason},
-        },
-    }
-
-
-def _machine(device: torch.device) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    return {"device": {"type": device.type, "name": name, "threads": torch.get_num_threads()}}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

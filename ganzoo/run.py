@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.checkpoint import checkpoints_of, load_checkpoint, load_weights
 from ganzoo.engine.device import own_randomness, seed_everything
-from ganzoo.errors import CheckpointError, GanzooError, PluginError, RecipeError, RunError
+from ganzoo.errors import GanzooError, PluginError, RecipeError, RunError
+from ganzoo.facts import info_of
 from ganzoo.game import Game
 from ganzoo.interfaces import DatasetInfo, Generator
 from ganzoo.parts import build_dataset, build_game
@@ -325,42 +326,8 @@ def load(directory: str | Path, *, best: bool = False) -> Run:
     return Run(RunDirectory.open(directory), best=best)
 
 
-def load_weights(module: nn.Module, tensors: Any, where: str) -> None:
-    """Loads a state dict whose names and shapes must fit. Raises: CheckpointError with every difference."""
-    have = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    want = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    if have != want:
-        lines = [
-            f"{name}: {have.get(name, 'nothing')} in the checkpoint, {want.get(name, 'nothing')} in the network"
-            for name in sorted(have.keys() | want.keys())
-            if have.get(name) != want.get(name)
-        ]
-        raise CheckpointError(
-            f"{where} does not fit the network:\n  " + "\n  ".join(lines),
-            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
-        )
-    module.load_state_dict(tensors)
-
-
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     """Spherical interpolation between latents (n, d), for share in [0, 1] (Shoemake 1985)."""
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1 + 1e-6, 1 - 1e-6)
     angle = torch.acos(cosine).unsqueeze(-1)
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
-
-
-def info_of(facts: dict[str, Any]) -> DatasetInfo:
-    """The data set's info as run.json keeps it."""
-    data = facts["dataset"]
-    try:
-        return DatasetInfo(
-            sample_shape=tuple(data["sample_shape"]),
-            size=data["size"],
-            classes=tuple(data["classes"]),
-            gives=tuple(data["gives"]),
-            kind=data["kind"],
-            shapes={key: tuple(shape) for key, shape in data.get("shapes", {}).items()},
-            paired=data.get("paired", True),
-        )
-    except KeyError as error:
-        raise GanzooError(f"run.json does not say the data set's {error}.") from error

@@ -17,6 +17,7 @@ from ganzoo.checkpoint import (
     Checkpoint,
     keep_last,
     keep_only,
+    load_weights,
     pack_optimizer,
     save_checkpoint,
     step_name,
@@ -31,7 +32,7 @@ from ganzoo.loop import Means, Player, play_round
 from ganzoo.parts import build, build_schedule
 from ganzoo.pictures import picture, write_png
 from ganzoo.recipe.model import Recipe
-from ganzoo.run import Run, load_weights
+from ganzoo.run import Run
 from ganzoo.stopping import Interruption, StopConditions
 
 if TYPE_CHECKING:

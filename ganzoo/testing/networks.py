@@ -11,10 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ganzoo.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ganzoo.engine.ema import Averages
 from ganzoo.errors import GanzooError
-from ganzoo.run import load_weights
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
 from ganzoo.testing.failure import Failure, NotChecked, require

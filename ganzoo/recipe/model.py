@@ -68,8 +68,9 @@ class Stop:
 class Ema:
     """The [ema] table: exponential moving averages of players' weights, which grids and samples use.
 
-    decay: the share of the old average kept at each step; players: whose weights; every: steps between updates (the
-    decay is raised to that power, so that the average's memory in steps is the same).
+    decay: the share of the old average kept at each step, less of it early on, where the memory is a ninth of the steps
+    so far; players: whose weights; every: steps between updates (the decay is raised to that power, so that the
+    average's memory in steps is the same).
     """
 
     decay: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.999

@@ -6,7 +6,6 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean, stdev
@@ -19,6 +18,7 @@ from ganzoo import __version__
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.engine.device import choose_device
 from ganzoo.errors import DatasetUnavailable, RunError
+from ganzoo.facts import now
 from ganzoo.game import Game
 from ganzoo.interfaces import Examples
 from ganzoo.metrics.interface import Extractor, MetricError
@@ -154,7 +154,7 @@ def scored(
         protocol=protocol,
         extractor_facts=judge.extractor.facts() if judge.extractor and task.metric.needs != "samples" else {},
         versions=versions(task, judge),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        date=now(),
         **facts,
     )
 

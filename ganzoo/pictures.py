@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.atomic import replace_file
+from ganzoo.engine.data import to_uint8
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def gif(frames: Sequence[Image.Image], *, milliseconds: int = 60) -> bytes:
 
 
 def to_bytes(samples: Tensor) -> NDArray[np.uint8]:
-    """Images in [-1, 1] -> uint8 0..255, rounded: the inverse of how data sets are read."""
-    whole = samples.detach().cpu().float().clamp(-1, 1).add(1).mul(127.5).round()
-    return whole.to(torch.uint8).numpy()
+    """Images in [-1, 1] -> uint8 0..255 on the CPU, for what draws them."""
+    return to_uint8(samples).cpu().numpy()
 
 
 def _grid(samples: Tensor, columns: int) -> Image.Image:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.engine.data import to_uint8
 from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
@@ -215,9 +216,7 @@ def derived(*numbers: int) -> int:
 
 def saved(samples: Tensor) -> Tensor:
     """Samples as metrics see them: images in [-1, 1] -> uint8, as a PNG would hold them; points as they are."""
-    if samples.ndim < 4:
-        return samples.float()
-    return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return samples.float() if samples.ndim < 4 else to_uint8(samples)
 
 
 def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples) -> Tensor:

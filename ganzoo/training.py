@@ -66,6 +66,7 @@ class Training:
         self.seconds = 0.0
         self._clock = time.perf_counter()
         self._row_before = (0, 0.0)
+        self._norms: dict[str, float] = {}
 
     def play(self, run: Run, events: pluggy.PluginManager) -> None:
         """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
@@ -143,7 +144,7 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.finite_means()
+        values = self.finite(self.means.read() | self.gradient_norms())
         self._read_clock()
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
@@ -155,9 +156,16 @@ class Training:
             **values,
         }
 
-    def finite_means(self) -> dict[str, float]:
-        """The means of the window. Raises: TrainingFailed where one is not finite."""
-        values = self.means.read()
+    def gradient_norms(self) -> dict[str, float]:
+        """The norm of each player's last gradient, as "grad/<player>": read where a row is written, which costs the
+        other steps nothing.
+        """
+        norms = {f"grad/{name}": player.gradient_norm() for name, player in self.players.items()}
+        # right after a resume there is no gradient yet, and the norm is the one that the checkpoint knows
+        return self._norms | {name: norm.item() for name, norm in norms.items() if norm is not None}
+
+    def finite(self, values: dict[str, float]) -> dict[str, float]:
+        """The values as they are. Raises: TrainingFailed where one is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
                 raise TrainingFailed(
@@ -194,7 +202,7 @@ class Training:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         path = run.files.checkpoint(self.step)
         if not path.exists():
-            self.finite_means()  # what is broken already is not kept
+            self.finite(self.means.read() | self.gradient_norms())  # what is broken already is not kept
             save_checkpoint(path, self.checkpoint())
             keep_last(run.files.checkpoints, self.recipe.train.keep)
             self._record(run)
@@ -253,6 +261,7 @@ class Training:
             "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
             "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
             "row_before": list(self._row_before),
+            "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
             "stop": self.stop.state,
@@ -274,6 +283,7 @@ class Training:
         for name, (total, count) in state["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
             self.means.counts[name] = count
+        self._norms = dict(state.get("gradient_norms", {}))
         self.data.seek(state["drawn"])
         self.stop.state = dict(state["stop"])
         if self.evaluation and state.get("evaluation"):

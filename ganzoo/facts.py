@@ -38,6 +38,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "resumed": [],
         "pid": os.getpid(),
         **machine(training.device),
+        "ranks": training.ranks.size,
         "versions": {
             "ganzoo": __version__,
             "python": platform.python_version(),

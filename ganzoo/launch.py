@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,13 @@ from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.data import DeviceData
-from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.engine.distributed import ALONE, Ranks, join
 from ganzoo.errors import CheckpointError, RunError
 from ganzoo.facts import facts_of, machine, now
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
+from ganzoo.plugins.events import nobody
 from ganzoo.recipe import differences, read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load
@@ -33,6 +35,9 @@ from ganzoo.training import Training
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
+
+
+SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 
 
 def train(
@@ -62,33 +67,51 @@ def train(
     options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
 
-    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run.
+    Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
+    nothing of its own on their disks.
+
+    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
+    FailedElsewhere on a rank where it was another one that failed.
     """
-    decided = read_recipe(recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options))
-    place = choose_device(device)
-    directory = RunDirectory(_new_directory(out, decided))
-    obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
-    rehearsal = dry_run(decided, obtained.info)
-    obtained = obtained.load()
-    if obtained.info != rehearsal.info:
-        rehearsal = dry_run(decided, obtained.info)
-    evaluation = evaluation_of(decided, obtained, place, quiet=quiet)
-    with own_randomness(place):
-        seed_everything(decided.train.seed)
-        training = assemble(decided, obtained, rehearsal, place, evaluation)
-        training.keep_streams()
-        beginning = training.checkpoint()
-    facts = facts_of(decided, obtained, training)
-    with new_folder(directory.path) as folder:
-        files = RunDirectory(folder)
-        files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
-        files.metrics.touch()
-        files.samples.mkdir()
-        files.checkpoints.mkdir()
-        files.write_facts(facts)
-        save_checkpoint(files.checkpoint(0), beginning)
-    run = Run(directory, recipe=decided)
-    with _alone(directory):
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked:
+        with ranks.together():
+            decided = read_recipe(
+                recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
+            )
+            ranks.check_batch(decided.train.batch_size)
+            place = ranks.place(device)
+            path = str(_new_directory(out, decided)) if ranks.first else ""
+        directory = RunDirectory(Path(ranks.decided(path)))
+
+        def get_data() -> tuple[Obtained, DryRun]:
+            obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
+            rehearsal = dry_run(decided, obtained.info)
+            obtained = obtained.load()
+            return obtained, rehearsal if obtained.info == rehearsal.info else dry_run(decided, obtained.info)
+
+        obtained, rehearsal = ranks.in_turn(get_data)
+        _check_data(ranks, obtained)
+        with own_randomness(place):
+            with ranks.together():
+                evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
+                seed_everything(decided.train.seed)
+                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
+                training.begin_streams()
+            beginning = training.checkpoint()
+        facts = facts_of(decided, obtained, training)
+        with ranks.together():
+            if ranks.first:
+                with new_folder(directory.path) as folder:
+                    files = RunDirectory(folder)
+                    files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
+                    files.metrics.touch()
+                    files.samples.mkdir()
+                    files.checkpoints.mkdir()
+                    files.write_facts(facts)
+                    save_checkpoint(files.checkpoint(0), beginning)
+                locked.enter_context(_alone(directory))
+        run = Run(directory, recipe=decided, facts=facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 
@@ -108,39 +131,49 @@ def resume(
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
     """
-    run = load(directory)
-    with _alone(run.files):
-        settings = {} if steps is None else _settings(None, steps, None, None, {})
-        recipe = run.read_recipe(settings)
-        checkpoint, path = _newest_intact(run.files)
-        _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
-        place = choose_device(device)
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked:
+        with ranks.together():
+            run = load(directory)
+            if ranks.first:
+                locked.enter_context(_alone(run.files))
+        with ranks.together():
+            settings = {} if steps is None else _settings(None, steps, None, None, {})
+            recipe = run.read_recipe(settings)
+            checkpoint, path = _newest_intact(run.files, aloud=ranks.first)
+            _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
+            _refuse_other_ranks(checkpoint, ranks, run)
+            place = ranks.place(device)
+        ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = obtain(choice, None, root, allow_fallback=False).load()
+        obtained = ranks.in_turn(lambda: obtain(choice, None, root, allow_fallback=False).load())
         checksum = run.facts["dataset"]["checksum"]
-        if obtained.examples.checksum != checksum:
-            raise RunError(
-                f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
-                f"  It was {checksum}, and now it is {obtained.examples.checksum}.",
-                remedy="Point --data-root at the data of before, or start a new run.",
-            )
-        rehearsal = dry_run(recipe, obtained.info)
-        evaluation = evaluation_of(recipe, obtained, place, quiet=quiet)
-        with own_randomness(place):
-            training = assemble(recipe, obtained, rehearsal, place, evaluation)
-            training.restore(checkpoint, str(path))
+        with ranks.together():
+            if obtained.examples.checksum != checksum:
+                raise RunError(
+                    f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
+                    f"  It was {checksum}, and now it is {obtained.examples.checksum}.",
+                    remedy="Point --data-root at the data of before, or start a new run.",
+                )
+            rehearsal = dry_run(recipe, obtained.info)
+            evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
+            with own_randomness(place):
+                training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
+                training.restore(checkpoint, str(path))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
-        training.rewind(run.files)
-        if steps is not None:
-            run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": now(), **machine(place)}]
-        run.files.write_facts(run.facts)
+        with ranks.together():
+            if ranks.first:
+                training.rewind(run.files)
+                if steps is not None:
+                    run.files.write_recipe(recipe_toml(recipe))
+                run.files.write_facts(run.facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 
@@ -151,17 +184,24 @@ def assemble(
     rehearsal: DryRun,
     device: torch.device,
     evaluation: Evaluation | None = None,
+    ranks: Ranks = ALONE,
 ) -> Training:
     """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
     data = DeviceData(
-        obtained.examples, keys, batch_size=train.batch_size, seed=train.seed, device=device, paired=info.paired
+        obtained.examples,
+        keys,
+        batch_size=train.batch_size,
+        seed=train.seed,
+        device=device,
+        paired=info.paired,
+        shard=(ranks.rank, ranks.size),
     )
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
-    return Training(recipe, game, data, total, evaluation)
+    return Training(recipe, game, data, total, evaluation, ranks)
 
 
 def evaluation_of(
@@ -183,14 +223,23 @@ def evaluation_of(
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
-    events = zoo().events()
-    if not quiet:
+    events = zoo().events() if training.ranks.first else nobody()
+    if not quiet and training.ranks.first:
         from ganzoo.console import Console
 
         events.register(Console(plain=plain))
-    for observer in observers:
+        _say_what_ranks_do_not_share(training)
+    for observer in observers if training.ranks.first else ():
         events.register(observer)
     training.play(run, events)
+
+
+def _say_what_ranks_do_not_share(training: Training) -> None:
+    """Batch norm is the one usual layer that looks at the whole batch, and sees this rank's part of it."""
+    norms = (m for player in training.players.values() for m in player.module.modules())
+    if training.ranks.several and any(isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) for norm in norms):
+        rows = training.recipe.train.batch_size // training.ranks.size
+        print(f"batch norm sees the {rows} samples of its own rank; sampling uses those of rank 0.", file=sys.stderr)
 
 
 def _settings(
@@ -218,7 +267,7 @@ def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
     return path
 
 
-def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
+def _newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path]:
     damage = []
     for path in reversed(checkpoints_of(files.checkpoints)):
         try:
@@ -226,7 +275,7 @@ def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
         except CheckpointError as error:
             damage.append(str(error))
             continue
-        for line in damage:
+        for line in damage if aloud else ():
             print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
         return checkpoint, path
     raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
@@ -240,6 +289,25 @@ def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, 
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
         )
+
+
+def _refuse_other_ranks(checkpoint: Checkpoint, ranks: Ranks, run: Run) -> None:
+    """Each rank has random streams of its own, which others cannot go on with."""
+    trained = 1 + len(checkpoint.state.get("other_ranks", ()))
+    if trained != ranks.size:
+        command = f"ganzoo resume {run.directory}"
+        if trained > 1:
+            command = f"torchrun --nproc-per-node={trained} -m {command} (or {trained} over several machines)"
+        raise RunError(
+            f"{run.directory} was trained by {trained} rank{'s' * (trained > 1)}, and here {'are' if ranks.several else 'is'} "
+            f"{ranks.size}: a run goes on with as many as it began with.",
+            remedy=command,
+        )
+
+
+def _check_data(ranks: Ranks, obtained: Obtained) -> None:
+    """All ranks read the same samples. Raises: TrainingFailed, FailedElsewhere."""
+    ranks.check_same("the data", f"{obtained.choice.entry.name} {obtained.examples.checksum}", remedy=SHARED_DISK)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import math
 import time
 import warnings
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 import torch
+from safetensors.torch import load, save
 
 from ganzoo.checkpoint import (
     Checkpoint,
@@ -25,7 +28,9 @@ from ganzoo.checkpoint import (
 )
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
+from ganzoo.engine.distributed import ALONE, Exchange, Ranks
 from ganzoo.engine.ema import Averages
+from ganzoo.engine.noise import JointNoise, seed_of_rank
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.game import Game
 from ganzoo.loop import Means, Player, play_round
@@ -45,16 +50,27 @@ class Training:
 
     game: on `device`; total_steps: the budget. Between rounds nothing here touches the random streams of training:
     grids and events draw from copies.
+    ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
+    0 alone scores, draws and writes.
     """
 
     def __init__(
-        self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int, evaluation: Evaluation | None = None
+        self,
+        recipe: Recipe,
+        game: Game,
+        data: DeviceData,
+        total_steps: int,
+        evaluation: Evaluation | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.recipe = recipe
         self.game = game
         self.data = data
         self.device = data.device
         self.total_steps = total_steps
+        self.ranks = ranks
+        self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
+        self.exchange = Exchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
@@ -74,24 +90,26 @@ class Training:
         Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
         """
         train = self.recipe.train
-        with own_randomness(self.device), Interruption() as interruption:
+        with own_randomness(self.device), Interruption(patient=self.ranks.several) as interruption:
             self._restore_streams()
             self._tell(events.hook.ganzoo_run_started, run=run)
             self._clock = time.perf_counter()
             reason: str | None = None
             try:
-                if self.step == 0 and train.sample_every:
-                    self.draw_grids(run, events)
-                while self.step < self.total_steps and not interruption.asked and reason is None:
-                    self.advance()
-                    run.step = self.step
-                    if due(self.step, train.log_every):
-                        reason = self.log(run, events)
-                    if due(self.step, train.sample_every):
+                with self.ranks.one_end():
+                    if self.step == 0 and train.sample_every:
                         self.draw_grids(run, events)
-                    if due(self.step, train.checkpoint_every):
-                        self.save(run, events)
-                self._end(run, events, reason, interrupted=interruption.asked)
+                    self._share_weights()
+                    while self.step < self.total_steps and reason is None and not self.asked(interruption):
+                        self.advance()
+                        run.step = self.step
+                        if due(self.step, train.log_every):
+                            reason = self.log(run, events)
+                        if due(self.step, train.sample_every):
+                            self.draw_grids(run, events)
+                        if due(self.step, train.checkpoint_every):
+                            self.save(run, events)
+                    self._end(run, events, reason, interrupted=self.asked(interruption))
             except BaseException as error:
                 self._record(run, status="failed", reason=f"{type(error).__name__}: {error}")
                 if isinstance(error, torch.OutOfMemoryError):
@@ -102,11 +120,16 @@ class Training:
             finally:
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
+    def asked(self, interruption: Interruption) -> bool:
+        """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
+        return self.exchange.asked(interruption, self.step) if self.exchange else interruption.asked
+
     def advance(self) -> None:
         """One step: the learning rates for it, a round of the game, the averages after it."""
         for player in self.players.values():
             player.follow_schedule(self.step / self.total_steps)
-        play_round(self.game, self.data, self.players, self.means, self.autocast)
+        with self.noise.drawn() if self.noise else nullcontext():
+            play_round(self.game, self.data, self.players, self.means, self.autocast)
         self.step += 1
         if self.averages:
             self.averages.update(self.step)
@@ -116,15 +139,19 @@ class Training:
         plan = self.recipe.evaluate
         scores = self.scores() if plan and due(self.step, plan.every) else {}
         row = self.row() | scores
-        reason = self.stop.reason(row)
+        reason = self.reason_to_stop(row)
         if reason or self.step >= self.total_steps:
             row |= self.last_scores()
         self.means.clear()
         self._row_before = (self.data.drawn, self.seconds)
-        run.files.append_metrics(row)
-        self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-        self.keep_best(run, events, row)
+        self._write_row(run, events, row)
         return reason
+
+    def reason_to_stop(self, row: Mapping[str, float]) -> str | None:
+        """What [train.stop] says of a row: of that of rank 0, whose clock and whose scores are the run's."""
+        if self.recipe.train.stop is None:
+            return None
+        return self.ranks.decided(self.stop.reason(row) or "" if self.ranks.first else "") or None
 
     def last_scores(self) -> dict[str, float]:
         """What [evaluate] says of the step that a run ends with by itself, where no scores are due at it anyway."""
@@ -144,7 +171,7 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.finite(self.means.read() | self.gradient_norms())
+        values = self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())
         self._read_clock()
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
@@ -168,14 +195,17 @@ class Training:
         """The values as they are. Raises: TrainingFailed where one is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                raise TrainingFailed(
+                broken = TrainingFailed(
                     f"step {self.step}: {name} is {value}.",
                     remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
                 )
+                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
         return values
 
     def draw_grids(self, run: Run, events: pluggy.PluginManager) -> None:
         """Writes this step's sample grids: the same latents, or the same real pictures, every time."""
+        if not self.ranks.first:
+            return
         real = self.data.first(self.recipe.train.samples)
         with self.shown():
             grids = self.game.preview(real)
@@ -201,12 +231,16 @@ class Training:
     def save(self, run: Run, events: pluggy.PluginManager) -> None:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         path = run.files.checkpoint(self.step)
-        if not path.exists():
-            self.finite(self.means.read() | self.gradient_norms())  # what is broken already is not kept
-            save_checkpoint(path, self.checkpoint())
+        if self.ranks.decided("there" if path.exists() else ""):
+            return
+        self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())  # what is broken already is not kept
+        self._check_weights()
+        checkpoint = self.checkpoint()
+        if self.ranks.first:
+            save_checkpoint(path, checkpoint)
             keep_last(run.files.checkpoints, self.recipe.train.keep)
-            self._record(run)
-            self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
+        self._record(run)
+        self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
 
     def keep_best(self, run: Run, events: pluggy.PluginManager, row: Mapping[str, float]) -> None:
         """Writes this step's checkpoint as the best one, if the row has a better score than any before.
@@ -214,14 +248,19 @@ class Training:
         It takes the place of the one that was. One that is scored only because the run ends stands beside it, and no
         state knows of it: a run that is given a larger budget goes on as if that end had not been.
         """
-        if not (self.evaluation and self.evaluation.beats(row)):
+        plan = self.recipe.evaluate
+        better = bool(self.evaluation and self.evaluation.beats(row))
+        if plan is None or not self.ranks.decided("better" if better else ""):
             return
-        regular = due(self.step, self.evaluation.plan.every)
-        if regular:
+        regular = due(self.step, plan.every)
+        if self.evaluation and regular:
             self.evaluation.keep(row, self.step)
+        checkpoint = self.checkpoint()
+        if not self.ranks.first:
+            return
         path = run.files.best / step_name(self.step)
         if not path.exists():
-            save_checkpoint(path, self.checkpoint())
+            save_checkpoint(path, checkpoint)
             self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
         if regular:
             keep_only(path)
@@ -241,7 +280,7 @@ class Training:
                 keep_only(best)
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that the next step depends on."""
+        """Everything that the next step depends on. All ranks make it together; that of rank 0 is whole."""
         tensors: dict[str, Mapping[str, torch.Tensor]] = {}
         optimizers = {}
         for name, player in self.players.items():
@@ -252,14 +291,24 @@ class Training:
             tensors[f"ema-{name}"] = average.module.state_dict()
         if own := self._own_state():
             tensors["game"] = own
+        mine = {
+            "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
+            "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
+        }
+        others: list[Any] = []
+        if self.ranks.several:
+            others = [json.loads(said) for said in self.ranks.gathered(json.dumps(mine).encode())[1:]]
+            for rank, content in enumerate(self.ranks.gathered(save(self._not_learned()))[1:], start=1):
+                if theirs := load(content):
+                    tensors[f"rank-{rank}"] = theirs
         self._read_clock()
         state = {
             "step": self.step,
             "drawn": self.data.drawn,
             "seconds": self.seconds,
             "device": self.device.type,
-            "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
-            "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
+            **mine,
+            "other_ranks": others,
             "row_before": list(self._row_before),
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
@@ -280,7 +329,10 @@ class Training:
             load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
             average.n_averaged.fill_(state["averaged"][name])
         self.game.load_state_dict(tensors.get("game", {}), strict=False)
-        for name, (total, count) in state["means"].items():
+        if not self.ranks.first:  # what is a rank's own: batch statistics, a pool of images, sums of what it logged
+            self.game.load_state_dict(tensors.get(f"rank-{self.ranks.rank}", {}), strict=False)
+        mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
+        for name, (total, count) in mine["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
             self.means.counts[name] = count
         self._norms = dict(state.get("gradient_norms", {}))
@@ -290,19 +342,62 @@ class Training:
             self.evaluation.state = dict(state["evaluation"])
         self.step, self.seconds = state["step"], state["seconds"]
         self._row_before = (state["row_before"][0], state["row_before"][1])
-        self._streams = {kind: from_text(value) for kind, value in state["random"].items()}
+        self._streams = {kind: from_text(value) for kind, value in mine["random"].items()}
 
-    def keep_streams(self) -> None:
-        """Takes the present random streams as those that training goes on from."""
-        self._streams = random_states(self.device)
+    def begin_streams(self) -> None:
+        """Takes the present random streams as those that training begins with.
+
+        Where there are several ranks, that stream is the one that they have in common, and each has its own beside it.
+        """
+        if self.noise:
+            self.noise.stream.set_state(random_states(self.device)[self.device.type])
+            seed_everything(seed_of_rank(self.recipe.train.seed, self.ranks.rank))
+        self._streams = self._present_streams()
+
+    def _present_streams(self) -> dict[str, torch.Tensor]:
+        joint = {f"joint-{self.device.type}": self.noise.stream.get_state()} if self.noise else {}
+        return random_states(self.device) | joint
 
     def _restore_streams(self) -> None:
         restore_random_states(self._streams, self.device)
+        if self.noise:
+            joint = self._streams.get(f"joint-{self.device.type}")  # not there where the device is of another kind
+            self.noise.stream.manual_seed(self.recipe.train.seed) if joint is None else self.noise.stream.set_state(joint)
 
     def _player(self, name: str, module: torch.nn.Module) -> Player:
         optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
         choice = self.recipe.schedules.get(name)
-        return Player(module, optimizer, build_schedule(choice) if choice else None)
+        player = Player(module, optimizer, build_schedule(choice) if choice else None)
+        if self.exchange:
+            self.exchange.average_before(optimizer, player.parameters)
+        return player
+
+    def _share_weights(self) -> None:
+        """All ranks begin with the weights of rank 0: the same seed may draw others on another kind of machine."""
+        for player in self.players.values():
+            self.ranks.copy_from_first(player.parameters)
+
+    def _check_weights(self) -> None:
+        """Raises: TrainingFailed where the ranks, which all took the same steps, have no longer the same weights."""
+        if self.ranks.several:
+            digest = hashlib.sha256()
+            for player in self.players.values():
+                for parameter in player.parameters:
+                    digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+            self.ranks.check_same(
+                f"step {self.step}: the weights",
+                digest.hexdigest(),
+                remedy="A network or a game that changes weights by itself must do so alike on every rank; go on from "
+                "the checkpoint before with `ganzoo resume`.",
+            )
+
+    def _not_learned(self) -> dict[str, torch.Tensor]:
+        """All that the game holds and no optimizer changes, which may be another on each rank."""
+        return {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in self.game.state_dict(keep_vars=True).items()
+            if not isinstance(value, torch.nn.Parameter)
+        }
 
     def _own_state(self) -> dict[str, torch.Tensor]:
         """What the game holds besides its players: an image pool, a count of moves."""
@@ -323,17 +418,22 @@ class Training:
             row = self.row()
             if not interrupted:
                 row |= self.last_scores()
-            run.files.append_metrics(row)
-            self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-            self.keep_best(run, events, row)
+            self._write_row(run, events, row)
         done = self.step >= self.total_steps
         status = "finished" if done else "interrupted" if interrupted else "stopped"
         self._record(run, status=status, reason=reason or ("the budget is spent" if done else "Ctrl-C"))
 
+    def _write_row(self, run: Run, events: pluggy.PluginManager, row: Mapping[str, float]) -> None:
+        if self.ranks.first:
+            run.files.append_metrics(row)
+        self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
+        self.keep_best(run, events, row)
+
     def _record(self, run: Run, **facts: Any) -> None:
         self._read_clock()
         run.facts.update(step=self.step, seconds=round(self.seconds, 3), **facts)
-        run.files.write_facts(run.facts)
+        if self.ranks.first:
+            run.files.write_facts(run.facts)
 
     def _read_clock(self) -> None:
         now = time.perf_counter()

@@ -1,0 +1,8 @@
+"""Several processes that train one run: who they are, what they tell each other, and gradients averaged over them."""
+
+from __future__ import annotations
+
+from ganzoo.engine.distributed.gradients import Exchange as Exchange
+from ganzoo.engine.distributed.ranks import ALONE as ALONE
+from ganzoo.engine.distributed.ranks import Ranks as Ranks
+from ganzoo.engine.distributed.ranks import join as join

@@ -21,8 +21,9 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import facts_of, machine, now
+from ganzoo.facts import facts_of, machine, now, runner_of
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
@@ -78,6 +79,7 @@ def train(
         training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
+        training.runner = choose_runner(training)
     facts = facts_of(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
@@ -130,6 +132,7 @@ def resume(
         with own_randomness(place):
             training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
+            training.runner = choose_runner(training)
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
@@ -139,7 +142,10 @@ def resume(
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": now(), **machine(place)}]
+        played = runner_of(training)
+        run.facts.update(played)
+        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        run.facts["resumed"] = [*run.facts["resumed"], went_on]
         run.files.write_facts(run.facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
@@ -233,8 +239,8 @@ def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
 
 
 def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
-    allowed = ("train.epochs", "train.steps") if new_budget else ()
-    changed = [line for line in differences(old, new) if not line.startswith(allowed or ("\0",))]
+    allowed = ("train.runner:", *(("train.epochs:", "train.steps:") if new_budget else ()))
+    changed = [line for line in differences(old, new) if not line.startswith(allowed)]
     if changed:
         raise RunError(
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),

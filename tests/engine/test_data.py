@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganzoo.engine.data import DeviceData
+from ganzoo.engine.data import WHOLE, DeviceData, Shard
 from ganzoo.errors import DatasetError
 from ganzoo.interfaces import Examples
 
@@ -70,12 +70,14 @@ def test_images_come_as_floats_between_minus_one_and_one() -> None:
     assert batch.flatten().tolist() == [-1.0, 1.0]
 
 
-def domains(a: int, b: int, batch_size: int, *, seed: int = 0, paired: bool = False) -> DeviceData:
+def domains(
+    a: int, b: int, batch_size: int, *, seed: int = 0, paired: bool = False, shard: Shard = WHOLE
+) -> DeviceData:
     """Two domains of a and b examples, each of which is its own number."""
     tensors = {"a": torch.arange(a), "b": torch.arange(b)}
     examples = Examples(tensors=tensors, checksum="sha256:0", origin="the test")
     device = torch.device("cpu")
-    return DeviceData(examples, ("a", "b"), batch_size=batch_size, seed=seed, device=device, paired=paired)
+    return DeviceData(examples, ("a", "b"), batch_size=batch_size, seed=seed, device=device, paired=paired, shard=shard)
 
 
 def test_the_order_of_data_that_belong_together_is_the_one_that_runs_so_far_have_had() -> None:
@@ -123,3 +125,22 @@ def test_the_first_examples_of_each_domain_are_as_the_files_have_them() -> None:
 def test_pairs_with_a_part_missing_are_refused() -> None:
     with pytest.raises(DatasetError, match=r"there are 3 of a, 4 of b"):
         domains(3, 4, 2, paired=True)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_shards_of_all_ranks_together_are_the_global_batch(paired: bool) -> None:
+    whole = domains(10, 10 if paired else 7, 6, paired=paired)
+    ranks = [domains(10, 10 if paired else 7, 6, paired=paired, shard=(rank, 3)) for rank in range(3)]
+    for _ in range(5):
+        batch, shards = whole(), [data() for data in ranks]
+        assert [len(shard["a"]) for shard in shards] == [2, 2, 2]
+        for key in ("a", "b"):
+            assert torch.cat([shard[key] for shard in shards]).equal(batch[key])
+    assert ranks[1].batch_size == 6
+    assert ranks[1].batches_per_epoch == whole.batches_per_epoch
+
+
+def test_ranks_that_cannot_share_a_batch_equally_are_refused() -> None:
+    with pytest.raises(DatasetError, match=r"3 ranks cannot share batches of 4") as caught:
+        domains(10, 10, 4, shard=(0, 3))
+    assert "train.batch_size to a multiple of 3" in str(caught.value)

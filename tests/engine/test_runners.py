@@ -112,7 +112,7 @@ def test_a_run_may_go_on_under_another_runner(recipe: Path, tmp_path: Path) -> N
 
 
 def test_an_unknown_runner_is_refused_with_the_names_of_all(recipe: Path) -> None:
-    with pytest.raises(RecipeError, match=r"train\.runner should be "auto" or "eager""):
+    with pytest.raises(RecipeError, match=r'train\.runner should be "auto" or "eager"'):
         ganzoo.train(recipe, overrides=["train.runner=warp"], quiet=True)
 
 

@@ -22,8 +22,9 @@ from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.engine.distributed import ALONE, Ranks, join
+from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import facts_of, machine, now
+from ganzoo.facts import facts_of, machine, now, runner_of
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
@@ -99,6 +100,8 @@ def train(
                 training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
                 training.begin_streams()
             beginning = training.checkpoint()
+            with ranks.together():
+                training.runner = choose_runner(training)
         facts = facts_of(decided, obtained, training)
         with ranks.together():
             if ranks.first:
@@ -161,13 +164,17 @@ def resume(
             with own_randomness(place):
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
                 training.restore(checkpoint, str(path))
+                training.runner = choose_runner(training)
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        run.facts["resumed"] = [*run.facts["resumed"], {"step": training.step, "at": now(), **machine(place)}]
+        played = runner_of(training)
+        run.facts.update(played)
+        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.together():
             if ranks.first:
                 training.rewind(run.files)
@@ -282,8 +289,8 @@ def _newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Pat
 
 
 def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
-    allowed = ("train.epochs", "train.steps") if new_budget else ()
-    changed = [line for line in differences(old, new) if not line.startswith(allowed or ("\0",))]
+    allowed = ("train.runner:", *(("train.epochs:", "train.steps:") if new_budget else ()))
+    changed = [line for line in differences(old, new) if not line.startswith(allowed)]
     if changed:
         raise RunError(
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
@@ -299,8 +306,7 @@ def _refuse_other_ranks(checkpoint: Checkpoint, ranks: Ranks, run: Run) -> None:
         if trained > 1:
             command = f"torchrun --nproc-per-node={trained} -m {command} (or {trained} over several machines)"
         raise RunError(
-            f"{run.directory} was trained by {trained} rank{'s' * (trained > 1)}, and here {'are' if ranks.several else 'is'} "
-            f"{ranks.size}: a run goes on with as many as it began with.",
+            f"{run.directory} goes on with as many ranks as it began with: {trained}, and here it has {ranks.size}.",
             remedy=command,
         )
 

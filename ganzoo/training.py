@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import math
 import time
 import warnings
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 import torch
-from safetensors.torch import load, save
 
 from ganzoo.checkpoint import (
     Checkpoint,
@@ -28,12 +25,14 @@ from ganzoo.checkpoint import (
 )
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
-from ganzoo.engine.distributed import ALONE, Exchange, Ranks
+from ganzoo.engine.distributed import ALONE, Exchange, Ranks, check_weights, gather_own, take_own
 from ganzoo.engine.ema import Averages
-from ganzoo.engine.noise import JointNoise, seed_of_rank
+from ganzoo.engine.noise import JointNoise
+from ganzoo.engine.runners.eager import Eager
+from ganzoo.engine.runners.runner import Runner
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.game import Game
-from ganzoo.loop import Means, Player, play_round
+from ganzoo.loop import Means, Player
 from ganzoo.parts import build, build_schedule
 from ganzoo.pictures import picture, write_png
 from ganzoo.recipe.model import Recipe
@@ -78,6 +77,7 @@ class Training:
         self.means = Means()
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.runner: Runner = Eager(self, "nothing else was chosen")
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()
@@ -99,9 +99,9 @@ class Training:
                 with self.ranks.one_end():
                     if self.step == 0 and train.sample_every:
                         self.draw_grids(run, events)
-                    self._share_weights()
+                    self.ranks.copy_from_first(self._weights())  # on another machine the seed may have drawn others
                     while self.step < self.total_steps and reason is None and not self.asked(interruption):
-                        self.advance()
+                        self.advance(self.rounds_to_next())
                         run.step = self.step
                         if due(self.step, train.log_every):
                             reason = self.log(run, events)
@@ -124,15 +124,21 @@ class Training:
         """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
         return self.exchange.asked(interruption, self.step) if self.exchange else interruption.asked
 
-    def advance(self) -> None:
-        """One step: the learning rates for it, a round of the game, the averages after it."""
+    def advance(self, most: int = 1) -> None:
+        """At least one step and at most so many, by the runner's choice."""
+        with self.noise.drawn() if self.noise else nullcontext():
+            self.runner.advance(most)
+
+    def follow_schedules(self) -> None:
+        """Sets the learning rates for the next round."""
         for player in self.players.values():
             player.follow_schedule(self.step / self.total_steps)
-        with self.noise.drawn() if self.noise else nullcontext():
-            play_round(self.game, self.data, self.players, self.means, self.autocast)
-        self.step += 1
-        if self.averages:
-            self.averages.update(self.step)
+
+    def rounds_to_next(self) -> int:
+        """Rounds until something else is due: a row, a grid, a checkpoint, the end."""
+        train = self.recipe.train
+        often = (every for every in (train.log_every, train.sample_every, train.checkpoint_every) if every)
+        return min((self.total_steps - self.step, *(every - self.step % every for every in often)))
 
     def log(self, run: Run, events: pluggy.PluginManager) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
@@ -234,7 +240,7 @@ class Training:
         if self.ranks.decided("there" if path.exists() else ""):
             return
         self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())  # what is broken already is not kept
-        self._check_weights()
+        check_weights(self.ranks, self._weights(), self.step)
         checkpoint = self.checkpoint()
         if self.ranks.first:
             save_checkpoint(path, checkpoint)
@@ -293,14 +299,10 @@ class Training:
             tensors["game"] = own
         mine = {
             "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
-            "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
+            "means": {name: [self.means.sums[name].item(), n] for name, n in self.means.counts.items()},
         }
-        others: list[Any] = []
-        if self.ranks.several:
-            others = [json.loads(said) for said in self.ranks.gathered(json.dumps(mine).encode())[1:]]
-            for rank, content in enumerate(self.ranks.gathered(save(self._not_learned()))[1:], start=1):
-                if theirs := load(content):
-                    tensors[f"rank-{rank}"] = theirs
+        theirs, others = gather_own(self.ranks, self.game, mine)
+        tensors.update(theirs)
         self._read_clock()
         state = {
             "step": self.step,
@@ -329,8 +331,7 @@ class Training:
             load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
             average.n_averaged.fill_(state["averaged"][name])
         self.game.load_state_dict(tensors.get("game", {}), strict=False)
-        if not self.ranks.first:  # what is a rank's own: batch statistics, a pool of images, sums of what it logged
-            self.game.load_state_dict(tensors.get(f"rank-{self.ranks.rank}", {}), strict=False)
+        take_own(self.ranks, self.game, tensors)
         mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
         for name, (total, count) in mine["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
@@ -350,19 +351,16 @@ class Training:
         Where there are several ranks, that stream is the one that they have in common, and each has its own beside it.
         """
         if self.noise:
-            self.noise.stream.set_state(random_states(self.device)[self.device.type])
-            seed_everything(seed_of_rank(self.recipe.train.seed, self.ranks.rank))
+            self.noise.begin(self.recipe.train.seed)
         self._streams = self._present_streams()
 
     def _present_streams(self) -> dict[str, torch.Tensor]:
-        joint = {f"joint-{self.device.type}": self.noise.stream.get_state()} if self.noise else {}
-        return random_states(self.device) | joint
+        return random_states(self.device) | (self.noise.state if self.noise else {})
 
     def _restore_streams(self) -> None:
         restore_random_states(self._streams, self.device)
         if self.noise:
-            joint = self._streams.get(f"joint-{self.device.type}")  # not there where the device is of another kind
-            self.noise.stream.manual_seed(self.recipe.train.seed) if joint is None else self.noise.stream.set_state(joint)
+            self.noise.go_to(self._streams, self.recipe.train.seed)
 
     def _player(self, name: str, module: torch.nn.Module) -> Player:
         optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
@@ -372,32 +370,8 @@ class Training:
             self.exchange.average_before(optimizer, player.parameters)
         return player
 
-    def _share_weights(self) -> None:
-        """All ranks begin with the weights of rank 0: the same seed may draw others on another kind of machine."""
-        for player in self.players.values():
-            self.ranks.copy_from_first(player.parameters)
-
-    def _check_weights(self) -> None:
-        """Raises: TrainingFailed where the ranks, which all took the same steps, have no longer the same weights."""
-        if self.ranks.several:
-            digest = hashlib.sha256()
-            for player in self.players.values():
-                for parameter in player.parameters:
-                    digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
-            self.ranks.check_same(
-                f"step {self.step}: the weights",
-                digest.hexdigest(),
-                remedy="A network or a game that changes weights by itself must do so alike on every rank; go on from "
-                "the checkpoint before with `ganzoo resume`.",
-            )
-
-    def _not_learned(self) -> dict[str, torch.Tensor]:
-        """All that the game holds and no optimizer changes, which may be another on each rank."""
-        return {
-            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, value in self.game.state_dict(keep_vars=True).items()
-            if not isinstance(value, torch.nn.Parameter)
-        }
+    def _weights(self) -> Iterator[torch.Tensor]:
+        return (parameter for player in self.players.values() for parameter in player.parameters)
 
     def _own_state(self) -> dict[str, torch.Tensor]:
         """What the game holds besides its players: an image pool, a count of moves."""

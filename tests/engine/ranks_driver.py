@@ -1,4 +1,4 @@
-"""What each rank does for test_distributed.py, under torchrun: several runs in one process, for torch takes long to load.
+"""What each rank does for test_distributed.py, under torchrun: several runs in a process, for torch takes long to load.
 
 It writes what it saw to rank-<rank>.json in the folder that it is given.
 """

@@ -186,9 +186,10 @@ def test_a_run_that_was_stopped_on_one_rank_stops_on_all_and_ends_as_if_it_had_n
 
 
 def test_each_rank_has_its_own_statistics_and_its_own_draws(played: Played) -> None:
-    one, other = (load_file(last(played.folder / "straight") / f"{name}.safetensors") for name in ("generator", "rank-1"))
+    path = last(played.folder / "straight")
+    one, other = (load_file(path / f"{name}.safetensors") for name in ("generator", "rank-1"))
     assert not torch.equal(one["net.1.running_mean"], other["generator.net.1.running_mean"])
-    state = json.loads((last(played.folder / "straight") / "state.json").read_text())
+    state = json.loads((path / "state.json").read_text())
     (theirs,) = state["other_ranks"]
     assert state["random"]["joint-cpu"] == theirs["random"]["joint-cpu"]
     assert state["random"]["cpu"] != theirs["random"]["cpu"]
@@ -228,11 +229,11 @@ def test_rank_0_alone_speaks_and_writes(played: Played) -> None:
     assert played.launched.out.count("device      cpu") == played.launched.out.count("on each of 2 ranks")
     assert "batch norm sees the 8 samples of its own rank" in played.launched.err
     assert json.loads((played.folder / "shared" / "run.json").read_text())["ranks"] == 2
-    assert not [path for path in played.folder.rglob("*.tmp")]
+    assert not list(played.folder.rglob("*.tmp"))
 
 
 def test_a_run_goes_on_with_as_many_ranks_as_it_began_with(played: Played) -> None:
-    with pytest.raises(RunError, match="was trained by 2 ranks, and here is 1") as told:
+    with pytest.raises(RunError, match="goes on with as many ranks as it began with: 2, and here it has 1") as told:
         ganzoo.resume(played.folder / "straight", steps=40, quiet=True)
     assert "torchrun --nproc-per-node=2 -m ganzoo resume" in str(told.value)
 
@@ -261,9 +262,19 @@ def test_a_rank_that_fails_ends_all_within_seconds(
 def test_a_signal_to_torchrun_leaves_a_checkpoint(environment: dict[str, str], tmp_path: Path) -> None:
     """torchrun passes it on to its ranks; the terminal has told them already, so it comes twice."""
     (tmp_path / "shared.toml").write_text(SHARED)
-    command = ["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "ganzoo", "run", str(tmp_path / "shared.toml")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command = [
+        "-m",
+        "ganzoo",
+        "run",
+        str(tmp_path / "shared.toml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--steps",
+        "9999999",
+    ]
     process = subprocess.Popen(
-        [sys.executable, *command, "--out", str(tmp_path / "run"), "--steps", "10000000"],
+        [*launcher, *command],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

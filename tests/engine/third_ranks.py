@@ -1,4 +1,4 @@
-"""A plugin for test_distributed.py: networks and a game with what ranks do not share, and a game that gets into trouble."""
+"""A plugin for test_distributed.py: a network with what ranks do not share, and a game that gets into trouble."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 from ganzoo.engine.distributed.messages import coming_through
 
@@ -45,19 +45,19 @@ class GradientAverage:
     @torch.no_grad()
     def __call__(self, *, asked: bool = False) -> None:
         """Averages the `.grad` of the parameters. asked: whether this rank was asked to stop."""
-        moved = [(parameter, view) for parameter, view in self.pairs if parameter.grad is not None]
+        moved = [(p, view, p.grad) for p, view in self.pairs if p.grad is not None]
         if len(moved) < len(self.pairs):
             self.buffer.zero_()
         if self.buffer.is_cuda:
-            torch._foreach_copy_([view for _, view in moved], [parameter.grad for parameter, _ in moved])
+            torch._foreach_copy_([view for _, view, _ in moved], [gradient for *_, gradient in moved])
             self.buffer.mul_(self.share)
         else:
-            for parameter, view in moved:
-                torch.mul(parameter.grad, self.share, out=view)  # copies and scales in one pass over the memory
+            for _, view, gradient in moved:
+                torch.mul(gradient, self.share, out=view)  # copies and scales in one pass over the memory
         self.asked.fill_(float(asked))
         with coming_through():
             dist.all_reduce(self.buffer)
-        for parameter, view in moved:  # one that took no part has none after it either, as on a single rank
+        for parameter, view, _ in moved:  # one that took no part has none after it either, as on a single rank
             parameter.grad = view
 
 
@@ -91,4 +91,4 @@ class Exchange:
         self.interruption = interruption
         if self.last is None or (self.last.buffer.is_cuda and step % self.looks_every):
             return False
-        return self.last.asked.item() > 0
+        return bool(self.last.asked.item() > 0)

@@ -1,7 +1,7 @@
 """Bytes from rank to rank, as tensors: text is UTF-8 and state is JSON or safetensors, and nothing is pickled.
 
-They are tensors of the CPU and travel by gloo, also where gradients travel by nccl. Every function here is called by all
-ranks at the same place, or those that do call it wait for the others.
+They are tensors of the CPU and travel by gloo, also where gradients travel by nccl. Every function here is called by
+all ranks at the same place, or those that do call it wait for the others.
 """
 
 from __future__ import annotations

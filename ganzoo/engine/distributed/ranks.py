@@ -1,7 +1,7 @@
 """The ranks of a run: processes that train it together, each on its rows of every batch (torch.distributed).
 
-`torchrun` starts them and says to each who it is; ganzoo finds that in the environment. A run of a single process has one
-rank, and everything here is then nothing.
+`torchrun` starts them and says to each who it is; ganzoo finds that in the environment. A run of a single process has
+one rank, and everything here is then nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
-from ganzoo.engine.distributed import messages
 from ganzoo.engine.device import choose_device
+from ganzoo.engine.distributed import messages
 from ganzoo.errors import FailedElsewhere, GanzooError, TrainingFailed
 
 Result = TypeVar("Result")
@@ -31,7 +32,7 @@ FAILED = "failed"
 
 
 class Ranks:
-    """This process among those that train a run. rank: of `size`; local_rank: of the `local_size` on this machine.
+    """One process among those that train a run. rank: of `size`; local_rank: of the `local_size` on its machine.
 
     board: torch's key-value store, which outlives a rank that fails.
     """
@@ -65,7 +66,7 @@ class Ranks:
             return choose_device(name)
         if name.startswith("cuda:"):
             raise GanzooError(
-                f'--device {name} is one GPU, and {self.size} ranks need one each.', remedy="Use --device cuda."
+                f"--device {name} is one GPU, and {self.size} ranks need one each.", remedy="Use --device cuda."
             )
         device = choose_device(name)
         if device.type == "cuda":
@@ -151,7 +152,7 @@ class Ranks:
             messages.copy_from_first(tensors)
 
     def fail(self, error: GanzooError) -> NoReturn:
-        """Raises, where every rank has found the same: `error` on rank 0, which says it, FailedElsewhere on the others."""
+        """Raises `error`, which every rank has found, on rank 0, which says it, and FailedElsewhere on the others."""
         raise error if self.first else FailedElsewhere(f"rank 0: {error}", exit_status=error.exit_status)
 
     @contextmanager
@@ -195,14 +196,13 @@ ALONE = Ranks()
 
 
 def join() -> Ranks:
-    """This process's place among the ranks that torchrun started; the process group begins with the first call, and ends
-    with the process.
+    """The place of this process among the ranks that torchrun started.
+
+    The process group begins with the first call, and ends with the process.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size <= 1 or not {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return ALONE
-    import torch.distributed as dist
-
     if not dist.is_initialized():
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
@@ -218,11 +218,12 @@ def join() -> Ranks:
 
 def _notice_board() -> Any:
     """A store of torchrun's own process, which is there when a rank no longer is; each restart has a fresh page."""
-    import torch.distributed as dist
-
     place, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(place, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=30))
-    return dist.PrefixStore(f"ganzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    store = dist.TCPStore(  # type: ignore[attr-defined]  # torch exports it without saying so
+        place, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=30)
+    )
+    page = f"ganzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    return dist.PrefixStore(page, store)  # type: ignore[attr-defined]
 
 
 def _elsewhere(content: bytes) -> FailedElsewhere:

@@ -20,6 +20,7 @@ COMMANDS = {
     "sample": "Pictures, animations or arrays from a run.",
     "report": "A run as one HTML page.",
     "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
+    "benchmark": "A suite of recipes over several seeds, in one table.",
     "new": "A plugin package of your own, ready to be changed and published.",
     "check": "An installed plugin against every contract.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,10 +184,8 @@ def page(result: Result, folder: SuiteDirectory) -> str:
 
 def grids(row: Row, folder: SuiteDirectory) -> list[tuple[int, str]]:
     """The newest grid of each of an entry's runs, as (seed, data URI)."""
-    from ganzoo.report.page import as_data
-
     newest: list[tuple[int, Path]] = []
     for run in row.runs:
         found = sorted((folder.runs / f"{row.entry}-seed-{run.seed}" / "samples").glob("step-*.png"))
         newest += [(run.seed, found[-1])] if found else []
-    return [(seed, as_data(path.read_bytes())) for seed, path in newest]
+    return [(seed, f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}") for seed, path in newest]

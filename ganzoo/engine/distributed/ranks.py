@@ -170,6 +170,10 @@ class Ranks:
         except BaseException as error:
             if self.board is not None:
                 self.board.compare_set(FAILED, "", self._said(error).decode())
+            if not isinstance(error, GanzooError) and "TORCHELASTIC_ERROR_FILE" in os.environ:
+                from torch.distributed.elastic.multiprocessing.errors import ErrorHandler
+
+                ErrorHandler().record_exception(error)  # torchrun's own report shows it
             raise
 
     def _cause(self, gone: messages.RankGone) -> GanzooError:

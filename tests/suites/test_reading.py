@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,8 @@ def test_a_shipped_suite_can_be_read_and_every_entry_learns_from_real_names(name
     assert len(suite.seeds) >= 3
     assert len(suite.entries) >= 2
     assert all(entry.recipe.train.steps for entry in suite.entries)
+
+
+def test_the_suites_are_in_the_wheel_beside_the_code_that_finds_them(ganzoo_wheel: Path) -> None:
+    shipped = {name for name in zipfile.ZipFile(ganzoo_wheel).namelist() if name.endswith(".toml")}
+    assert shipped >= {f"ganzoo/suites/{name}.toml" for name in installed()} >= {"ganzoo/suites/mnist-small.toml"}

@@ -233,8 +233,11 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
     events = zoo().events() if training.ranks.first else nobody()
     if not quiet and training.ranks.first:
         from ganzoo.console import Console
+        from ganzoo.doctor.live import Watch
 
-        events.register(Console(plain=plain))
+        console = Console(plain=plain)
+        events.register(Watch(console.warn))  # called after the console, which is registered later
+        events.register(console)
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)

@@ -256,6 +256,9 @@ class Training:
         for name, player in self.players.items():
             tensors[name] = player.module.state_dict()
             tensors[f"optimizer-{name}"], optimizers[name] = pack_optimizer(player.optimizer)
+            rates = player.rates(max(self.step - 1, 0) / self.total_steps)
+            for group, rate in zip(optimizers[name]["groups"], rates, strict=True):
+                group["lr"] = rate  # which is a tensor on the device while rounds are captured
         averaged = self.averages.averaged if self.averages else {}
         for name, average in averaged.items():
             tensors[f"ema-{name}"] = average.module.state_dict()

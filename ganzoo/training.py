@@ -29,6 +29,7 @@ from ganzoo.engine.ema import Averages
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.runner import Runner
 from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.facts import runner_of
 from ganzoo.game import Game
 from ganzoo.loop import Means, Player
 from ganzoo.parts import build, build_schedule
@@ -198,7 +199,7 @@ class Training:
         """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
         modes = {module: module.training for module in self.game.modules()}
         averages = self.averages.shown() if self.averages else nullcontext()
-        with own_randomness(self.device), torch.no_grad(), averages, self.autocast:
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.aside():
             seed_everything(self.recipe.train.seed)
             self.game.eval()
             try:
@@ -304,6 +305,25 @@ class Training:
         self._row_before = (state["row_before"][0], state["row_before"][1])
         self._streams = {kind: from_text(value) for kind, value in state["random"].items()}
 
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Rounds played inside leave no trace: afterwards everything that a step depends on is as it was."""
+        gradients = [(each, each.grad) for player in self.players.values() for each in player.parameters]
+        streams, seconds = self._streams, self.seconds
+        now = self.checkpoint()
+        kept = {
+            file: {name: each.detach().clone() for name, each in held.items()} for file, held in now.tensors.items()
+        }
+        try:
+            with own_randomness(self.device):
+                yield
+        finally:
+            self.means = Means()
+            self.restore(Checkpoint(kept, now.state), "the rehearsal")
+            self._streams, self.seconds = streams, seconds
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+
     def keep_streams(self) -> None:
         """Takes the present random streams as those that training goes on from."""
         self._streams = random_states(self.device)
@@ -344,7 +364,7 @@ class Training:
 
     def _record(self, run: Run, **facts: Any) -> None:
         self._read_clock()
-        run.facts.update(step=self.step, seconds=round(self.seconds, 3), **facts)
+        run.facts.update(step=self.step, seconds=round(self.seconds, 3), **runner_of(self), **facts)
         run.files.write_facts(run.facts)
 
     def _read_clock(self) -> None:

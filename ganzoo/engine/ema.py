@@ -47,10 +47,11 @@ class Averages:
     def blend(self, old: torch.Tensor, new: torch.Tensor) -> None:
         """An update by shares that are on the device, so that a captured round can hold it. It does not count."""
         for name, averaged in self.averaged.items():
-            mine, theirs = list(averaged.module.parameters()), list(self.players[name].parameters())
+            mine: list[torch.Tensor] = list(averaged.module.parameters())
+            theirs: list[torch.Tensor] = list(self.players[name].parameters())
             with torch.no_grad():
                 torch._foreach_mul_(mine, old)
-                torch._foreach_add_(mine, torch._foreach_mul(theirs, new))
+                torch._foreach_add_(mine, list(torch._foreach_mul(theirs, new)))
                 for buffer, current in zip(averaged.module.buffers(), self.players[name].buffers(), strict=True):
                     buffer.copy_(current)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,15 +13,14 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.datasets.obtain import obtain
-from ganzoo.dry_run import dry_run
-from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.engine.runners.captured import Captured, stride_of
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.recording import Recording, difference
-from ganzoo.launch import assemble
-from ganzoo.recipe import read_recipe
 from ganzoo.training import Training
+
+Make = Callable[..., tuple[Training, int]]
+Play = Callable[[Training, int], Checkpoint]
+Gap = Callable[[Checkpoint, Checkpoint], float]
 
 STEPS = 50
 
@@ -62,7 +60,7 @@ class StandIn:
         return replay
 
 
-class unchanged:  # noqa: N801
+class unchanged:
     """Afterwards every tensor of the run, and every random stream, is as it was: nothing was played."""
 
     def __init__(self, training: Training) -> None:
@@ -91,35 +89,6 @@ class unchanged:  # noqa: N801
                 tensor.copy_(before)
 
 
-POINTS = """
-description = "points"
-[generator]
-name = "mlp"
-latent_dim = 4
-hidden = [16]
-output = "none"
-[discriminator]
-name = "mlp"
-hidden = [16]
-[loss]
-name = "non-saturating"
-[dataset]
-name = "gaussians"
-size = 500
-[optimizer.generator]
-name = "adam"
-[optimizer.discriminator]
-name = "adam"
-[train]
-steps = 50
-batch_size = 32
-log_every = 10
-sample_every = 20
-checkpoint_every = 10
-"""
-
-IMAGES = 'dataset.name="glyphs"'
-
 GAMES: dict[str, tuple[str, ...]] = {
     "plain": (),
     "averages and a schedule": ("ema.every=3", 'schedule.generator.name="linear-decay"', "ema.decay=0.9"),
@@ -135,68 +104,26 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def training_of(recipe: Path | str, *overrides: str, seed: int = 0) -> tuple[Training, int]:
-    """The live state of a recipe's run, and the draws of a round."""
-    decided = read_recipe(recipe, overrides=[*overrides, f"train.seed={seed}"])
-    obtained = obtain(decided.dataset, decided.fallback, Path("nowhere"), allow_fallback=True).load()
-    rehearsal = dry_run(decided, obtained.info)
-    with own_randomness(torch.device("cpu")):
-        seed_everything(seed)
-        training = assemble(decided, obtained, rehearsal, torch.device("cpu"))
-        training.keep_streams()
-    return training, rehearsal.draws_per_round
-
-
 def captured(training: Training, draws: int) -> StandIn:
     stand_in = StandIn(training)
     training.runner = Captured(training, "a test", stand_in, draws)
     return stand_in
 
 
-def play(training: Training, steps: int) -> Checkpoint:
-    """So many steps more, as `Training.play` takes them, and a copy of all that a later step depends on."""
-    until = training.step + steps
-    with own_randomness(torch.device("cpu")):
-        training._restore_streams()
-        while training.step < until:
-            training.advance(min(training.rounds_to_next(), until - training.step))
-            if training.step % training.recipe.train.log_every == 0:
-                training.gradient_norms()
-        training.keep_streams()
-        return copy.deepcopy(training.checkpoint())
-
-
-def largest_gap(one: Checkpoint, other: Checkpoint) -> float:
-    """The largest difference between two checkpoints' tensors, relative to the size of each tensor's numbers."""
-    assert {name: set(held) for name, held in one.tensors.items()} == {
-        name: set(held) for name, held in other.tensors.items()
-    }
-    gaps = [0.0]
-    for file, held in one.tensors.items():
-        for name, tensor in held.items():
-            there = other.tensors[file][name].double()
-            gaps.append(((tensor.double() - there).abs().max() / (there.abs().max() + 1e-12)).item())
-    return max(gaps)
-
-
 ROUNDING = 1e-4
 """What 50 steps may differ by, relative to a tensor's largest number, in float32.
 
-On the CPU a replay is the eager operations but for two: learning rates come as float32 (a relative error of 2**-24),
-and an average is old * kept + new * (1 - kept) in the place of a lerp (2**-23 each). Adam's step divides by the root of a
-second moment, so an error in a weight comes back in the gradient some tenfold: 50 steps * 10 * 2**-23 = 6e-5.
+On the CPU a replay does the eager operations but for two: learning rates come as float32, a relative error of 2**-24,
+and an average is old * kept + new * (1 - kept) in the place of a lerp, 2**-23 an update. Such errors in the weights
+grow with training, for what a player learns depends on the other one: some tenfold in 50 steps on these sizes. 50 steps
+of 2**-23, tenfold, are 6e-5.
 """
 
 
-@pytest.fixture
-def points(tmp_path: Path) -> Path:
-    path = tmp_path / "points.toml"
-    path.write_text(POINTS)
-    return path
-
-
 @pytest.mark.parametrize("game", GAMES)
-def test_fifty_captured_steps_are_fifty_eager_ones(points: Path, game: str) -> None:
+def test_fifty_captured_steps_are_fifty_eager_ones(
+    points: Path, game: str, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
     eager, draws = training_of(points, *GAMES[game])
     static, _ = training_of(points, *GAMES[game])
     stand_in = captured(static, draws)
@@ -210,7 +137,9 @@ def test_fifty_captured_steps_are_fifty_eager_ones(points: Path, game: str) -> N
     assert stand_in.replayed
 
 
-def test_without_averages_and_schedules_nothing_differs_at_all(points: Path) -> None:
+def test_without_averages_and_schedules_nothing_differs_at_all(
+    points: Path, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
     eager, draws = training_of(points)
     static, _ = training_of(points)
     captured(static, draws)
@@ -218,7 +147,7 @@ def test_without_averages_and_schedules_nothing_differs_at_all(points: Path) -> 
     assert eager.gradient_norms() == static.gradient_norms()
 
 
-def test_several_rounds_go_into_one_replay(points: Path) -> None:
+def test_several_rounds_go_into_one_replay(points: Path, training_of: Make, play: Play) -> None:
     training, draws = training_of(points)
     stand_in = captured(training, draws)
     assert stride_of(training) == 10
@@ -228,13 +157,15 @@ def test_several_rounds_go_into_one_replay(points: Path) -> None:
 
 
 @pytest.mark.parametrize(("often", "stride"), [((50, 400, 1000), 10), ((1, 0, 0), 1), ((0, 0, 0), 10), ((7, 0, 0), 7)])
-def test_a_graph_fits_between_any_two_things_that_are_due(points: Path, often: tuple[int, ...], stride: int) -> None:
+def test_a_graph_fits_between_any_two_things_that_are_due(
+    points: Path, often: tuple[int, ...], stride: int, training_of: Make
+) -> None:
     names = ("log_every", "sample_every", "checkpoint_every")
     training, _ = training_of(points, *(f"train.{name}={n}" for name, n in zip(names, often, strict=True)))
     assert stride_of(training) == stride
 
 
-def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path) -> None:
+def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, training_of: Make) -> None:
     """500 points in batches of 32 are 16 batches, so that three draws a round straddle the ends of epochs."""
     seen: dict[str, list[Tensor]] = {"eager": [], "captured": []}
     for name, batches in seen.items():
@@ -251,7 +182,9 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path) -> No
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
-def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(points: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
+    points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight, draws = training_of(points, *settings)
     expected = play(straight, STEPS)
@@ -269,7 +202,9 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(points: Pat
         assert found.state["random"] == expected.state["random"]
 
 
-def test_a_captured_run_resumes_exactly(points: Path, tmp_path: Path) -> None:
+def test_a_captured_run_resumes_exactly(
+    points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight, draws = training_of(points, *settings)
     captured(straight, draws)
@@ -287,7 +222,7 @@ def test_rows_and_grids_are_those_of_eager(points: Path, tmp_path: Path, monkeyp
         return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")} for row in lines]
 
     eager = ganzoo.train(points, out=tmp_path / "eager", device="cpu", quiet=True)
-    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it: Captured(it, "a test", StandIn(it), 1))
+    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it, *_: Captured(it, "a test", StandIn(it), 1))
     static = ganzoo.train(points, out=tmp_path / "captured", device="cpu", quiet=True)
     assert rows(static) == rows(eager)
     for grid in (eager.directory / "samples").iterdir():
@@ -394,7 +329,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ],
 )
 def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
-    points: Path, folk: None, game: str, why: str
+    points: Path, folk: None, game: str, why: str, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager, draws = training_of(points, f"game.name={game}")
     static, _ = training_of(points, f"game.name={game}")
@@ -407,7 +342,7 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
 
 
 def test_a_game_that_never_does_the_same_again_says_so(
-    points: Path, folk: None, monkeypatch: pytest.MonkeyPatch
+    points: Path, folk: None, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     monkeypatch.setattr("ganzoo.engine.runners.captured.PATIENCE", 15)
     eager, draws = training_of(points, "game.name=counts")

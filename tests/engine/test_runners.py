@@ -86,7 +86,7 @@ def test_several_rounds_at_a_time_leave_the_same_rows_grids_and_checkpoints(
 ) -> None:
     ganzoo.train(recipe, out=tmp_path / "singly", device="cpu", quiet=True)
     Strides.strides = []
-    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda training: Strides(training, "a test"))
+    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda training, *_: Strides(training, "a test"))
     ganzoo.train(recipe, out=tmp_path / "strides", device="cpu", quiet=True)
     assert made(tmp_path / "strides") == made(tmp_path / "singly")
     # rows at 7, 14, ...; checkpoints at 9, 18, ...; grids at 20 and 40
@@ -110,7 +110,7 @@ def test_a_run_may_go_on_under_another_runner(recipe: Path, tmp_path: Path) -> N
 
 
 def test_an_unknown_runner_is_refused_with_the_names_of_all(recipe: Path) -> None:
-    with pytest.raises(RecipeError, match=r'train\.runner should be "auto" or "eager"'):
+    with pytest.raises(RecipeError, match=r'train\.runner should be "auto", "eager", "compile" or "cudagraph"'):
         ganzoo.train(recipe, overrides=["train.runner=warp"], quiet=True)
 
 
@@ -122,7 +122,7 @@ def test_a_row_has_the_means_of_its_own_window_alone(recipe: Path, tmp_path: Pat
             super().advance(most)
             seen.append((self.training.step, self.training.means.counts["d_real"]))
 
-    def train(training: Training) -> Eager:
+    def train(training: Training, *_: object) -> Eager:
         return Watching(training, "a test")
 
     with pytest.MonkeyPatch.context() as patch:

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.runners.capture import Capture
+from ganzoo.engine.runners.compiled import Compiled
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.feed import BufferFeed, OrderFeed
 from ganzoo.engine.runners.recording import Recording
@@ -56,19 +58,23 @@ class Graph:
 
 
 class Captured(Runner):
-    """Plays rounds by graphs. draws: of a round.
+    """Plays rounds by graphs. draws: of a round; compiled: holds the networks that are compiled before.
 
-    Rounds are captured once two like each of them (see `Phase`) were played as they come. Those are steps of training as
-    any other. The first is watched: what it does that no graph can hold ends the matter. The second leaves everything
-    set up that is set up once (an optimizer's averages, compiled networks, libraries' handles). Capturing does not play.
-    What changes from replay to replay is read from the device: batches by a counter (`OrderFeed`),
-    learning rates and shares of the averages from `sheet`, noise from the device's random stream.
+    Rounds are captured once two like each of them (see `Phase`) were played as they come. Those are steps of training
+    as any other. The first is watched: what it does that no graph can hold ends the matter. The second sets up what
+    is set up once (an optimizer's averages, compiled networks, libraries' handles). Capturing plays nothing.
+    What changes from replay to replay is read from the device: batches by a counter (`OrderFeed`), learning rates and
+    shares of the averages from `sheet`, noise from the device's random stream.
     """
 
     name = "cudagraph"
 
-    def __init__(self, training: Training, reason: str, capture: Capture, draws: int) -> None:
+    def __init__(
+        self, training: Training, reason: str, capture: Capture, draws: int, compiled: Compiled | None = None
+    ) -> None:
         super().__init__(training, reason)
+        self.compiled = compiled
+        self.game = compiled.game if compiled else training.game
         self.capture = capture
         self.draws = draws
         self.stride = stride_of(training)
@@ -137,7 +143,7 @@ class Captured(Runner):
         for row in range(number):
             for column, (player, group) in enumerate(self.columns):
                 player.optimizer.param_groups[group]["lr"] = self.sheet[row, column]
-            play_round(training.game, self.feed, training.players, training.means, training.autocast)
+            play_round(self.game, self.feed, training.players, training.means, training.autocast)
             training.step += 1
             if training.averages and training.step % training.averages.every == 0:
                 training.averages.blend(self.sheet[row, -2], self.sheet[row, -1])
@@ -241,12 +247,18 @@ class Captured(Runner):
 
     def give_up(self, why: str) -> None:
         """Leaves the rest of the run to the runner that can play everything, and says so."""
-        warnings.warn(f"runner cudagraph: {why} Going on with eager.", stacklevel=2)
+        warnings.warn(
+            f"runner cudagraph: {why} Going on with {self.compiled.name if self.compiled else 'eager'}.", stacklevel=2
+        )
         training = self.training
         for player in training.players.values():
             for group, rate in zip(player.optimizer.param_groups, player.base_rates, strict=True):
                 group["lr"] = rate
-        training.runner = Eager(training, f"cudagraph was asked for: {why}")
+        training.runner = self.compiled or Eager(training, f"cudagraph was asked for: {why}")
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Networks run uncompiled, where any is compiled."""
+        return self.compiled.aside() if self.compiled else nullcontext()
 
 
 def stride_of(training: Training) -> int:

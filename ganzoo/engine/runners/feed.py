@@ -23,9 +23,7 @@ class OrderFeed:
         self.window = data.batches_per_epoch + draws
         self.position = torch.zeros(1, dtype=torch.int64, device=data.device)
         self.rows: dict[Order, Tensor] = {
-            order: torch.empty(
-                (self.window, order.part.stop - order.part.start), dtype=torch.int64, device=data.device
-            )
+            order: torch.empty((self.window, order.part.stop - order.part.start), dtype=torch.int64, device=data.device)
             for order in data.orders.values()
         }
         self.left = 0

@@ -23,7 +23,7 @@ class Recording(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[tuple[Any, ...]] = []
         self.obstacles: dict[str, str] = {}
         self._made: dict[int, int] = {}
@@ -34,7 +34,7 @@ class Recording(TorchDispatchMode):
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         number = len(self.operations)
         self.operations.append((str(func), *(self._told(leaf) for leaf in leaves)))
-        obstacle = _obstacle(func, args, given)
+        obstacle = _obstacle(func, given)
         if obstacle:
             self.obstacles.setdefault(str(func), obstacle)
         result = func(*args, **(kwargs or {}))
@@ -72,7 +72,7 @@ def _words(operation: tuple[Any, ...] | None) -> str:
     return "none" if operation is None else f"{operation[0]}{operation[1:]}"
 
 
-def _obstacle(func: Any, args: Any, given: list[Tensor]) -> str:
+def _obstacle(func: Any, given: list[Tensor]) -> str:
     tags = set(func.tags)
     if torch.Tag.data_dependent_output in tags:
         return WAITS

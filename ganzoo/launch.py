@@ -80,7 +80,7 @@ def train(
         training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
-        training.runner = choose_runner(training, rehearsal.draws_per_round, teller("runner", quiet=quiet))
+        training.runner = choose_runner(training, teller("runner", quiet=quiet))
     facts = facts_of(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
@@ -133,7 +133,7 @@ def resume(
         with own_randomness(place):
             training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
-            training.runner = choose_runner(training, rehearsal.draws_per_round, teller("runner", quiet=quiet))
+            training.runner = choose_runner(training, teller("runner", quiet=quiet))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
@@ -169,6 +169,7 @@ def assemble(
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     training = Training(recipe, game, data, total, evaluation)
+    training.draws = draws
     if train.checkpoint_activations:
         for network in networks_of(game):
             recompute(network)

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 class Training:
     """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
 
-    game: on `device`; total_steps: the budget. Between rounds nothing here touches the random streams of training:
-    grids and events draw from copies.
+    game: on `device`; total_steps: the budget; draws: batches a round. Between rounds nothing here touches the random
+    streams of training: grids and events draw from copies.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Training:
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
         self.runner: Runner = Eager(self, "nothing else was chosen")
+        self.draws = 1
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()

@@ -18,7 +18,7 @@ from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.recording import Recording, difference
 from ganzoo.training import Training
 
-Make = Callable[..., tuple[Training, int]]
+Make = Callable[..., Training]
 Play = Callable[[Training, int], Checkpoint]
 Gap = Callable[[Checkpoint, Checkpoint], float]
 
@@ -28,8 +28,8 @@ STEPS = 50
 class StandIn:
     """What a CUDA graph does, on the CPU: `record` leaves no trace, a replay does the same again to the same memory.
 
-    A graph holds operations, numbers and addresses, and knows nothing of what Python would say at a replay. So each
-    replay is watched, and has to be the recorded operations, on the recorded memory, with the recorded numbers.
+    A graph holds operations, numbers and addresses, and knows nothing of what Python would say at a replay. Its first
+    two replays are watched, and have to be the recorded operations on the recorded memory, with the recorded numbers.
     """
 
     def __init__(self, training: Training) -> None:
@@ -48,10 +48,16 @@ class StandIn:
             gradients = [(each, each.grad) for player in players for each in player.parameters]
         self.recorded += 1
 
+        looks = [None, None]
+
         def replay() -> None:
-            with Recording() as replayed:
+            if looks:
+                looks.pop()
+                with Recording() as replayed:
+                    work()
+                assert difference(recorded, replayed) is None
+            else:
                 work()
-            assert difference(recorded, replayed) is None
             for parameter, gradient in gradients:
                 if gradient is not None and parameter.grad is not None:
                     gradient.copy_(parameter.grad)
@@ -104,9 +110,9 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def captured(training: Training, draws: int) -> StandIn:
+def captured(training: Training) -> StandIn:
     stand_in = StandIn(training)
-    training.runner = Captured(training, "a test", stand_in, draws)
+    training.runner = Captured(training, "a test", stand_in)
     return stand_in
 
 
@@ -124,9 +130,9 @@ of 2**-23, tenfold, are 6e-5.
 def test_fifty_captured_steps_are_fifty_eager_ones(
     points: Path, game: str, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
-    eager, draws = training_of(points, *GAMES[game])
-    static, _ = training_of(points, *GAMES[game])
-    stand_in = captured(static, draws)
+    eager = training_of(points, *GAMES[game])
+    static = training_of(points, *GAMES[game])
+    stand_in = captured(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) <= ROUNDING
     for key in ("step", "drawn", "random", "averaged", "optimizers"):
@@ -140,16 +146,16 @@ def test_fifty_captured_steps_are_fifty_eager_ones(
 def test_without_averages_and_schedules_nothing_differs_at_all(
     points: Path, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
-    eager, draws = training_of(points)
-    static, _ = training_of(points)
-    captured(static, draws)
+    eager = training_of(points)
+    static = training_of(points)
+    captured(static)
     assert largest_gap(play(static, STEPS), play(eager, STEPS)) == 0.0
     assert eager.gradient_norms() == static.gradient_norms()
 
 
 def test_several_rounds_go_into_one_replay(points: Path, training_of: Make, play: Play) -> None:
-    training, draws = training_of(points)
-    stand_in = captured(training, draws)
+    training = training_of(points)
+    stand_in = captured(training)
     assert stride_of(training) == 10
     play(training, STEPS)
     # two rounds as they come, eight singly up to the row at 10, then four graphs of ten rounds
@@ -161,7 +167,7 @@ def test_a_graph_fits_between_any_two_things_that_are_due(
     points: Path, often: tuple[int, ...], stride: int, training_of: Make
 ) -> None:
     names = ("log_every", "sample_every", "checkpoint_every")
-    training, _ = training_of(points, *(f"train.{name}={n}" for name, n in zip(names, often, strict=True)))
+    training = training_of(points, *(f"train.{name}={n}" for name, n in zip(names, often, strict=True)))
     assert stride_of(training) == stride
 
 
@@ -169,16 +175,16 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     """500 points in batches of 32 are 16 batches, so that three draws a round straddle the ends of epochs."""
     seen: dict[str, list[Tensor]] = {"eager": [], "captured": []}
     for name, batches in seen.items():
-        training, draws = training_of(points, "game.n_critic=3")
+        training = training_of(points, "game.n_critic=3")
         if name == "captured":
-            captured(training, draws)
+            captured(training)
             feed = training.runner.feed  # type: ignore[attr-defined]
-            feed.prepare(draws)
+            feed.prepare(training.draws)
             for _ in range(13):
-                feed.prepare(draws)
-                batches += [feed()["image"].clone() for _ in range(draws)]
+                feed.prepare(training.draws)
+                batches += [feed()["image"].clone() for _ in range(training.draws)]
         else:
-            batches += [training.data()["image"] for _ in range(13 * draws)]
+            batches += [training.data()["image"] for _ in range(13 * training.draws)]
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
@@ -186,17 +192,17 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
     points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
-    straight, draws = training_of(points, *settings)
+    straight = training_of(points, *settings)
     expected = play(straight, STEPS)
     for first, second in (("captured", "eager"), ("eager", "captured")):
-        half, _ = training_of(points, *settings)
+        half = training_of(points, *settings)
         if first == "captured":
-            captured(half, draws)
+            captured(half)
         save_checkpoint(tmp_path / first, play(half, 30))
-        rest, _ = training_of(points, *settings, seed=0)
+        rest = training_of(points, *settings, seed=0)
         rest.restore(load_checkpoint(tmp_path / first), "a test")
         if second == "captured":
-            captured(rest, draws)
+            captured(rest)
         found = play(rest, 20)
         assert largest_gap(found, expected) <= ROUNDING
         assert found.state["random"] == expected.state["random"]
@@ -206,13 +212,13 @@ def test_a_captured_run_resumes_exactly(
     points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
-    straight, draws = training_of(points, *settings)
-    captured(straight, draws)
+    straight = training_of(points, *settings)
+    captured(straight)
     save_checkpoint(tmp_path / "middle", play(straight, 30))
     expected = play(straight, 20)
-    rest, _ = training_of(points, *settings)
+    rest = training_of(points, *settings)
     rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
-    captured(rest, draws)
+    captured(rest)
     assert largest_gap(play(rest, 20), expected) == 0.0
 
 
@@ -222,7 +228,7 @@ def test_rows_and_grids_are_those_of_eager(points: Path, tmp_path: Path, monkeyp
         return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")} for row in lines]
 
     eager = ganzoo.train(points, out=tmp_path / "eager", device="cpu", quiet=True)
-    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it, *_: Captured(it, "a test", StandIn(it), 1))
+    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it, *_: Captured(it, "a test", StandIn(it)))
     static = ganzoo.train(points, out=tmp_path / "captured", device="cpu", quiet=True)
     assert rows(static) == rows(eager)
     for grid in (eager.directory / "samples").iterdir():
@@ -331,9 +337,9 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
     points: Path, folk: None, game: str, why: str, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
-    eager, draws = training_of(points, f"game.name={game}")
-    static, _ = training_of(points, f"game.name={game}")
-    captured(static, draws)
+    eager = training_of(points, f"game.name={game}")
+    static = training_of(points, f"game.name={game}")
+    captured(static)
     with pytest.warns(UserWarning, match=why) as said:
         found = play(static, 20)
     assert len(said) == 1
@@ -345,9 +351,9 @@ def test_a_game_that_never_does_the_same_again_says_so(
     points: Path, folk: None, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     monkeypatch.setattr("ganzoo.engine.runners.captured.PATIENCE", 15)
-    eager, draws = training_of(points, "game.name=counts")
-    static, _ = training_of(points, "game.name=counts")
-    stand_in = captured(static, draws)
+    eager = training_of(points, "game.name=counts")
+    static = training_of(points, "game.name=counts")
+    stand_in = captured(static)
     with pytest.warns(UserWarning, match="no two of the first 15 rounds were alike"):
         found = play(static, 20)
     assert not stand_in.recorded

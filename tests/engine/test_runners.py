@@ -129,3 +129,11 @@ def test_a_row_has_the_means_of_its_own_window_alone(recipe: Path, tmp_path: Pat
         patch.setattr("ganzoo.launch.choose_runner", train)
         ganzoo.train(recipe, out=tmp_path / "run", device="cpu", steps=15, quiet=True)
     assert [count for _, count in seen] == [*range(1, 8), *range(1, 8), 1]
+
+
+def test_the_console_says_what_plays_a_run_and_why(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ganzoo.train(recipe, out=tmp_path / "run", device="cpu", steps=2, plain=True)
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("runner ")]
+    assert said.split(maxsplit=1)[1] == "eager (on a cpu a step is arithmetic, and compiling gains too little)"

@@ -58,7 +58,7 @@ class Graph:
 
 
 class Captured(Runner):
-    """Plays rounds by graphs. draws: of a round; compiled: holds the networks that are compiled before.
+    """Plays rounds by graphs. compiled: holds the networks that are compiled before.
 
     Rounds are captured once two like each of them (see `Phase`) were played as they come. Those are steps of training
     as any other. The first is watched: what it does that no graph can hold ends the matter. The second sets up what
@@ -69,17 +69,15 @@ class Captured(Runner):
 
     name = "cudagraph"
 
-    def __init__(
-        self, training: Training, reason: str, capture: Capture, draws: int, compiled: Compiled | None = None
-    ) -> None:
+    def __init__(self, training: Training, reason: str, capture: Capture, compiled: Compiled | None = None) -> None:
         super().__init__(training, reason)
         self.compiled = compiled
         self.game = compiled.game if compiled else training.game
         self.capture = capture
-        self.draws = draws
+        self.draws = training.draws
         self.stride = stride_of(training)
         device_data = isinstance(training.data, DeviceData)
-        self.feed = (OrderFeed if device_data else BufferFeed)(training.data, draws * self.stride)
+        self.feed = (OrderFeed if device_data else BufferFeed)(training.data, self.draws * self.stride)
         self.columns = [
             (player, number)
             for player in training.players.values()

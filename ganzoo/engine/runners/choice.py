@@ -17,10 +17,10 @@ WORTH_COMPILING = 20_000
 SAID = "the recipe says so"
 
 
-def choose_runner(training: Training, draws: int, say: Callable[[str], None] = lambda _: None) -> Runner:
+def choose_runner(training: Training, say: Callable[[str], None] = lambda _: None) -> Runner:
     """The runner for `[train] runner`, or one that can play this game here where that one cannot, with the reason.
 
-    draws: batches a round; say: told of what takes a while. It may play rounds, which leave no trace.
+    say: told of what takes a while. It may play rounds, which leave no trace.
     """
     asked, device = training.recipe.train.runner, training.device
     if asked == "eager":
@@ -30,7 +30,7 @@ def choose_runner(training: Training, draws: int, say: Callable[[str], None] = l
     if asked == "auto":
         if device.type == "cuda":
             long = training.total_steps - training.step >= WORTH_COMPILING
-            return _captured(training, draws, say, f"a {device.type} device waits for nobody then", compiled=long)
+            return _captured(training, say, f"a {device.type} device waits for nobody then", compiled=long)
         return Eager(training, f"on a {device.type} a step is arithmetic, and compiling gains too little")
     if asked == "compile":
         try:
@@ -39,7 +39,7 @@ def choose_runner(training: Training, draws: int, say: Callable[[str], None] = l
             return Eager(training, f"compile was asked for: {error}")
     if device.type != "cuda":
         return Eager(training, f"cudagraph was asked for: a {device.type} has no CUDA graphs")
-    return _captured(training, draws, say, SAID, compiled=True)
+    return _captured(training, say, SAID, compiled=True)
 
 
 def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Runner:
@@ -49,7 +49,7 @@ def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Ru
     return Compiled(training, reason)
 
 
-def _captured(training: Training, draws: int, say: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
+def _captured(training: Training, say: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
     from ganzoo.engine.runners.capture import CudaCapture
     from ganzoo.engine.runners.captured import Captured
     from ganzoo.engine.runners.compiled import Compiled
@@ -62,4 +62,4 @@ def _captured(training: Training, draws: int, say: Callable[[str], None], reason
             reason = networks.reason
         except CannotPlay as error:
             reason += f"; networks not compiled: {error}"
-    return Captured(training, reason, CudaCapture(training.device), draws, networks)
+    return Captured(training, reason, CudaCapture(training.device), networks)

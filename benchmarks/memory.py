@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--model RECIPE ...] [--set KEY=VALUE ...]
 
-One round of each game, without its updates, on torch's meta device: every tensor that is made is counted while it lives,
-and none is really there. Weights, optimizers' averages and the data are not counted; gradients are.
+One round of each game, without its updates, on torch's meta device: every tensor that is made is counted while it
+lives, and none is really there. Weights, optimizers' averages and the data are not counted; gradients are.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def peak(recipe: str, info: DatasetInfo, settings: tuple[str, ...], *, twice: bo
             recompute(network)
     with Alive() as alive:
         rehearsal.round(game, rehearsal.players(game), {})
-    return alive.peak
+    most: int = alive.peak
+    return most
 
 
 def rows(cases: Mapping[str, tuple[str, DatasetInfo, tuple[str, ...]]]) -> Iterator[tuple[str, int, int]]:

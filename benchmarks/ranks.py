@@ -107,7 +107,7 @@ def measure(options: argparse.Namespace) -> None:
         seed_everything(recipe.train.seed)
         training = assemble(recipe, obtained, rehearsal, device, None, who)
         training.total_steps = 10**9
-        training.begin_streams()
+        training.keep_streams()
         streams[training.ranks] = torch.get_rng_state()
         return training
 

@@ -99,7 +99,7 @@ def train(
                 evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
                 seed_everything(decided.train.seed)
                 training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
-                training.begin_streams()
+                training.keep_streams()
             beginning = training.checkpoint()
             with ranks.together():
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))

@@ -369,7 +369,7 @@ class Training:
             for parameter, gradient in gradients:
                 parameter.grad = gradient
 
-    def begin_streams(self) -> None:
+    def keep_streams(self) -> None:
         """Takes the present random streams as those that training begins with.
 
         Where there are several ranks, that stream is the one that they have in common, and each has its own beside it.

@@ -135,7 +135,7 @@ def resume(
         run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
-        run.files.rewind_metrics(training.step, recipe.train.log_every)
+        training.rewind(run.files)
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from ganzoo.game import Draw, Game, Move
 from ganzoo.interfaces import Schedule
@@ -32,6 +33,11 @@ class Player:
             factor = self.schedule(progress)
             for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
                 group["lr"] = rate * factor
+
+    def gradient_norm(self) -> Tensor | None:
+        """The Euclidean norm of the gradient of its last move, as its optimizer saw it; None before the first."""
+        found = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return get_total_norm(found) if found else None
 
 
 class Means:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,15 @@ class RunDirectory:
         with self.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
-    def rewind_metrics(self, step: int, log_every: int) -> None:
-        """Drops the rows after `step`, which training goes on to write again, and an odd last row of an earlier end."""
+    def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
+        """Drops the rows after `step`, which training goes on to write again, and an odd last row of an earlier end.
+
+        odd: the names that a row of that step would not have, had there been no end.
+        """
         kept = [
-            row for row in self.read_metrics() if row["step"] <= step and log_every and row["step"] % log_every == 0
+            {name: value for name, value in row.items() if name not in odd(row["step"])}
+            for row in self.read_metrics()
+            if row["step"] <= step and log_every and row["step"] % log_every == 0
         ]
         replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
 

@@ -6,7 +6,7 @@ import base64
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from ganzoo.stopping import Interruption, StopConditions
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
+    from ganzoo.run_directory import RunDirectory
 
 
 class Training:
@@ -65,6 +66,7 @@ class Training:
         self.seconds = 0.0
         self._clock = time.perf_counter()
         self._row_before = (0, 0.0)
+        self._norms: dict[str, float] = {}
 
     def play(self, run: Run, events: pluggy.PluginManager) -> None:
         """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
@@ -111,20 +113,27 @@ class Training:
 
     def log(self, run: Run, events: pluggy.PluginManager) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
-        scores = self.scores()
+        plan = self.recipe.evaluate
+        scores = self.scores() if plan and due(self.step, plan.every) else {}
         row = self.row() | scores
+        reason = self.stop.reason(row)
+        if reason or self.step >= self.total_steps:
+            row |= self.last_scores()
         self.means.clear()
         self._row_before = (self.data.drawn, self.seconds)
         run.files.append_metrics(row)
         self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-        reason = self.stop.reason(row)
-        if self.evaluation and scores and self.evaluation.is_best(scores, self.step):
-            self.save_best(run, events)
+        self.keep_best(run, events, row)
         return reason
 
+    def last_scores(self) -> dict[str, float]:
+        """What [evaluate] says of the step that a run ends with by itself, where no scores are due at it anyway."""
+        plan = self.recipe.evaluate
+        return self.scores() if plan and not due(self.step, plan.every) else {}
+
     def scores(self) -> dict[str, float]:
-        """What [evaluate] says of this step; nothing where it is not due. Its time is not counted as training's."""
-        if self.evaluation is None or not due(self.step, self.evaluation.plan.every):
+        """What [evaluate] says of this step; nothing without one. Its time is not counted as training's."""
+        if self.evaluation is None:
             return {}
         self._read_clock()
         with self.shown():
@@ -135,7 +144,7 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.finite_means()
+        values = self.finite(self.means.read() | self.gradient_norms())
         self._read_clock()
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
@@ -147,9 +156,16 @@ class Training:
             **values,
         }
 
-    def finite_means(self) -> dict[str, float]:
-        """The means of the window. Raises: TrainingFailed where one is not finite."""
-        values = self.means.read()
+    def gradient_norms(self) -> dict[str, float]:
+        """The norm of each player's last gradient, as "grad/<player>": read where a row is written, which costs the
+        other steps nothing.
+        """
+        norms = {f"grad/{name}": player.gradient_norm() for name, player in self.players.items()}
+        # right after a resume there is no gradient yet, and the norm is the one that the checkpoint knows
+        return self._norms | {name: norm.item() for name, norm in norms.items() if norm is not None}
+
+    def finite(self, values: dict[str, float]) -> dict[str, float]:
+        """The values as they are. Raises: TrainingFailed where one is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
                 raise TrainingFailed(
@@ -186,19 +202,43 @@ class Training:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         path = run.files.checkpoint(self.step)
         if not path.exists():
-            self.finite_means()  # what is broken already is not kept
+            self.finite(self.means.read() | self.gradient_norms())  # what is broken already is not kept
             save_checkpoint(path, self.checkpoint())
             keep_last(run.files.checkpoints, self.recipe.train.keep)
             self._record(run)
             self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
 
-    def save_best(self, run: Run, events: pluggy.PluginManager) -> None:
-        """Writes this step's checkpoint as the best one, in the place of the one that was."""
+    def keep_best(self, run: Run, events: pluggy.PluginManager, row: Mapping[str, float]) -> None:
+        """Writes this step's checkpoint as the best one, if the row has a better score than any before.
+
+        It takes the place of the one that was. One that is scored only because the run ends stands beside it, and no
+        state knows of it: a run that is given a larger budget goes on as if that end had not been.
+        """
+        if not (self.evaluation and self.evaluation.beats(row)):
+            return
+        regular = due(self.step, self.evaluation.plan.every)
+        if regular:
+            self.evaluation.keep(row, self.step)
         path = run.files.best / step_name(self.step)
         if not path.exists():
             save_checkpoint(path, self.checkpoint())
             self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
-        keep_only(path)
+        if regular:
+            keep_only(path)
+
+    def rewind(self, files: RunDirectory) -> None:
+        """Takes back what a run's directory holds of the steps after this one, and of an end that it goes on from."""
+        plan = self.recipe.evaluate
+
+        def odd(step: int) -> Collection[str]:
+            return plan.scores if plan and step < self.total_steps and not due(step, plan.every) else ()
+
+        files.rewind_metrics(self.step, self.recipe.train.log_every, odd)
+        if self.evaluation and self.step < self.total_steps:
+            step = self.evaluation.state["step"]
+            best = files.best / step_name(step or 0)
+            if step is None or best.is_dir():
+                keep_only(best)
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on."""
@@ -221,6 +261,7 @@ class Training:
             "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
             "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
             "row_before": list(self._row_before),
+            "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
             "stop": self.stop.state,
@@ -242,6 +283,7 @@ class Training:
         for name, (total, count) in state["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
             self.means.counts[name] = count
+        self._norms = dict(state.get("gradient_norms", {}))
         self.data.seek(state["drawn"])
         self.stop.state = dict(state["stop"])
         if self.evaluation and state.get("evaluation"):
@@ -279,8 +321,11 @@ class Training:
             self.draw_grids(run, events)
         if self.means.counts:
             row = self.row()
+            if not interrupted:
+                row |= self.last_scores()
             run.files.append_metrics(row)
             self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
+            self.keep_best(run, events, row)
         done = self.step >= self.total_steps
         status = "finished" if done else "interrupted" if interrupted else "stopped"
         self._record(run, status=status, reason=reason or ("the budget is spent" if done else "Ctrl-C"))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganzoo import optimizers
 from ganzoo.game import Draw, Game, Move
 from ganzoo.interfaces import Batch, Schedule
 from ganzoo.loop import Means, Player, play_round
@@ -102,3 +103,34 @@ def test_the_learning_rate_follows_its_schedule() -> None:
         player.follow_schedule(progress)
         rates.append(player.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.1, 0.075, 0.05])
+
+
+def test_the_norm_of_a_gradient_is_that_of_the_last_move() -> None:
+    game = Duel()
+    players = sgd(game)
+    assert players["first"].gradient_norm() is None
+    play_round(game, draw, players, Means(), NO_AUTOCAST)
+    # the gradient of first * second in the one is the other as it was at that move: 1, and then 0.9
+    assert {name: player.gradient_norm() for name, player in players.items()} == {
+        "first": pytest.approx(1.0),
+        "second": pytest.approx(0.9),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adam", {"weight_decay": 0.1}),
+        ("adamw", {}),
+        ("rmsprop", {"momentum": 0.5, "weight_decay": 0.1}),
+        ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ],
+)
+def test_an_optimizer_leaves_the_gradient_as_it_was(name: str, options: dict[str, float]) -> None:
+    """The norm is read after the step: an optimizer that works in place of the gradient would be read in its stead."""
+    weights = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+    optimizer = getattr(optimizers, name)([weights], lr=0.1, **options)
+    for _ in range(2):
+        weights.grad = torch.tensor([0.6, 0.8])
+        optimizer.step()
+        assert torch.equal(weights.grad, torch.tensor([0.6, 0.8]))

@@ -81,10 +81,14 @@ def test_it_shows_a_few_grids_the_first_and_the_last_among_them(run: ganzoo.Run)
 
 def test_it_draws_the_losses_and_the_discriminators_say(run: ganzoo.Run) -> None:
     drawn = curves(run.metrics)
-    assert [curve.title for curve in drawn] == ["Losses", "What the discriminator says"]
+    assert [curve.title for curve in drawn] == [
+        "Losses",
+        "What the discriminator says",
+        "Norms of the players' gradients",
+    ]
     assert all(curve.svg.startswith("<svg") for curve in drawn)
     assert {"discriminator", "generator"} <= set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn[0].svg))
-    assert page(run).count("<svg") == 2
+    assert page(run).count("<svg") == 3
 
 
 def test_the_same_run_makes_the_same_page(run: ganzoo.Run) -> None:

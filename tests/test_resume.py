@@ -181,6 +181,16 @@ def test_a_finished_run_has_nothing_to_resume(recipe: Path, tmp_path: Path) -> N
     assert digests(tmp_path / "run") == before
 
 
+def test_a_run_killed_between_its_last_checkpoint_and_its_last_row_gets_that_row(recipe: Path, tmp_path: Path) -> None:
+    run = ganzoo.train(recipe, out=tmp_path / "run", quiet=True)
+    before, facts, rows = digests(run.directory), run.files.read_facts(), run.metrics
+    assert rows[-1]["step"] == 40
+    run.files.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
+    run.files.write_facts({**facts, "status": "running"})
+    assert ganzoo.resume(run.directory, quiet=True).status == "finished"
+    assert digests(run.directory) == before
+
+
 def kill_and_resume(run: Path, delay: float, start: list[str]) -> None:
     """Starts a run in a process of its own, kills it so long after its directory appears, and resumes it to the end."""
     process = subprocess.Popen(start, env=one_thread(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -105,6 +105,8 @@ def test_rows_say_what_is_promised_and_the_last_step_has_one(recipe: Path, tmp_p
         "samples_per_second",
         "loss/generator",
         "loss/discriminator",
+        "grad/generator",
+        "grad/discriminator",
         "d_real",
         "d_fake",
     }

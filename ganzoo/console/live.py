@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganzoo.console.terminal import is_lively
-from ganzoo.console.words import MEANS, SHOWN_AS, duration, logged, number, things
+from ganzoo.console.words import MEANS, SHOWN_AS, duration, number, things, told
 from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _numbers(run: Run, values: Mapping[str, float]) -> RenderableType:
         return Text("waiting for the first row", style="dim")
     cells = {
         f"{SHOWN_AS.get(name, name)} {MEANS.get(name, '')}".strip(): number(value)
-        for name, value in logged(values).items()
+        for name, value in told(values).items()
     }
     cells[f"{things(run)}/s"] = f"{values['samples_per_second']:,.0f}"
     cells["epoch"] = f"{values['epoch']:.2f}"

@@ -67,7 +67,7 @@ def row(run: Run, values: Mapping[str, float], left: str) -> str:
     """One row of metrics.jsonl in words. left: the time to the end."""
     width = len(f"{run.total_steps:,}")
     step, speed = int(values["step"]), values["samples_per_second"]
-    named = (f"{SHOWN_AS.get(name, name)} {number(value)}" for name, value in logged(values).items())
+    named = (f"{SHOWN_AS.get(name, name)} {number(value)}" for name, value in told(values).items())
     parts = [f"step {step:>{width},}/{run.total_steps:,}", f"epoch {values['epoch']:.2f}", *named]
     parts.append(f"{speed:,.0f} {things(run)}/s")
     return "  ".join(parts if step >= run.total_steps else [*parts, f"left {left}"])
@@ -107,6 +107,11 @@ def logged(values: Mapping[str, float]) -> dict[str, float]:
     """What the game logs, losses first."""
     shown = [name for name in values if name not in BOOKKEEPING]
     return {name: values[name] for name in sorted(shown, key=lambda name: not name.startswith("loss/"))}
+
+
+def told(values: Mapping[str, float]) -> dict[str, float]:
+    """What of that is told while a run goes on: all but the norms of gradients, which are for curves and doctors."""
+    return {name: value for name, value in logged(values).items() if not name.startswith("grad/")}
 
 
 def number(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -70,11 +70,13 @@ class Evaluation:
             found |= self.judge.numbers(fake, task, derived(self.seed, 0))
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
-    def is_best(self, scores: dict[str, float], step: int) -> bool:
-        """Whether the deciding score is better than ever; it is then the one to beat."""
+    def beats(self, scores: Mapping[str, float]) -> bool:
+        """Whether the deciding score is better than the one to beat."""
         value, best = scores.get(self.deciding), self.state["best"]
-        down = self.better[self.deciding] == "down"
-        if value is None or (best is not None and (value >= best if down else value <= best)):
-            return False
-        self.state = {"best": value, "step": step}
-        return True
+        if value is None or best is None:
+            return value is not None
+        return value < best if self.better[self.deciding] == "down" else value > best
+
+    def keep(self, scores: Mapping[str, float], step: int) -> None:
+        """Makes this step's deciding score the one to beat."""
+        self.state = {"best": scores[self.deciding], "step": step}

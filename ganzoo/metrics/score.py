@@ -98,7 +98,7 @@ class Score:
 
 
 def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
-    """Writes one file for each metric: the same evaluation takes the place of its earlier self."""
+    """Writes one file for each metric: the same evaluation takes the place of its earlier self, and of no other."""
     folder.mkdir(exist_ok=True)
     by_metric: dict[str, list[Score]] = {}
     for score in scores:
@@ -108,7 +108,8 @@ def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
         first = together[0]
         weights = "ema" if first.ema else "raw"
         plain = re.sub(r"[^\w.+-]", "-", metric)
-        name = f"step-{first.step:08d}-{plain}-{first.protocol.key}-seed-{first.seed}-{weights}.json"
+        drawn = f"seed-{first.seed}-draws-{len(first.draws)}-{weights}"
+        name = f"step-{first.step:08d}-{plain}-{first.protocol.key}-{drawn}.json"
         replace_json(folder / name, {"format": 1, "scores": [score.to_json() for score in together]})
         paths.append(folder / name)
     return paths

@@ -28,8 +28,10 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
     names = list(dict.fromkeys(name for row in rows for name in words.logged(row)))
     losses = [name for name in names if name.startswith("loss/")]
     probabilities = [name for name in names if name in PROBABILITIES]
-    others = [name for name in names if name not in (*losses, *probabilities)]
+    norms = [name for name in names if name.startswith("grad/")]
+    others = [name for name in names if name not in (*losses, *probabilities, *norms)]
     groups = {"Losses": losses, "What the discriminator says": probabilities} | {name: [name] for name in others}
+    groups["Norms of the players' gradients"] = norms
     return [Curve(title, _drawn(rows, group, title)) for title, group in groups.items() if group]
 
 
@@ -47,6 +49,8 @@ def _drawn(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str) 
     if set(names) <= set(PROBABILITIES):
         axes.set_ylim(0, 1)
         axes.axhline(0.5, color="#999999", linewidth=0.8, linestyle=":")
+    if names[0].startswith("grad/") and any(row.get(name, 0) > 0 for row in rows for name in names):
+        axes.set_yscale("log")  # they span decades
     axes.set_xlabel("step")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
@@ -58,4 +62,4 @@ def _drawn(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str) 
 
 
 def _label(name: str) -> str:
-    return words.SHOWN_AS.get(name, name.removeprefix("loss/"))
+    return words.SHOWN_AS.get(name, name.removeprefix("loss/").removeprefix("grad/"))

@@ -156,6 +156,49 @@ def test_a_score_can_stop_the_run(recipe: Path) -> None:
     assert patient.step % 4 == 0
 
 
+@pytest.mark.parametrize(("steps", "log_every"), [(10, 2), (11, 2), (10, 4)])
+def test_the_last_step_is_scored_though_it_is_no_multiple(recipe: Path, steps: int, log_every: int) -> None:
+    run = trained(recipe, "run", steps=steps, overrides=[f"train.log_every={log_every}"])
+    assert [row["step"] for row in run.metrics if "fid" in row] == [4, 8, steps]
+    assert run.metrics[-1]["step"] == steps
+    scores = {row["step"]: row["fid"] for row in run.metrics if "fid" in row}
+    step = min(scores, key=lambda step: scores[step])
+    assert ganzoo.load(run.directory, best=True).checkpoint.name == f"step-{step:08d}"
+
+
+def test_the_step_of_a_stop_is_scored_and_that_of_an_interruption_is_not(recipe: Path) -> None:
+    stopped = trained(recipe, "stopped", overrides=["train.stop.metric=d_real", "train.stop.target=2.0"])
+    assert (stopped.status, stopped.step) == ("stopped", 2)
+    assert "fid" in stopped.metrics[-1]
+    interrupted = trained(recipe, "interrupted", observers=[StopAt(6)])
+    assert interrupted.metrics[-1]["step"] == 6
+    assert "fid" not in interrupted.metrics[-1]
+
+
+@pytest.mark.parametrize("short", [6, 10, 11])
+def test_a_larger_budget_goes_on_as_if_the_end_had_not_been_scored(recipe: Path, short: int) -> None:
+    """The scores that the last step gets are neither in the rows nor in the best, nor do they stop the run."""
+    patient = ["train.stop.metric=fid", "train.stop.patience=5"]
+    straight = trained(recipe, "straight", overrides=patient)
+    longer = trained(recipe, "longer", steps=short, overrides=patient)
+    assert longer.metrics[-1]["step"] == short
+    assert "fid" in longer.metrics[-1]
+    resumed = ganzoo.resume(longer.directory, steps=20, quiet=True, device="cpu")
+    assert rows(resumed) == rows(straight)
+    assert weights(resumed) == weights(straight)
+    assert best(resumed) == best(straight)
+
+
+def test_a_run_killed_at_its_very_end_keeps_the_last_scores(recipe: Path) -> None:
+    """After the last checkpoint, before it was said that the run is finished."""
+    run = trained(recipe, "run", steps=10)
+    before = rows(run), ganzoo.load(run.directory, best=True).checkpoint.name
+    run.files.write_facts(run.facts | {"status": "running"})
+    resumed = ganzoo.resume(run.directory, quiet=True, device="cpu")
+    assert resumed.status == "finished"
+    assert (rows(resumed), ganzoo.load(run.directory, best=True).checkpoint.name) == before
+
+
 def test_the_time_of_scores_is_not_trainings(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that jumps by 1,000 seconds whenever samples are scored."""
     import time

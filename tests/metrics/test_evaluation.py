@@ -99,6 +99,13 @@ def test_scores_are_recorded_in_the_run_and_read_back_equal(glyph_run: Path) -> 
     assert not [score for score in ganzoo.load(glyph_run).scores if score.seed == 12]
 
 
+def test_more_draws_are_another_score_and_not_in_the_place_of_the_first(glyph_run: Path) -> None:
+    for draws in (1, 2, 2):
+        ganzoo.evaluate(glyph_run, metrics=["fid"], n=44, draws=draws, seed=31, device="cpu")
+    recorded = [score for score in ganzoo.load(glyph_run).scores if score.seed == 31]
+    assert sorted(len(score.draws) for score in recorded) == [1, 2]
+
+
 def test_averaged_weights_and_the_weights_themselves_are_two_scores(glyph_run: Path) -> None:
     averaged, raw = (scores(glyph_run, ema=ema)["fid"] for ema in (True, False))
     assert (averaged.ema, raw.ema) == (True, False)

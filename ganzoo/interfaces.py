@@ -188,6 +188,11 @@ class Source(ABC):
     checksum: str
     origin: str
 
+    @property
+    def listing(self) -> str:
+        """The checksum, by the name that `Examples` have for it."""
+        return self.checksum
+
     @abstractmethod
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """The examples of those numbers (len(rows), ...), bit for bit what `Examples.tensors[key][rows]` would be.

@@ -26,6 +26,7 @@ from ganzoo.checkpoint import (
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
 from ganzoo.engine.ema import Averages
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.game import Game
 from ganzoo.loop import Means, Player, play_round
@@ -48,7 +49,12 @@ class Training:
     """
 
     def __init__(
-        self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int, evaluation: Evaluation | None = None
+        self,
+        recipe: Recipe,
+        game: Game,
+        data: DeviceData | StreamedData,
+        total_steps: int,
+        evaluation: Evaluation | None = None,
     ) -> None:
         self.recipe = recipe
         self.game = game
@@ -100,6 +106,7 @@ class Training:
                     ) from error
                 raise
             finally:
+                self.data.close()
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
     def advance(self) -> None:

@@ -44,10 +44,22 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     yield "data", f"{data['name']}: {data['size']:,} {things(run)} of {shape} ({data['origin']})"
     for note in data["notes"]:
         yield "", note
+    if where := lives(run):
+        yield "", where
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
     yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
     yield "run", str(run.directory)
+
+
+def lives(run: Run) -> str:
+    """Where the data live, and why there; nothing of runs that are older than the question."""
+    data = [run.facts, *run.facts["resumed"]][-1].get("data")
+    if not data:
+        return ""
+    workers = data.get("workers")
+    by = "" if workers is None else f" by {workers} worker{'s' * (workers != 1)}"
+    return f"{'streamed' if data['on'] == 'stream' else 'held on the device'}{by}: {data['why']}"
 
 
 def fallback(run: Run) -> list[str]:

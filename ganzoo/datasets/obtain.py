@@ -15,6 +15,7 @@ from ganzoo.parts import BuildError, build_dataset
 from ganzoo.recipe.model import Choice
 
 CPU = torch.device("cpu")
+NOT_YET = Placement("device", "not loaded yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,21 @@ class Obtained:
     fallback: Choice | None = None
     fallback_reason: str | None = None
     loaded: Examples | Source | None = None
-    placement: Placement = Placement("device", "")
+    placement: Placement = NOT_YET
 
     @property
-    def examples(self) -> Examples | Source:
+    def data(self) -> Examples | Source:
         """What `load` read, or what reads it piece by piece. Raises: DatasetError before that."""
         if self.loaded is None:
             raise DatasetError(f'the data set "{self.choice.entry.name}" is not loaded yet.')
         return self.loaded
+
+    @property
+    def examples(self) -> Examples:
+        """The same, read whole. Raises: DatasetError where it is not."""
+        if isinstance(self.data, Source):
+            raise DatasetError(f'the data set "{self.choice.entry.name}" is streamed: {self.placement.why}.')
+        return self.data
 
     def load(self, device: torch.device = CPU, wanted: Wanted = "device") -> Obtained:
         """Reads (and where needed downloads) the training split, or finds what is to be streamed of it.
@@ -59,7 +67,7 @@ class Obtained:
                         remedy='Leave train.data at "auto", or use a data set that can: image-folder, for one.',
                     )
             if examples is None:
-                place = replace(place, where="device")
+                place = Placement("device", place.why + ("" if place.where == "device" else "; it cannot be streamed"))
                 examples = self.dataset.load(self.root, "train")
         except DatasetUnavailable as error:
             if self.fallback is None:

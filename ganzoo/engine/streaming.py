@@ -29,11 +29,11 @@ Rows = Mapping[str, Sequence[int]]
 
 
 class StreamedData:
-    """One split that worker processes decode ahead of training; memory holds a few batches, whatever the split's size.
+    """One split that worker processes decode ahead of training; memory holds a few batches, whatever its size.
 
-    Batches, epochs and shards are those of `DeviceData` over the same data, bit for bit, and so is where `seek` leads to:
-    which examples a batch is of does not depend on who reads them when. On CUDA, batches wait in pinned memory, from
-    which the copy to the device goes on beside the step that was asked for before.
+    Batches, epochs and shards are those of `DeviceData` over the same data, bit for bit, and so is where `seek` leads:
+    which examples a batch is of does not depend on who reads them when. On CUDA batches wait in pinned memory, from
+    which they are copied while the device is still at the step before.
     workers: processes; 0 decodes each batch when it is asked for. They begin with the first batch and end with `close`.
 
     Raises: DatasetError as `DeviceData`, and when a batch is asked for that holds a damaged file, naming it.
@@ -144,7 +144,7 @@ def as_it_is(read: Any) -> Any:
     return read
 
 
-def leave_signals_to_the_run(worker: int) -> None:
+def leave_signals_to_the_run(_: int) -> None:
     """Ctrl-C reaches the whole group of processes: the run finishes its step, for which workers must go on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

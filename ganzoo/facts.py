@@ -39,6 +39,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "resumed": [],
         "pid": os.getpid(),
         **machine(training.device),
+        **runner_of(training),
         "data": data_facts(obtained, training),
         "versions": {
             "ganzoo": __version__,
@@ -94,6 +95,11 @@ def machine(device: torch.device) -> dict[str, Any]:
     """What a run goes on, as run.json says it."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"device": {"type": device.type, "name": name, "threads": torch.get_num_threads()}}
+
+
+def runner_of(training: Training) -> dict[str, str]:
+    """How the rounds are played, and why so, as run.json says it."""
+    return {"runner": training.runner.name, "runner_reason": training.runner.reason}
 
 
 def now() -> str:

@@ -21,9 +21,10 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import data_changed, data_facts, facts_of, machine, now
+from ganzoo.facts import data_changed, data_facts, facts_of, machine, now, runner_of
 from ganzoo.interfaces import Source
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
@@ -36,7 +37,7 @@ from ganzoo.training import Training
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
 
-NOT_PLAYED = ("train.data", "train.workers")
+NOT_PLAYED = ("train.data", "train.workers", "train.runner")
 """What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
 
@@ -83,6 +84,7 @@ def train(
         training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
+        training.runner = choose_runner(training)
     facts = facts_of(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
@@ -134,6 +136,7 @@ def resume(
         with own_randomness(place):
             training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
+            training.runner = choose_runner(training)
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
@@ -143,8 +146,10 @@ def resume(
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        going_on = {"step": training.step, "at": now(), **machine(place), "data": data_facts(obtained, training)}
-        run.facts["resumed"] = [*run.facts["resumed"], going_on]
+        played = {**runner_of(training), "data": data_facts(obtained, training)}
+        run.facts.update(played)
+        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        run.facts["resumed"] = [*run.facts["resumed"], went_on]
         run.files.write_facts(run.facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run

@@ -52,18 +52,18 @@ class Means:
         for name, value in ((f"loss/{move.player}", move.loss.detach()), *move.metrics.items()):
             if name in self.sums:
                 self.sums[name] += value
-                self.counts[name] += 1
             else:
                 self.sums[name] = value.to(torch.float32, copy=True)
-                self.counts[name] = 1
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def read(self) -> dict[str, float]:
         """The means since `clear`. The one place where the host waits for the device."""
-        return {name: total.item() / self.counts[name] for name, total in self.sums.items()}
+        return {name: self.sums[name].item() / count for name, count in self.counts.items()}
 
     def clear(self) -> None:
-        """Begins a new window."""
-        self.sums.clear()
+        """Begins a new window. The sums stay where they are, for a captured round goes on adding to them."""
+        for total in self.sums.values():
+            total.zero_()
         self.counts.clear()
 
 

@@ -26,10 +26,12 @@ from ganzoo.checkpoint import (
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
 from ganzoo.engine.ema import Averages
+from ganzoo.engine.runners.eager import Eager
+from ganzoo.engine.runners.runner import Runner
 from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.game import Game
-from ganzoo.loop import Means, Player, play_round
+from ganzoo.loop import Means, Player
 from ganzoo.parts import build, build_schedule
 from ganzoo.pictures import picture, write_png
 from ganzoo.recipe.model import Recipe
@@ -68,6 +70,7 @@ class Training:
         self.means = Means()
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.runner: Runner = Eager(self, "nothing else was chosen")
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()
@@ -89,7 +92,7 @@ class Training:
                 if self.step == 0 and train.sample_every:
                     self.draw_grids(run, events)
                 while self.step < self.total_steps and not interruption.asked and reason is None:
-                    self.advance()
+                    self.advance(self.rounds_to_next())
                     run.step = self.step
                     if due(self.step, train.log_every):
                         reason = self.log(run, events)
@@ -109,14 +112,20 @@ class Training:
                 self.data.close()
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
-    def advance(self) -> None:
-        """One step: the learning rates for it, a round of the game, the averages after it."""
+    def advance(self, most: int = 1) -> None:
+        """At least one step and at most so many, by the runner's choice."""
+        self.runner.advance(most)
+
+    def follow_schedules(self) -> None:
+        """Sets the learning rates for the next round."""
         for player in self.players.values():
             player.follow_schedule(self.step / self.total_steps)
-        play_round(self.game, self.data, self.players, self.means, self.autocast)
-        self.step += 1
-        if self.averages:
-            self.averages.update(self.step)
+
+    def rounds_to_next(self) -> int:
+        """Rounds until something else is due: a row, a grid, a checkpoint, the end."""
+        train = self.recipe.train
+        often = (every for every in (train.log_every, train.sample_every, train.checkpoint_every) if every)
+        return min((self.total_steps - self.step, *(every - self.step % every for every in often)))
 
     def log(self, run: Run, events: pluggy.PluginManager) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
@@ -266,7 +275,7 @@ class Training:
             "seconds": self.seconds,
             "device": self.device.type,
             "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
-            "means": {name: [total.item(), self.means.counts[name]] for name, total in self.means.sums.items()},
+            "means": {name: [self.means.sums[name].item(), n] for name, n in self.means.counts.items()},
             "row_before": list(self._row_before),
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},

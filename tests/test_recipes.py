@@ -15,7 +15,7 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.model import Recipe
 
 SHIPPED = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
-COLOUR = {"dcgan_cifar10", "dcgan_folder"}
+COLOUR = {"dcgan_cifar10", "dcgan_folder", "relativistic_stacked_mnist"}
 
 
 def read(name: str, *overrides: str) -> Recipe:
@@ -26,7 +26,9 @@ def normalised(network: nn.Module) -> bool:
     return any(isinstance(layer, nn.modules.batchnorm._NormBase) for layer in network.modules())
 
 
-@pytest.mark.parametrize("name", [path.stem for path in SHIPPED if path.stem.startswith(("dcgan", "wgan", "vanilla"))])
+@pytest.mark.parametrize(
+    "name", [path.stem for path in SHIPPED if path.stem.startswith(("dcgan", "relativistic", "vanilla", "wgan"))]
+)
 def test_a_shipped_recipe_fits_its_data_and_its_fallback(name: str, tmp_path: Path) -> None:
     recipe = read(name)
     choices = [recipe.dataset] + [recipe.fallback] * (recipe.fallback is not None)
@@ -84,3 +86,20 @@ def test_wgan_gp_is_algorithm_1_of_its_paper_and_has_no_batch_norm_in_the_critic
     critic = build_game(recipe, build_dataset(recipe.dataset).info(tmp_path)).players()["discriminator"]
     assert not normalised(critic)
     assert getattr(critic, "per_sample", False)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in SHIPPED if path.stem.startswith("relativistic")])
+def test_the_pairing_loss_has_a_penalty_on_both_sides_and_a_discriminator_that_judges_each_sample_by_itself(
+    name: str, tmp_path: Path
+) -> None:
+    recipe = read(name)
+    assert recipe.loss is not None
+    assert recipe.loss.entry.name == "relativistic"
+    real, fake = recipe.regularizers
+    assert (real.entry.name, fake.entry.name) == ("r1", "r2")
+    assert real.options == fake.options
+    for choice in recipe.optimizers.values():
+        assert choice.options["betas"][0] == 0.0
+    discriminator = build_game(recipe, build_dataset(recipe.dataset).info(tmp_path)).players()["discriminator"]
+    assert not normalised(discriminator)
+    assert getattr(discriminator, "per_sample", False)

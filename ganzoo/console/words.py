@@ -54,7 +54,7 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
 
 def lives(run: Run) -> str:
     """Where the data live, and why there; nothing of runs that are older than the question."""
-    data = [run.facts, *run.facts["resumed"]][-1].get("data")
+    data = run.facts.get("data")
     if not data:
         return ""
     workers = data.get("workers")

@@ -31,7 +31,8 @@ class Train:
     """The [train] table: the budget, and what is written when. One of `epochs` and `steps` is given.
 
     epochs: passes over the data; steps: rounds of the game's `play`; batch_size: real samples a draw;
-    seed: of everything random; precision: "bf16" runs the networks under autocast;
+    seed: of everything random; precision: "bf16" runs the networks under autocast; runner: how a round is played, the
+    same in all but speed ("auto": by the device and the game);
     log_every, sample_every, checkpoint_every: in steps, 0 for never (checkpoints at the start and end stay);
     samples: how many a grid shows; keep: how many checkpoints stay on disk;
     data: where the real samples live; workers: processes that read them where they are streamed. These two change where
@@ -43,6 +44,7 @@ class Train:
     batch_size: Annotated[int, Interval(ge=1, le=2**20)] = 64
     seed: Seed = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    runner: Literal["auto", "eager"] = "auto"
     log_every: Annotated[int, Ge(0)] = 50
     sample_every: Annotated[int, Ge(0)] = 400
     samples: Annotated[int, Interval(ge=1, le=1024)] = 64

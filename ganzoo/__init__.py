@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganzoo.comparison import Comparison as Comparison
+    from ganzoo.comparison import compare as compare
     from ganzoo.components import Component as Component
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import OptionError as OptionError
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "comparison",
+    "compare": "comparison",
     "Component": "components",
     "GanzooError": "errors",
     "OptionError": "errors",

@@ -11,6 +11,9 @@ from ganzoo.atomic import replace_file, replace_json
 from ganzoo.checkpoint import step_name
 from ganzoo.errors import RunError
 
+ALWAYS = ("status", "step", "total_steps", "dataset")
+"""What run.json says whatever else changes."""
+
 
 class RunDirectory:
     """The paths of one run, and its small files. See DESIGN section 7 or docs/architecture.md for the layout."""
@@ -41,8 +44,11 @@ class RunDirectory:
         """run.json. Raises: RunError where it is damaged."""
         try:
             facts: dict[str, Any] = json.loads(self.facts.read_bytes())
-        except (OSError, ValueError) as error:
+            missing = [name for name in ALWAYS if name not in facts]
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.facts}: cannot be read: {error}.") from error
+        if missing:
+            raise RunError(f"{self.facts} is damaged: it does not say {', '.join(missing)}.")
         return facts
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:

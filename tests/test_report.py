@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -98,6 +99,21 @@ def test_the_same_run_makes_the_same_page(run: ganzoo.Run) -> None:
 def test_what_a_game_logs_besides_gets_its_own_drawing() -> None:
     rows = [{"step": step, "epoch": 0.1, "seconds": 1.0, "samples_per_second": 9.0, "distance": 2.0} for step in (1, 2)]
     assert [curve.title for curve in curves(rows)] == ["distance"]
+
+
+def test_scores_stand_on_the_page_with_interval_real_data_and_protocol(run: ganzoo.Run, tmp_path: Path) -> None:
+    assert "Scores" not in Page(page(run)).words
+    scored = ganzoo.load(shutil.copytree(run.directory, tmp_path / "scored"))
+    for n in (50, 60):
+        ganzoo.evaluate(scored, metrics=["gaussian-modes"], n=n, device="cpu", draws=2, seed=7)
+    seen = Page(page(scored)).words
+    assert "Scores" in seen
+    for score in scored.scores:
+        assert f"{score.value:.4g}" in seen
+        assert f"{score.low:.4g} to {score.high:.4g}" in seen
+        assert str(score.protocol) in seen
+    assert "step 20, the weights themselves, seed 7, 2 draws" in seen
+    assert "Scores of two protocols cannot be compared" in seen
 
 
 def test_a_run_without_rows_has_a_page_without_curves(tmp_path: Path) -> None:

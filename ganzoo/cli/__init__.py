@@ -19,7 +19,9 @@ COMMANDS = {
     "show": "One thing, or every effective value of a recipe.",
     "sample": "Pictures, animations or arrays from a run.",
     "report": "A run as one HTML page.",
+    "compare": "Runs side by side: settings that differ, scores, curves, samples.",
     "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
+    "benchmark": "A suite of recipes over several seeds, in one table.",
     "new": "A plugin package of your own, ready to be changed and published.",
     "check": "An installed plugin against every contract.",
 }

@@ -22,6 +22,13 @@ def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
     return [*_named(("recipe",), incomplete), *_files(incomplete)]
 
 
+def suites(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shipped suites, the folders, and the .toml files that begin so."""
+    from ganzoo.suites.finding import installed
+
+    return [*(CompletionItem(name) for name in installed() if name.startswith(incomplete)), *_files(incomplete)]
+
+
 def shelves(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shelves, as `ganzoo list` takes them."""
     return [CompletionItem(name) for name in (*SHELVES.values(), "plugins") if name.startswith(incomplete)]

@@ -131,23 +131,22 @@ def show(scores: Sequence[Score]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ganzoo.console import words
     from ganzoo.console.terminal import Terminal, is_lively
 
     one = scores[0]
-    protocols = dict.fromkeys(str(score.protocol) for score in scores)
-    letters = {protocol: letter(number) for number, protocol in enumerate(protocols)}
+    letters = words.letters(scores)
     terminal = Terminal(plain=not is_lively())
     averaged = "averaged weights" if one.ema else "the weights themselves"
     table = Table(title=f"{one.run}, step {one.step:,}, {averaged}, seed {one.seed}", title_justify="left", box=None)
     for column in ("score", "value", "interval", "real data", "better", "protocol"):
         table.add_column(column, justify="left" if column in ("score", "better", "protocol") else "right")
     for score in scores:
-        within = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
-        floor = "" if score.floor is None else f"{score.floor:.4g}"
-        cells = (score.name, f"{score.value:.4g}", within, floor, score.better, letters[str(score.protocol)])
+        numbers = (f"{score.value:.4g}", words.within(score), words.real_data(score))
+        cells = (score.name, *numbers, score.better, letters[score.protocol.key][0])
         table.add_row(*map(Text, cells))
     terminal.print(table)
-    for protocol, mark in letters.items():
+    for mark, protocol in letters.values():
         terminal.print(Text(f"{mark}  {protocol}"), soft_wrap=True)
     known = {f"{name.replace('_', ' ')} {said(fact)}": None for s in scores for name, fact in s.extractor_facts.items()}
     if known:
@@ -155,11 +154,6 @@ def show(scores: Sequence[Score]) -> None:
     terminal.print(Text(f"data       {one.protocol.checksum}"), soft_wrap=True)
     terminal.print(Text(f"interval   {one.interval}"), soft_wrap=True)
     terminal.print(Text("real data  the same score of real samples of the other split"), soft_wrap=True)
-
-
-def letter(number: int) -> str:
-    """a, b, c, ... for protocols in a table."""
-    return chr(ord("a") + number) if number < 26 else str(number)
 
 
 def said(fact: str | float) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ganzoo.metrics.score import Protocol, Score
     from ganzoo.run import Run
 
 Pair = tuple[str, str]
@@ -124,6 +125,34 @@ def logged(values: Mapping[str, float]) -> dict[str, float]:
 def told(values: Mapping[str, float]) -> dict[str, float]:
     """What of that is told while a run goes on: all but the norms of gradients, which are for curves and doctors."""
     return {name: value for name, value in logged(values).items() if not name.startswith("grad/")}
+
+
+def within(score: Score) -> str:
+    """A score's interval, "12.1 to 12.5"; nothing where it has none."""
+    return "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
+
+
+def real_data(score: Score) -> str:
+    """What real data get; nothing where that is unknown."""
+    return "" if score.floor is None else f"{score.floor:.4g}"
+
+
+def whose(score: Score) -> str:
+    """Which samples were scored: "step 4,690, averaged weights, seed 0, 3 draws"."""
+    weights = "averaged weights" if score.ema else "the weights themselves"
+    draws = len(score.draws)
+    return f"step {score.step:,}, {weights}, seed {score.seed}, {draws} draw{'s' * (draws > 1)}"
+
+
+def letters(scores: Iterable[Score]) -> dict[str, tuple[str, Protocol]]:
+    """A letter for each protocol among the scores, by its key, with the protocol, for tables that say each once."""
+    protocols = {score.protocol.key: score.protocol for score in scores}
+    return {key: (letter(number), protocol) for number, (key, protocol) in enumerate(protocols.items())}
+
+
+def letter(number: int) -> str:
+    """a, b, c, ..., z, a2, b2, ..."""
+    return chr(ord("a") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")
 
 
 def number(value: float) -> str:

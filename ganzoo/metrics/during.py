@@ -72,7 +72,8 @@ class Evaluation:
 
     def beats(self, scores: Mapping[str, float]) -> bool:
         """Whether the deciding score is better than the one to beat."""
-        value, best = scores.get(self.deciding), self.state["best"]
+        value = scores.get(self.deciding)
+        best: float | None = self.state["best"]
         if value is None or best is None:
             return value is not None
         return value < best if self.better[self.deciding] == "down" else value > best

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.overrides import with_overrides, with_settings
-from ganzoo.recipe.source import Source, find_recipe, read_source
+from ganzoo.recipe.source import Source, find_recipe, layer, read_source
 from ganzoo.recipe.words import did_you_mean, found
 
 TABLES = (
@@ -41,17 +42,19 @@ DATA = Origin("filled in from the data")
 def read_recipe(
     source: str | Path,
     *,
+    layers: Sequence[Source] = (),
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
 ) -> Recipe:
     """Reads and checks a recipe.
 
-    source: a path, or an installed recipe's name. overrides: "KEY=VALUE" strings, as --set takes them.
+    source: a path, or an installed recipe's name. layers: parts of recipes on top of it, as if each extended the last.
+    overrides: "KEY=VALUE" strings, as --set takes them, on top of those.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
-    written, problems = with_overrides(read_source(path), overrides)
+    written, problems = with_overrides(reduce(layer, layers, read_source(path)), overrides)
     written, more = with_settings(written, settings or {})
     return Resolution(path, written, problems + more).recipe()
 

@@ -45,6 +45,11 @@ class Source:
                 return self.places[key[:length]]
         return self.file
 
+    def inside(self, key: Key) -> Source:
+        """The table at a key as a source of its own, which still knows where everything stands."""
+        places = {known[len(key) :]: place for known, place in self.places.items() if known[: len(key)] == key}
+        return Source(self.at(key) or {}, places, self.place(key))
+
     def at(self, key: Key) -> Any:
         """The value at a key; None where there is none."""
         value: Any = self.values
@@ -80,9 +85,7 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
 
     children: the files on the way here, to find circles. Raises: RecipeError on what cannot be read or parsed.
     """
-    text = read_text(path)
-    own = Source(_parse(path, text), file=str(path))
-    own.places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    own = read_file(path)
     parent = own.values.pop("extends", None)
     if parent is None:
         return own
@@ -105,6 +108,14 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
         what = f'extends = "{parent}": {first.where}: {first.what}'
         raise RecipeError([Problem(where, what, first.remedy)]) from error
     return layer(below, own)
+
+
+def read_file(path: Path, kind: str = "recipe") -> Source:
+    """What one file says, by itself. kind: what it should be. Raises: RecipeError on what cannot be read or parsed."""
+    text = read_text(path, kind)
+    own = Source(_parse(path, text, kind), file=str(path))
+    own.places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    return own
 
 
 def layer(below: Source, above: Source) -> Source:
@@ -143,7 +154,7 @@ def _chooses_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return isinstance(new.get("name"), str) and isinstance(old.get("name"), str) and old["name"] != new["name"]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, kind: str = "recipe") -> str:
     """The text of a recipe file, with Unix's line ends. Raises: RecipeError where it is not a page of UTF-8 text."""
 
     def wrong(what: str, remedy: str = "", *, line: int = 0) -> RecipeError:
@@ -151,7 +162,7 @@ def read_text(path: Path) -> str:
 
     try:
         if path.is_dir():
-            raise wrong("this is a folder; a recipe is a .toml file.")
+            raise wrong(f"this is a folder; a {kind} is a .toml file.")
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError as error:
@@ -160,9 +171,9 @@ def read_text(path: Path) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise wrong(f"this file cannot be read: {reason}.") from error
     if len(content) > LARGEST:
-        raise wrong("this is no recipe: it is larger than 1 MiB.")
+        raise wrong(f"this is no {kind}: it is larger than 1 MiB.")
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise wrong("this is no recipe: it holds binary data.")
+        raise wrong(f"this is no {kind}: it holds binary data.")
     try:
         text = content.decode("utf-8-sig")  # editors on Windows put a mark at the start
     except UnicodeDecodeError as error:
@@ -173,7 +184,7 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def _parse(path: Path, text: str, kind: str) -> dict[str, Any]:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -183,11 +194,11 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         problem = Problem(f"{path}:{line}", f"this is not TOML: {what}.", "See https://toml.io for how to write it.")
         raise RecipeError([problem]) from error
     except ValueError as error:  # a number of more digits than Python reads
-        raise RecipeError([Problem(str(path), f"this is not a recipe: {error}.")]) from error
+        raise RecipeError([Problem(str(path), f"this is not a {kind}: {error}.")]) from error
     except RecursionError as error:
-        raise RecipeError([Problem(str(path), "this is not a recipe: its values are nested too deeply.")]) from error
+        raise RecipeError([Problem(str(path), f"this is not a {kind}: its values are nested too deeply.")]) from error
     if any(depth > DEEPEST for depth in _depths(values)):
-        raise RecipeError([Problem(str(path), "this is not a recipe: its values are nested too deeply.")])
+        raise RecipeError([Problem(str(path), f"this is not a {kind}: its values are nested too deeply.")])
     return values
 
 

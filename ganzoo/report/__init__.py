@@ -1,5 +1,6 @@
-"""A run as one self-contained HTML page: what ran, on what, its curves and its pictures. `page` makes the text."""
+"""Runs as self-contained HTML pages: `page` makes the text of one run's, `comparison_page` that of several runs."""
 
+from ganzoo.report.comparison import comparison_page
 from ganzoo.report.page import page
 
-__all__ = ["page"]
+__all__ = ["comparison_page", "page"]

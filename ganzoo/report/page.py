@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.console import words
-from ganzoo.report.curves import Curve, curves
+from ganzoo.report.curves import curves
 from ganzoo.run import Run
 
 GRIDS = 6
@@ -29,6 +29,24 @@ class Picture:
 
 def page(run: Run) -> str:
     """The run's report as the text of one HTML file, which needs no other file and no network."""
+    scores = run.scores
+    return rendered(
+        "page.html.jinja",
+        title=run.name,
+        status=run.status,
+        fallback=words.fallback(run),
+        facts=list(facts(run)),
+        scores=scores,
+        letters=words.letters(scores),
+        curves=curves(run.metrics),
+        grids=grids(run.files.samples),
+        recipe=run.files.recipe.read_text(encoding="utf-8"),
+        words=words,
+    )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """One of the templates here, filled; what is put into it is text, not markup."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -38,16 +56,7 @@ def page(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn: list[Curve] = curves(run.metrics)
-    return environment.get_template("page.html.jinja").render(
-        name=run.name,
-        status=run.status,
-        fallback=words.fallback(run),
-        facts=list(facts(run)),
-        curves=drawn,
-        grids=grids(run.files.samples),
-        recipe=run.files.recipe.read_text(encoding="utf-8"),
-    )
+    return environment.get_template(template).render(**values)
 
 
 def facts(run: Run) -> Iterator[words.Pair]:
@@ -76,7 +85,10 @@ def grids(folder: Path) -> dict[str, list[Picture]]:
     for path in sorted(folder.glob("step-*.png")):
         if matched := GRID_FILE.fullmatch(path.name):
             found.setdefault(matched[2] or "", []).append((int(matched[1]), path))
-    return {name: [Picture(step, embedded(path)) for step, path in spread(files)] for name, files in found.items()}
+    return {
+        name: [Picture(step, as_data(path.read_bytes())) for step, path in spread(files)]
+        for name, files in found.items()
+    }
 
 
 def spread(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
@@ -86,6 +98,6 @@ def spread(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
     return [files[round(number * (len(files) - 1) / (GRIDS - 1))] for number in range(GRIDS)]
 
 
-def embedded(path: Path) -> str:
-    """A PNG file as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def as_data(content: bytes) -> str:
+    """A PNG file's content as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,111 @@
+"""`ganzoo benchmark`: several recipes over several seeds, in one table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganzoo.cli.complete import suites
+
+if TYPE_CHECKING:
+    from ganzoo.suites.results import Result
+
+Folder = click.Path(path_type=Path)
+
+
+class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """Seeds with commas between: "0,1,2"."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers, each once."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() and int(part) < 2**63 for part in parts):
+            self.fail(f"{value!r} is not a list of seeds: write 0,1,2.", param, ctx)
+        return tuple(dict.fromkeys(map(int, parts)))
+
+
+@click.command()
+@click.argument("suite", shell_complete=suites)
+@click.option("--out", metavar="DIR", type=Folder, help="The suite's directory.  [default: runs/SUITE]")
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1), help="Runs at once.  [default: 1, or one a CUDA device]"
+)
+@click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--seeds", metavar="N,N,...", type=Seeds(), help="In the place of the suite's.")
+@click.option("--only", metavar="ENTRY", multiple=True, help="Only this entry; repeatable.")
+@click.option("--steps", metavar="N", type=click.IntRange(min=1), help="A budget for all entries: to try a suite out.")
+@click.option(
+    "--seconds",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help="A budget for all entries: of training, by the clock, on a quiet machine.",
+)
+@click.option(
+    "--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: GANZOO_DATA, else a cache]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print table.json in the place of the table.")
+def benchmark(
+    suite: str,
+    out: Path | None,
+    jobs: int | None,
+    device: str,
+    seeds: tuple[int, ...] | None,
+    only: tuple[str, ...],
+    steps: int | None,
+    seconds: float | None,
+    data_root: Path | None,
+    as_json: bool,
+) -> int:
+    """Play SUITE: its recipes over its seeds, scored the same way, into one table with mean and spread.
+
+    SUITE is a .toml file, or a shipped suite's name: mnist-small, gaussians, stacked. Whatever stops it, the same
+    command goes on: what is done stays, what is half done is resumed. Each run is an ordinary one, in DIR/runs/.
+    """
+    if steps and seconds:
+        raise click.UsageError("--steps and --seconds are two ways to say one thing: give one of them.")
+    from ganzoo.suites.playing import play
+    from ganzoo.suites.reading import chosen, read_suite
+
+    read = read_suite(suite, steps=steps, seconds=seconds)
+    folder = out or Path("runs") / read.name
+    try:
+        result = play(
+            read,
+            folder,
+            entries=chosen(read, only),
+            seeds=seeds or read.seeds,
+            device=device,
+            jobs=jobs,
+            data_root=data_root,
+        )
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command goes on: ganzoo {shlex.join(sys.argv[1:])}", err=True)
+        click.echo(f"so far: {folder / 'table.md'}", err=True)
+        return 130
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        show(result, folder)
+    return 1 if result.failed else 0
+
+
+def show(result: Result, folder: Path) -> None:
+    """The tables, and where they lie."""
+    from ganzoo.console.terminal import Terminal, is_lively
+    from ganzoo.suites.table import for_terminal
+
+    terminal = Terminal(plain=not is_lively())
+    for part in for_terminal(result):
+        terminal.print(part, soft_wrap=True)
+    terminal.print(f"\n{folder / 'table.md'}, table.json, table.html")

@@ -1,0 +1,131 @@
+"""`ganzoo compare`: runs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganzoo.errors import GanzooError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ganzoo.comparison import Comparison
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "-o",
+    "out",
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="Write one page with curves over each other and samples side by side.",
+)
+def compare(runs: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
+    """Show the runs in the directories RUN... side by side: settings that differ, budgets, and recorded scores.
+
+    A score is only ranked among those of the same protocol, and two whose intervals overlap are not told apart. What is
+    missing for that is said with the commands that get it. Nothing is trained or evaluated.
+    """
+    if out and (out.suffix.lower() not in (".html", ".htm") or out.is_dir() or not out.parent.is_dir()):
+        missing = "" if out.parent.is_dir() else f" in a folder that exists (there is no {out.parent})"
+        raise GanzooError(f"-o {out}: the page is an HTML file{missing}.", remedy="Name one: -o comparison.html")
+    from ganzoo.atomic import replace_file
+    from ganzoo.comparison import compare as together
+
+    comparison = together(runs)
+    if out:
+        try:
+            replace_file(out, comparison.html().encode())
+        except OSError as error:
+            raise GanzooError(f"{out}: cannot be written: {error.strerror or error}.") from error
+    if as_json:
+        click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+    else:
+        show(comparison)
+        if out:
+            click.echo(f"\n{out}: curves and samples")
+
+
+def show(comparison: Comparison) -> None:
+    """Tables of what differs, of budgets and of scores, then what has to be known and what to do."""
+    from rich.text import Text
+
+    from ganzoo.console import words
+    from ganzoo.console.terminal import Terminal, is_lively
+    from ganzoo.report.comparison import told_settings
+
+    terminal = Terminal(plain=not is_lively())
+    for entrant in comparison.entrants:
+        for line in words.fallback(entrant.run)[:1]:
+            terminal.print(Text(f"{entrant.label}: {line}", style="bold red"))
+    if comparison.settings:
+        settings = {key: told_settings(values) for key, values in comparison.settings.items()}
+        _side_by_side(terminal, "Settings that differ", comparison.labels, settings)
+    else:
+        terminal.print("The recipes are equal.")
+    _side_by_side(terminal, "Budgets", comparison.labels, comparison.budgets)
+    _scores(terminal, comparison)
+    for note in comparison.notes:
+        terminal.print(Text(f"\n{note}"))
+    if comparison.commands:
+        said = "for every run under one protocol" if comparison.columns else "of the runs"
+        terminal.print(Text(f"\nTo have every score {said}:"))
+        for command in comparison.commands:
+            terminal.print(Text(f"  {command}"), soft_wrap=True)
+
+
+def _side_by_side(terminal: Console, title: str, labels: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+    """A table with a column for each run."""
+    from rich.text import Text
+
+    table = _table(title)
+    for heading in ("", *labels):
+        table.add_column(Text(heading), overflow="fold")
+    for name, texts in rows.items():
+        table.add_row(Text(name), *map(Text, texts))
+    terminal.print(table)
+
+
+def _scores(terminal: Console, comparison: Comparison) -> None:
+    """Each number under each protocol as a part of its own, the best places first; then the protocols."""
+    from rich.text import Text
+
+    from ganzoo.console import words
+    from ganzoo.report.comparison import told_place
+
+    if not comparison.columns:
+        terminal.print("\nNo scores are recorded.")
+        return
+    letters = words.letters(column.any for column in comparison.columns)
+    table = _table("Scores")
+    for heading in ("score", "place", "run", "value", "interval", "real data", "step"):
+        right = heading in ("value", "interval", "real data")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "run", overflow="fold")
+    for column in comparison.columns:
+        there = [
+            (label, score, place)
+            for label, score, place in zip(comparison.labels, column.scores, column.places, strict=True)
+            if score
+        ]
+        head = f"{column.name} ({letters[column.any.protocol.key][0]})"
+        for label, score, place in sorted(there, key=lambda row: row[2] or (0, 0)):
+            of = f"{score.step:,}{', averaged' if score.ema else ''}"
+            numbers = (f"{score.value:.4g}", words.within(score), words.real_data(score))
+            table.add_row(*map(Text, (head, told_place(place), label, *numbers, of)))
+            head = ""
+    terminal.print(table)
+    for mark, protocol in letters.values():
+        terminal.print(Text(f"{mark}  {protocol}"), soft_wrap=True)
+
+
+def _table(title: str) -> Any:
+    from rich.table import Table
+
+    return Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False)

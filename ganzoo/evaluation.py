@@ -71,7 +71,7 @@ def evaluate(
     place = choose_device(device)
     root = find_data_root(data_root or made.facts["dataset"]["root"])
     dataset = build_dataset(made.data_choice)
-    train = read(dataset, root, "train")
+    train = read(dataset, root, "train", "stream" if streamed(made) else "auto")
     refuse_other_data(made, train)
     judge = Judge(
         dataset,
@@ -221,6 +221,11 @@ def refuse_translators(run: Run, game: Game) -> None:
             f'{run.name}: the game "{run.recipe.game.entry.name}" makes no samples from latents: it translates.',
             remedy="The metrics score samples that are made from latents; translations are judged by looking at them.",
         )
+
+
+def streamed(run: Run) -> bool:
+    """Whether its data were: to read all of them now would take as long as an epoch."""
+    return bool(run.facts.get("data", {}).get("on") == "stream")
 
 
 def refuse_other_data(run: Run, train: Examples | Source) -> None:

@@ -77,10 +77,10 @@ class Obtained:
         return replace(self, loaded=examples, info=self.dataset.info(self.root), placement=place)
 
 
-def read(dataset: Dataset, root: Path, split: Literal["train", "test"]) -> Examples | Source:
+def read(dataset: Dataset, root: Path, split: Literal["train", "test"], wanted: Wanted = "auto") -> Examples | Source:
     """A split for looking at some of it: in memory where it fits there, else piece by piece. Raises: DatasetError."""
-    fits = placement(dataset.info(root), CPU).where == "device"
-    return (None if fits else dataset.stream(root, split)) or dataset.load(root, split)
+    streams = placement(dataset.info(root), CPU, wanted).where == "stream"
+    return (dataset.stream(root, split) if streams else None) or dataset.load(root, split)
 
 
 def obtain(choice: Choice, fallback: Choice | None, root: Path, *, allow_fallback: bool) -> Obtained:

@@ -32,8 +32,7 @@ def placement(info: DatasetInfo, device: torch.device, wanted: Wanted = "auto") 
     Data go to a GPU through the host's memory, so both are looked at. Several ranks on one machine share the host's.
     """
     needed = size_of(info)
-    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    rooms = {"host": (needed * ranks, psutil.virtual_memory().available)}
+    rooms = {"host": (needed * ranks_here(), psutil.virtual_memory().available)}
     if device.type == "cuda":
         rooms["GPU"] = (needed, torch.cuda.mem_get_info(device)[0])
     said = ", ".join(f"{in_words(free)} free on the {room}" for room, (_, free) in rooms.items())
@@ -42,6 +41,11 @@ def placement(info: DatasetInfo, device: torch.device, wanted: Wanted = "auto") 
         return Placement(wanted, f'train.data = "{wanted}" ({why})')
     fits = all(takes <= SHARE * free for takes, free in rooms.values())
     return Placement("device" if fits else "stream", why)
+
+
+def ranks_here() -> int:
+    """How many processes train this run on this machine, as torchrun says."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def size_of(info: DatasetInfo) -> int:

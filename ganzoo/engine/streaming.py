@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.engine.data import WHOLE, Order, Shard, orders_of, to_unit_range
+from ganzoo.engine.placement import ranks_here
 from ganzoo.errors import DatasetError
 from ganzoo.interfaces import Batch, Source
 
@@ -151,6 +152,6 @@ def leave_signals_to_the_run(_: int) -> None:
 
 
 def usual_workers() -> int:
-    """One for each core that this process may use but for the one that trains; one at least, and eight at most."""
+    """One for each core that this rank has but for the one that trains; one at least, and eight at most."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(MOST, cores - 1))
+    return max(1, min(MOST, cores // ranks_here() - 1))

@@ -14,11 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 import ganzoo
+from ganzoo.datasets.image_folder import ImageFolder
+from ganzoo.datasets.obtain import read
 from ganzoo.engine import placement as placing
 from ganzoo.engine.data import WHOLE, DeviceData, Order, Shard
-from ganzoo.engine.placement import placement
+from ganzoo.engine.placement import Wanted, placement
 from ganzoo.engine.streaming import AHEAD, StreamedData
 from ganzoo.errors import DatasetError, RunError
+from ganzoo.evaluation import refuse_other_data
+from ganzoo.evaluation import streamed as streamed_run
 from ganzoo.interfaces import DatasetInfo, Examples, Source
 
 CPU = torch.device("cpu")
@@ -265,6 +269,17 @@ def test_a_stream_is_not_resumed_on_other_files(recipe: Path) -> None:
     next((recipe.parent / "data" / "set" / "dim").iterdir()).unlink()
     with pytest.raises(RunError, match=r"It was listing:[0-9a-f]+, and now it is listing:"):
         ganzoo.resume(run.directory, steps=12, quiet=True, device="cpu")
+
+
+@pytest.mark.parametrize("wanted", ["stream", "device"])
+def test_a_streamed_run_is_scored_against_its_own_data_alone(recipe: Path, wanted: Wanted) -> None:
+    run = train(recipe, "run", train__data="stream", steps=4)
+    root = recipe.parent / "data"
+    assert streamed_run(run)
+    refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
+    next((root / "set" / "dim").iterdir()).unlink()
+    with pytest.raises(RunError, match="not the one that this run learned from"):
+        refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
 
 
 def test_data_that_do_not_fit_are_streamed_without_being_asked_to(

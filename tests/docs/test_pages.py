@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 import torch
 
@@ -134,17 +133,6 @@ def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
     features = names["Thumbnails"]()(images).features
     assert features.shape == (2, 16)
     assert features[0, 0] == images[0, 0, :7, :7].float().mean()
-
-
-def test_the_source_that_a_page_shows_streams_what_is_in_its_file(tmp_path: Path) -> None:
-    (text,) = blocks(TOP / "docs" / "datasets.md", "python")
-    names: dict[str, Any] = {}
-    exec(text, names)  # it is our own page
-    images = np.arange(5 * 3 * 4 * 4, dtype=np.uint8).reshape(5, 3, 4, 4)
-    np.save(tmp_path / "rows.npy", images)
-    source = names["Rows"](tmp_path / "rows.npy")
-    assert source.sizes == {"image": 5}
-    assert source.fetch("image", [3, 0, 3]).equal(torch.from_numpy(images[[3, 0, 3]]))
 
 
 def body(function: Any) -> str:

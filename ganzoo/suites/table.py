@@ -95,8 +95,8 @@ def notes(result: Result, group: Group) -> Iterator[str]:
     draws = "" if result.draws == 1 else f" of {result.draws} draws"
     weights = "averaged weights where the recipe has [ema]" if result.averaged else "the weights themselves"
     yield (
-        f"Mean ± sample standard deviation over seeds{draws}; {weights}. Bold: nothing is clearly better, something is worse. Ranks are "
-        "what Welch's t-test tells apart, false discoveries held at 5 % over all pairs of a column."
+        f"Mean ± sample standard deviation over seeds{draws}; {weights}. Bold: nothing is clearly better, something is "
+        "worse. Ranks are what Welch's t-test tells apart, false discoveries held at 5 % over all pairs of a column."
     )
     if any(column.floor is not None for column in group.columns):
         yield "Real data: the same scores of as many real samples of the other split."

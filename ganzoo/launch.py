@@ -24,8 +24,10 @@ from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.engine.distributed import ALONE, Ranks, join
 from ganzoo.engine.runners.choice import choose_runner
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import facts_of, machine, now, runner_of
+from ganzoo.facts import data_changed, data_facts, facts_of, machine, now, runner_of
+from ganzoo.interfaces import Source
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
@@ -37,6 +39,9 @@ from ganzoo.training import Training
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
+
+NOT_PLAYED = ("train.data", "train.workers", "train.runner")
+"""What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
 
 SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
@@ -89,7 +94,7 @@ def train(
         def get_data() -> tuple[Obtained, DryRun]:
             obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
             rehearsal = dry_run(decided, obtained.info)
-            obtained = obtained.load()
+            obtained = obtained.load(place, decided.train.data)
             return obtained, rehearsal if obtained.info == rehearsal.info else dry_run(decided, obtained.info)
 
         obtained, rehearsal = ranks.in_turn(get_data)
@@ -151,13 +156,14 @@ def resume(
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = ranks.in_turn(lambda: obtain(choice, None, root, allow_fallback=False).load())
-        checksum = run.facts["dataset"]["checksum"]
+        obtained = ranks.in_turn(
+            lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
+        )
         with ranks.together():
-            if obtained.examples.checksum != checksum:
+            if changed := data_changed(run.facts, obtained.data):
                 raise RunError(
                     f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
-                    f"  It was {checksum}, and now it is {obtained.examples.checksum}.",
+                    f"  {changed}",
                     remedy="Point --data-root at the data of before, or start a new run.",
                 )
             rehearsal = dry_run(recipe, obtained.info)
@@ -172,7 +178,7 @@ def resume(
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        played = runner_of(training)
+        played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
         went_on = {"step": training.step, "at": now(), **machine(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
@@ -198,15 +204,13 @@ def assemble(
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
-    data = DeviceData(
-        obtained.examples,
-        keys,
-        batch_size=train.batch_size,
-        seed=train.seed,
-        device=device,
-        paired=info.paired,
-        shard=(ranks.rank, ranks.size),
-    )
+    data: DeviceData | StreamedData
+    order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
+    order["shard"] = (ranks.rank, ranks.size)
+    if isinstance(obtained.data, Source):
+        data = StreamedData(obtained.data, keys, workers=train.workers, **order)
+    else:
+        data = DeviceData(obtained.data, keys, **order)
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     training = Training(recipe, game, data, total, evaluation, ranks)
@@ -305,8 +309,8 @@ def _newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Pat
 
 
 def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
-    allowed = ("train.runner:", *(("train.epochs:", "train.steps:") if new_budget else ()))
-    changed = [line for line in differences(old, new) if not line.startswith(allowed)]
+    allowed = (*NOT_PLAYED, *(("train.epochs", "train.steps") if new_budget else ()))
+    changed = [line for line in differences(old, new) if line.partition(":")[0] not in allowed]
     if changed:
         raise RunError(
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
@@ -329,7 +333,8 @@ def _refuse_other_ranks(checkpoint: Checkpoint, ranks: Ranks, run: Run) -> None:
 
 def _check_data(ranks: Ranks, obtained: Obtained) -> None:
     """All ranks read the same samples. Raises: TrainingFailed, FailedElsewhere."""
-    ranks.check_same("the data", f"{obtained.choice.entry.name} {obtained.examples.checksum}", remedy=SHARED_DISK)
+    told = obtained.data.listing or obtained.data.checksum  # the same whether they are read whole or streamed
+    ranks.check_same("the data", f"{obtained.choice.entry.name} {told}", remedy=SHARED_DISK)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from ganzoo.engine.ema import Averages
 from ganzoo.engine.noise import JointNoise
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.runner import Runner
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.facts import runner_of
 from ganzoo.game import Game
@@ -58,7 +59,7 @@ class Training:
         self,
         recipe: Recipe,
         game: Game,
-        data: DeviceData,
+        data: DeviceData | StreamedData,
         total_steps: int,
         evaluation: Evaluation | None = None,
         ranks: Ranks = ALONE,
@@ -120,6 +121,7 @@ class Training:
                     ) from error
                 raise
             finally:
+                self.data.close()
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
     def asked(self, interruption: Interruption) -> bool:

@@ -20,6 +20,7 @@ COMMANDS = {
     "sample": "Pictures, animations or arrays from a run.",
     "report": "A run as one HTML page.",
     "compare": "Runs side by side: settings that differ, scores, curves, samples.",
+    "card": "A model card from runs of one recipe, with its scores beside the papers'.",
     "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
     "benchmark": "A suite of recipes over several seeds, in one table.",
     "new": "A plugin package of your own, ready to be changed and published.",

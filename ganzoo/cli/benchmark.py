@@ -108,4 +108,4 @@ def show(result: Result, folder: Path) -> None:
     terminal = Terminal(plain=not is_lively())
     for part in for_terminal(result):
         terminal.print(part, soft_wrap=True)
-    terminal.print(f"\n{folder / 'table.md'}, table.json, table.html")
+    terminal.print(f"\n{folder / 'table.md'}, table.json, table.html", soft_wrap=True)

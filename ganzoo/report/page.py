@@ -91,6 +91,12 @@ def grids(folder: Path) -> dict[str, list[Picture]]:
     }
 
 
+def newest_grid(folder: Path) -> Path | None:
+    """The first grid of the newest step that has one."""
+    firsts = [path for path in folder.glob("step-*.png") if (found := GRID_FILE.fullmatch(path.name)) and not found[2]]
+    return max(firsts, default=None)
+
+
 def spread(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
     """At most `GRIDS` of them: the first, the last, and some evenly between."""
     if len(files) <= GRIDS:

@@ -133,7 +133,10 @@ class Crew:
             except Empty:
                 break
             worker = self.workers.get(number)
-            if worker is None or worker.process.poll() is not None:
+            if worker is not None and worker.process.poll() is not None:
+                worker.gone()
+                worker = None
+            if worker is None:
                 worker = self.workers[number] = Worker(seat, self.log)
             if self.leaving.is_set():  # asked after the worker is known, so that none is forgotten
                 break
@@ -141,7 +144,7 @@ class Crew:
                 self.news.put(told(run, said))
         if number in self.workers:
             self.workers[number].send_home()
-            self.workers[number].process.wait()
+            self.workers[number].gone()
 
 
 class Worker:
@@ -172,7 +175,7 @@ class Worker:
             yield said
             if "done" in said:
                 return
-        code = self.process.wait()
+        code = self.gone()
         how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
         yield {"done": {"status": "failed", "reason": f"its process {how}; see {self.log}"}}
 
@@ -180,6 +183,13 @@ class Worker:
         """Closes its standard input."""
         with suppress(OSError):  # it went by itself
             self.orders.close()
+
+    def gone(self) -> int:
+        """Waits for its end, and gives its exit status."""
+        code = self.process.wait()
+        self.send_home()
+        self.news.close()
+        return code
 
 
 def told(run: Planned, said: Mapping[str, Any]) -> News:

@@ -46,8 +46,9 @@ def play(
     folder = SuiteDirectory(out)
     work = seats(device, jobs)
     fit(suite, entries, data_root)
-    folder.prepare(suite)
+    folder.claim()
     with alone(folder):
+        folder.prepare(suite)
         planned = folder.planned(entries, seeds)
         waiting = [run for run in planned if not is_done(run, suite)]
         failures: dict[str, str] = {}

@@ -116,7 +116,11 @@ class Reading:
         """The [[entry]] tables, in order."""
         tables = self.source.values.get("entry", [])
         if not is_tables(tables):
-            self.wrong(("entry",), "there is no [[entry]].", 'Write [[entry]] and recipe = "vanilla_mnist".')
+            self.wrong(
+                ("entry",),
+                "there is no [[entry]].",
+                'Write [[entry]] and recipe = "mine.toml", or a name of `ganzoo list recipes`.',
+            )
             return ()
         entries: dict[str, Entry] = {}
         for number, table in enumerate(tables):
@@ -205,7 +209,7 @@ class Reading:
         if value is None:
             if needed:
                 what = f"{dotted(key[:-1])} has no {key[-1]}."
-                self.wrong(key[:-1], what, f'Write {key[-1]} = "vanilla_mnist", or another one.')
+                self.wrong(key[:-1], what, f'Write {key[-1]} = "mine.toml", or a name of `ganzoo list recipes`.')
             return not needed
         right = isinstance(value, kind) and not (isinstance(value, int) and (isinstance(value, bool) or value < 1))
         if not right:

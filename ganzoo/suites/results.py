@@ -89,7 +89,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A suite's tables, with what they are from. machines: where the runs were trained; versions: of what scored."""
+    """A suite's tables, with what they are from.
+
+    machines: where the runs were trained; versions: of what scored them; date: of the newest score, in UTC.
+    """
 
     suite: str
     description: str
@@ -137,7 +140,7 @@ def result_of(suite: Suite, folder: SuiteDirectory, failures: Mapping[str, str])
         versions={name: v for score in found.all_scores() for name, v in score.versions.items()},
         averaged=suite.scoring.ema,
         draws=suite.scoring.draws,
-        date=now(),
+        date=max((score.date for score in found.all_scores()), default=now()),
     )
 
 
@@ -240,12 +243,12 @@ def cell(values: Sequence[float]) -> Cell:
 
 def rank(rows: list[Row], column: Column) -> None:
     """Gives each cell of a column the places that it may have: 1 plus those clearly better, to all but those clearly
-    worse. Cells of a single seed have no spread, and no rank.
+    worse. Cells of a single seed have no spread, and no rank; nor has one that stands alone.
     """
     name, sign = column.name, 1 if column.better == "up" else -1
     cells = {number: row.cells[name] for number, row in enumerate(rows) if row.cells.get(name, NONE).n > 1}
     apart = told_apart(cells)
-    for number, own in cells.items():
+    for number, own in cells.items() if len(cells) > 1 else ():
         others = [cells[other] for other in cells if frozenset((number, other)) in apart]
         better = sum(sign * other.mean > sign * own.mean for other in others)
         worse = sum(sign * other.mean < sign * own.mean for other in others)

@@ -65,13 +65,20 @@ class SuiteDirectory:
         self.log = path / "log.txt"
         self.lock = path / ".lock"
 
-    def prepare(self, suite: Suite) -> None:
-        """Makes the folders, and writes the suite and its entries' recipes. Raises: RunError where others live there.
-
-        What a run was begun with is in the run itself; these files are for whoever looks.
-        """
-        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()) and not self.suite.is_file()):
+    def claim(self) -> None:
+        """Makes the directory where there is none. Raises: RunError where something else lives there."""
+        there = {item.name for item in self.path.iterdir()} - {self.lock.name} if self.path.is_dir() else set()
+        if self.path.is_file() or (there and not self.suite.is_file()):
             raise RunError(f"{self.path} exists already and holds something else.", remedy="Choose another --out.")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def prepare(self, suite: Suite) -> None:
+        """Makes the folders, and writes the suite and its entries' recipes.
+
+        Raises: RunError, before anything is written, where a run that lies there was begun with another recipe.
+        """
+        for run in self.begun(suite):
+            run.on_disk()
         for folder in (self.recipes, self.runs, self.times):
             folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.suite, suite.text.encode())

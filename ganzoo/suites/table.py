@@ -79,7 +79,7 @@ def notes(result: Result, group: Group) -> Iterator[str]:
     for protocol, names in of.items():
         yield f"{', '.join(names)}: {protocol}."
     if group.data:
-        options = "".join(f", {name} {value}" for name, value in group.data["options"].items())
+        options = "".join(f", {name} {value}" for name, value in group.data["options"].items() if name != "size")
         yield (
             f"All trained on {group.data['name']}{options}: {group.data['size']:,} {group.data['kind']}, "
             + str(group.data["checksum"])[:19]

@@ -115,7 +115,7 @@ class Teller:
 
 
 class Clock:
-    """Keeps the CPU time that went into each checkpoint, which does not depend on what else the machine does.
+    """Keeps the CPU time that a run took up to each row and checkpoint: it hardly depends on what else a machine does.
 
     file: step -> CPU seconds of this process and its threads, from the run's beginning, over all resumes.
     """
@@ -136,7 +136,16 @@ class Clock:
         self.before = self.times.get(str(run.step))
 
     @hookimpl
+    def ganzoo_metrics(self, step: int) -> None:
+        """Here too, for a kill may come between a checkpoint and what is told of it."""
+        self.write(step)
+
+    @hookimpl
     def ganzoo_checkpoint(self, step: int) -> None:
+        """The time that a resumed run goes on from."""
+        self.write(step)
+
+    def write(self, step: int) -> None:
         """Writes down what it took to get here."""
         from ganzoo.atomic import replace_json
 

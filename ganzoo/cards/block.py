@@ -1,0 +1,44 @@
+"""The part of a Markdown page that `ganzoo card` owns: between two comments, made anew every time."""
+
+from __future__ import annotations
+
+import re
+
+from ganzoo.errors import GanzooError
+
+BEGIN = "<!-- ganzoo card {name}: begin. `ganzoo card RUN... --into FILE` renews what is between the two. -->"
+END = "<!-- ganzoo card {name}: end -->"
+MARK = re.compile(r"^<!-- ganzoo card (?P<name>[\w.+-]+): (?P<side>begin|end)\b[^\n]*-->[ \t]*$", re.MULTILINE)
+
+
+def put(page: str, name: str, content: str) -> str:
+    """The page with that content in the block of that name, at the end where it has none.
+
+    Raises: GanzooError where the comments of the page are not pairs, one inside of none.
+    """
+    block = f"{BEGIN.format(name=name)}\n{content.strip()}\n{END.format(name=name)}"
+    for known, start, end in spans(page):
+        if known == name:
+            return page[:start] + block + page[end:]
+    return f"{page.rstrip()}\n\n{block}\n" if page.strip() else f"{block}\n"
+
+
+def blocks(page: str) -> dict[str, str]:
+    """The content of each block of a page, by name. Raises: GanzooError as `put` does."""
+    return {name: page[start:end].partition("\n")[2].rpartition("\n")[0] for name, start, end in spans(page)}
+
+
+def spans(page: str) -> list[tuple[str, int, int]]:
+    """Each block's name, and where it begins and ends, its comments included."""
+    found: list[tuple[str, int, int]] = []
+    marks = list(MARK.finditer(page))
+    for begin, end in zip(marks[::2], [*marks[1::2], None], strict=False):
+        paired = end and (begin["side"], end["side"]) == ("begin", "end") and begin["name"] == end["name"]
+        if not end or not paired or begin["name"] in (name for name, _, _ in found):
+            line = page.count("\n", 0, begin.start()) + 1
+            raise GanzooError(
+                f'line {line}: the comment "ganzoo card {begin["name"]}: {begin["side"]}" has no other one of its own.',
+                remedy="A block has one comment that begins it and one that ends it, and no other block inside.",
+            )
+        found.append((begin["name"], begin.start(), end.end()))
+    return found

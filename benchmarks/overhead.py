@@ -61,6 +61,7 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
     run = Run(files, recipe=recipe)
     events = zoo().events()
     events.register(Console(plain=True))
+    events.hook.ganzoo_run_started(run=run)
 
     def some_steps() -> None:
         end = training.step + STEPS

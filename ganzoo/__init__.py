@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ganzoo.comparison import Comparison as Comparison
     from ganzoo.comparison import compare as compare
     from ganzoo.components import Component as Component
+    from ganzoo.doctor.diagnosis import diagnose as diagnose
+    from ganzoo.doctor.finding import Finding as Finding
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import OptionError as OptionError
     from ganzoo.evaluation import evaluate as evaluate
@@ -49,6 +51,8 @@ _HOMES = {
     "Comparison": "comparison",
     "compare": "comparison",
     "Component": "components",
+    "diagnose": "doctor.diagnosis",
+    "Finding": "doctor.finding",
     "GanzooError": "errors",
     "OptionError": "errors",
     "Draw": "game",

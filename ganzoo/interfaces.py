@@ -174,6 +174,13 @@ class Dataset(ABC):
         (label = 10 a + b for channels a and b of ten classes each); itself where nothing is stacked, as in most."""
         return self
 
+    def at_hand(self, root: Path) -> bool | None:
+        """Whether `load` finds its files under `root`, or makes them itself, so that it needs no network.
+
+        Only looks whether they are there. None, the default: this data set does not say.
+        """
+        return None
+
     @abstractmethod
     def info(self, root: Path) -> DatasetInfo:
         """What the data are. Cheap: may look at file names and headers under `root`, loads nothing, downloads nothing.

@@ -192,8 +192,11 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
     events = zoo().events()
     if not quiet:
         from ganzoo.console import Console
+        from ganzoo.doctor.live import Watch
 
-        events.register(Console(plain=plain))
+        console = Console(plain=plain)
+        events.register(Watch(console.warn))  # called after the console, which is registered later
+        events.register(console)
     for observer in observers:
         events.register(observer)
     training.play(run, events)

@@ -13,9 +13,9 @@ from typing import Any
 from ganzoo.cards.knowledge import NOTHING, Knowledge, Published
 from ganzoo.comparison.columns import Column, columns
 from ganzoo.console import words
-from ganzoo.errors import RunError
+from ganzoo.errors import GanzooError, RunError
 from ganzoo.pictures import png
-from ganzoo.recipe.saved import differences
+from ganzoo.recipe import differences, read_recipe
 from ganzoo.report.page import newest_grid
 from ganzoo.run import Run, load
 
@@ -54,6 +54,8 @@ class Card:
         if self.knowledge.paper:
             yield "paper", linked(plain(self.knowledge.paper))
         yield "recipe", f"`{facts['recipe']}`: {plain(facts['description'])}"
+        if changed := self.changed():
+            yield "changed in it", plain("; ".join(changed))
         instead = f" (**NOT {data['fallback']['instead_of']}**, which could not be had)" if data["fallback"] else ""
         shape = " x ".join(map(str, data["sample_shape"]))
         yield "data", f"`{data['name']}`{instead}: {data['size']:,} {words.things(self.first)} of {shape}"
@@ -71,6 +73,15 @@ class Card:
         yield "versions", ", ".join(f"{name} {version}" for name, version in ours.items())
         days = sorted({run.facts["started"][:10] for run in self.runs})
         yield "date", " to ".join(dict.fromkeys((days[0], days[-1])))
+
+    def changed(self) -> list[str]:
+        """Where the runs' recipe is not the installed one of its name, seeds apart; nothing where none is installed."""
+        try:
+            installed = read_recipe(self.first.facts["recipe"])
+        except GanzooError:
+            return []
+        lines = differences(installed, self.first.recipe)
+        return [line for line in lines if not line.startswith((*MAY_DIFFER, "description:"))]
 
     def settings(self) -> str:
         """The recipe with every default spelled out, as TOML; of several runs that of the first."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Runs side by side: settings that differ, scores, curves, samples.",
     "card": "A model card from runs of one recipe, with its scores beside the papers'.",
     "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
+    "doctor": "What this machine has, or what is wrong with a run's training.",
     "benchmark": "A suite of recipes over several seeds, in one table.",
     "new": "A plugin package of your own, ready to be changed and published.",
     "check": "An installed plugin against every contract.",

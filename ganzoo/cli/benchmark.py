@@ -101,11 +101,14 @@ def benchmark(
 
 
 def show(result: Result, folder: Path) -> None:
-    """The tables, and where they lie."""
+    """The tables, in a file or a pipe as Markdown, whose rows are never folded; and where they lie."""
     from ganzoo.console.terminal import Terminal, is_lively
-    from ganzoo.suites.table import for_terminal
+    from ganzoo.suites.table import for_terminal, markdown
 
-    terminal = Terminal(plain=not is_lively())
-    for part in for_terminal(result):
-        terminal.print(part, soft_wrap=True)
-    terminal.print(f"\n{folder / 'table.md'}, table.json, table.html", soft_wrap=True)
+    if is_lively():
+        terminal = Terminal(plain=False)
+        for part in for_terminal(result):
+            terminal.print(part, soft_wrap=True)
+    else:
+        click.echo(markdown(result))
+    click.echo(f"{folder / 'table.md'}, table.json, table.html")

@@ -22,12 +22,19 @@ from ganzoo.console.terminal import Terminal, is_lively
 from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ganzoo.doctor.finding import Finding
     from ganzoo.run import Run
 
 REDRAWN = 4
 """Times a second that the live display is drawn anew."""
 
-STATUS_STYLES = {"finished": "bold green", "stopped": "bold green", "interrupted": "bold yellow", "failed": "bold red"}
+STYLES = {
+    "finished": "bold green",
+    "stopped": "bold green",
+    "interrupted": "bold yellow",
+    "failed": "bold red",
+    "doctor": "bold yellow",
+}
 
 
 class Console:
@@ -80,9 +87,13 @@ class Console:
     def say(self, pairs: Iterable[words.Pair]) -> None:
         """A label and a text a line."""
         for label, text in pairs:
-            style = STATUS_STYLES.get(label, "dim")
+            style = STYLES.get(label, "dim")
             line = Text.assemble((f"{label:<12}", style), words.clean(text, self.terminal.encoding))
             self.terminal.print(line, soft_wrap=True)  # a path or a command is copied in one piece
+
+    def warn(self, finding: Finding) -> None:
+        """What the doctor has found in the rows, with the first thing to try."""
+        self.say([("doctor", str(finding) + "".join(f"; try {line}" for line in finding.change[:1]))])
 
     def say_row(self) -> None:
         """The newest row, as a line."""

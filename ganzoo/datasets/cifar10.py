@@ -35,6 +35,10 @@ class CIFAR10(Dataset):
     cifar-10-binary.tar.gz beside it, or downloaded; the archive is opened only if its MD5 is the published one.
     """
 
+    def at_hand(self, root: Path) -> bool:
+        """Whether the files of both splits are there, or the archive that they come in."""
+        return bool(find_archive(root) or (find_folder(root, "train") and find_folder(root, "test")))
+
     def info(self, root: Path) -> DatasetInfo:
         """32x32, colour."""
         return DatasetInfo(
@@ -79,12 +83,15 @@ def read_records(path: Path) -> tuple[Tensor, Tensor]:
     return records[:, 0].long(), records[:, 1:].reshape(-1, 3, 32, 32).contiguous()
 
 
+def find_archive(root: Path) -> Path | None:
+    """The archive, if it is there."""
+    places = (root, root / "cifar10", root / "CIFAR10")
+    return next((path for place in places if (path := place / ARCHIVE).is_file()), None)
+
+
 def unpack(root: Path) -> Path:
     """Unpacks the archive beside the data, downloading it first where it is not there."""
-    archive = next(
-        (path for place in (root, root / "cifar10", root / "CIFAR10") if (path := place / ARCHIVE).is_file()), None
-    )
-    archive = archive or fetch(root)
+    archive = find_archive(root) or fetch(root)
     if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != MD5:
         raise DatasetError(
             f"{archive}: its MD5 is not {MD5}: the file is cut off, damaged, or another one.",

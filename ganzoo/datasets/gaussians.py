@@ -46,6 +46,10 @@ class Gaussians(Dataset):
         angles = torch.arange(8) * (2 * math.pi / 8)
         return 2.0 * torch.stack((angles.cos(), angles.sin()), dim=1)
 
+    def at_hand(self, root: Path) -> bool:
+        """Always: they are drawn."""
+        return True
+
     def info(self, root: Path) -> DatasetInfo:
         """Points (2,), one class a mode."""
         return DatasetInfo(

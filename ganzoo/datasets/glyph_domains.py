@@ -47,6 +47,10 @@ class GlyphDomains(Dataset):
         self.channels = channels
         self.paired = paired
 
+    def at_hand(self, root: Path) -> bool:
+        """Always: ganzoo draws them."""
+        return True
+
     def info(self, root: Path) -> DatasetInfo:
         """Known beforehand; nothing is drawn for it."""
         shapes: dict[str, Shape] = {"a": (self.channels, self.size, self.size), "b": (3, self.size, self.size)}

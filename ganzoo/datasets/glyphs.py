@@ -33,6 +33,10 @@ class Glyphs(Dataset):
         self.size = size
         self.channels = channels
 
+    def at_hand(self, root: Path) -> bool:
+        """Always: ganzoo draws them."""
+        return True
+
     def info(self, root: Path) -> DatasetInfo:
         """Known beforehand; nothing is drawn for it."""
         return DatasetInfo(

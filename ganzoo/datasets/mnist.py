@@ -32,6 +32,10 @@ class MNIST(Dataset):
     licence: ClassVar[str] = "CC BY-SA 3.0 as commonly stated"
     source: ClassVar[str] = "LeCun, Cortes and Burges"
 
+    def at_hand(self, root: Path) -> bool:
+        """Whether all four files are there."""
+        return all(find_idx(name, self.places(root)) for split in FILES.values() for name in split)
+
     def info(self, root: Path) -> DatasetInfo:
         """28x28 grey, and as many as the file on disk says (the official 60,000 where there is none yet)."""
         images = find_idx(FILES["train"][0], self.places(root))

@@ -46,6 +46,10 @@ class StackedMNIST(Dataset):
         """The data set that the digits are from."""
         return self.digits()
 
+    def at_hand(self, root: Path) -> bool | None:
+        """Whether the digits are."""
+        return self.unstacked.at_hand(root)
+
     def info(self, root: Path) -> DatasetInfo:
         """What the digits' own set is known to be, three at a time."""
         of_digits = self.unstacked.info(root)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Problem, RecipeError
+from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.resolve import Resolution, named
 from ganzoo.recipe.source import Source, find_recipe, is_tables, read_file, read_text
@@ -22,6 +23,12 @@ from ganzoo.suites.suite import ENDLESS, Budget, Entry, Head, Scoring, Suite
 
 TABLES = ("budget", "score", "set", "entry")
 ENTRY = ("name", "recipe", "steps", "set")
+NOT_SET: Mapping[Key, str] = {
+    ("extends",): "extends belongs into a recipe file.",
+    ("train", "seed"): "train.seed is what the suite's seeds are.",
+}
+"""What a suite does not set in its recipes."""
+
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -109,8 +116,20 @@ class Reading:
         kept = tuple(one for one in chosen if one)
         if scoring is None or len(kept) < len(metrics):
             return None
+        self.check_columns(kept)
         written = {name: self.checker.values["score"].get(name) for name in ("metrics", "extractor")}
         return replace(scoring, metrics=kept, extractor=extractor, written=written)
+
+    def check_columns(self, metrics: Sequence[Choice]) -> None:
+        """Notes a metric whose scores have the names of another's: they would stand in one column."""
+        given: dict[str, str] = {}
+        for choice in metrics:
+            for name in getattr(zoo().resolve(choice.entry), "gives", ()):
+                if given.setdefault(name, choice.table) != choice.table:
+                    number = metrics.index(choice)
+                    what = f'{choice.table} gives "{name}", and so does {given[name]}.'
+                    self.wrong(("score", "metrics", number), what, "Keep one of them, or write a second suite.")
+                    break
 
     def entries(self, budget: Budget, seed: int) -> tuple[Entry, ...]:
         """The [[entry]] tables, in order."""
@@ -176,10 +195,10 @@ class Reading:
         """The recipe that an entry names, with what the suite and the entry set on top."""
         layers = [self.source.inside(("set",)), self.source.inside((*key, "set"))]
         for above in layers:
-            if "extends" in above.values:
-                where = above.places.get(("extends",), above.file)
-                self.checker.problems.append(Problem(where, "extends belongs into a recipe file.", "Take it out."))
-                return None
+            for inside, what in NOT_SET.items():
+                if above.at(inside) is not None:
+                    self.checker.problems.append(Problem(above.place(inside), what, "Take it out."))
+                    return None
         beside = self.path.parent / name
         try:
             path = beside if beside.is_file() else find_recipe(name)

@@ -26,7 +26,7 @@ log_every = 20
 batch_size = 32
 
 [score]
-metrics = ["gaussian-modes", { name = "gaussian-modes", deviations = 2.0 }]
+metrics = ["kid", { name = "gaussian-modes", deviations = 2.0 }]
 n = 200
 split = "test"
 draws = 2
@@ -129,8 +129,10 @@ WRONG = [
     ("steps = 60", "seconds = -1.0", "budget.seconds should be float, above 0"),
     ("steps = 60", "seconds = 60.0", "entry[1].steps and budget.seconds are two budgets"),
     ("[score]", "[scores]", "there is no [score] table"),
-    ('metrics = ["gaussian-modes",', 'metrics = ["gaussian-mode",', "Did you mean gaussian-modes"),
-    ('metrics = ["gaussian-modes",', "metrics = [3,", "score.metrics should be a list"),
+    ('metrics = ["kid",', 'metrics = ["kidd",', "Did you mean kid"),
+    ('metrics = ["kid",', "metrics = [3,", "score.metrics should be a list"),
+    ('metrics = ["kid",', 'metrics = ["gaussian-modes",', 'score.metrics[1] gives "modes"'),
+    ("batch_size = 32", "seed = 4", "train.seed is what the suite's seeds are"),
     ("deviations = 2.0", "deviation = 2.0", "Did you mean deviations?"),
     ("deviations = 2.0", "deviations = true", "score.metrics[1].deviations should be float"),
     ("n = 200", "n = 1", "score.n should be int, at least 2"),

@@ -25,6 +25,9 @@ from ganzoo.errors import CheckpointError
 FORMAT = 1
 """Rises whenever older code could not read what newer code writes."""
 
+OWN_WAYS = ("fused", "foreach", "capturable", "differentiable")
+"""Of an optimizer's options those that say how it does its step, and not what the step is."""
+
 Tensors = Mapping[str, Tensor]
 
 
@@ -123,12 +126,19 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor],
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: Mapping[str, Any]) -> None:
-    """Puts a packed state back into a freshly built optimizer of the same kind over the same parameters."""
+    """Puts a packed state back into a freshly built optimizer of the same kind over the same parameters.
+
+    How its step is done (fused, capturable) stays as it was built: that is this device's affair.
+    """
     state: dict[int, dict[str, Any]] = {}
     for name, value in (*tensors.items(), *rest["state"].items()):
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": rest["groups"]})
+    groups = [
+        {**saved, **{name: group[name] for name in OWN_WAYS if name in group}}
+        for saved, group in zip(rest["groups"], optimizer.param_groups, strict=True)
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
             # Files know no layout, and a fused step walks through parameter and averages side by side.

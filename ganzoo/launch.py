@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from ganzoo.checkpoint import Checkpoint, checkpoints_of, load_checkpoint, save_
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
+from ganzoo.engine.activations import networks_of, recompute
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import choose_device, own_randomness, seed_everything
 from ganzoo.engine.runners.choice import choose_runner
@@ -79,7 +80,7 @@ def train(
         training = assemble(decided, obtained, rehearsal, place, evaluation)
         training.keep_streams()
         beginning = training.checkpoint()
-        training.runner = choose_runner(training)
+        training.runner = choose_runner(training, teller("runner", quiet=quiet))
     facts = facts_of(decided, obtained, training)
     with new_folder(directory.path) as folder:
         files = RunDirectory(folder)
@@ -132,7 +133,7 @@ def resume(
         with own_randomness(place):
             training = assemble(recipe, obtained, rehearsal, place, evaluation)
             training.restore(checkpoint, str(path))
-            training.runner = choose_runner(training)
+            training.runner = choose_runner(training, teller("runner", quiet=quiet))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
@@ -167,7 +168,12 @@ def assemble(
     )
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
-    return Training(recipe, game, data, total, evaluation)
+    training = Training(recipe, game, data, total, evaluation)
+    training.draws = draws
+    if train.checkpoint_activations:
+        for network in networks_of(game):
+            recompute(network)
+    return training
 
 
 def evaluation_of(
@@ -181,11 +187,18 @@ def evaluation_of(
         return None
     from ganzoo.metrics.during import Evaluation
 
+    say = teller("evaluate", quiet=quiet)
+    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
+
+
+def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
+    """What says what takes a while, on standard error; or keeps it to itself."""
+
     def say(what: str) -> None:
         if not quiet:
-            print(f"[evaluate] {what} ...", file=sys.stderr)
+            print(f"[{subject}] {what} ...", file=sys.stderr)
 
-    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
+    return say
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:

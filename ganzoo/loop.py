@@ -30,9 +30,13 @@ class Player:
     def follow_schedule(self, progress: float) -> None:
         """Sets the learning rate for `progress` in [0, 1] of the budget."""
         if self.schedule is not None:
-            factor = self.schedule(progress)
-            for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-                group["lr"] = rate * factor
+            for group, rate in zip(self.optimizer.param_groups, self.rates(progress), strict=True):
+                group["lr"] = rate
+
+    def rates(self, progress: float) -> list[float]:
+        """The learning rate of each of the optimizer's groups at `progress` in [0, 1] of the budget."""
+        factor = 1.0 if self.schedule is None else self.schedule(progress)
+        return [rate * factor for rate in self.base_rates]
 
     def gradient_norm(self) -> Tensor | None:
         """The Euclidean norm of the gradient of its last move, as its optimizer saw it; None before the first."""

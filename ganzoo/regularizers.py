@@ -35,7 +35,7 @@ class LazyPenalty(Regularizer):
         super().__init__()
         self.weight = weight
         self.every = every
-        self.calls = 0  # a Python number, for a buffer would have to be fetched from the GPU at every move
+        self.calls = 0  # since the last penalty; no buffer, which would have to be fetched from the GPU at every move
 
     @abstractmethod
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -43,20 +43,20 @@ class LazyPenalty(Regularizer):
 
     def penalty(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
         """The penalty times weight and `every` at every k-th call, and None at those between."""
-        due = self.calls % self.every == 0
-        self.calls += 1
+        due = self.calls == 0
+        self.calls = (self.calls + 1) % self.every  # it comes back to where it was, so that a captured round does
         if not due or self.weight == 0.0:
             return None
         with without_autocast(real.device):
             return (self.weight * self.every) * self.of(network, full_precision(real), full_precision(fake))
 
     def get_extra_state(self) -> Tensor:
-        """The count of calls, as checkpoints keep it."""
+        """The count of calls since the last penalty, as checkpoints keep it."""
         return torch.tensor(self.calls, dtype=torch.int64, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """The inverse of `get_extra_state`."""
-        self.calls = int(state)
+        self.calls = int(state) % self.every
 
 
 class GradientPenalty(LazyPenalty):

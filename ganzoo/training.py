@@ -29,6 +29,7 @@ from ganzoo.engine.ema import Averages
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.runner import Runner
 from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.facts import runner_of
 from ganzoo.game import Game
 from ganzoo.loop import Means, Player
 from ganzoo.parts import build, build_schedule
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 class Training:
     """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
 
-    game: on `device`; total_steps: the budget. Between rounds nothing here touches the random streams of training:
-    grids and events draw from copies.
+    game: on `device`; total_steps: the budget; draws: batches a round. Between rounds nothing here touches the random
+    streams of training: grids and events draw from copies.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Training:
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
         self.runner: Runner = Eager(self, "nothing else was chosen")
+        self.draws = 1
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()
@@ -198,7 +200,7 @@ class Training:
         """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
         modes = {module: module.training for module in self.game.modules()}
         averages = self.averages.shown() if self.averages else nullcontext()
-        with own_randomness(self.device), torch.no_grad(), averages, self.autocast:
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.aside():
             seed_everything(self.recipe.train.seed)
             self.game.eval()
             try:
@@ -256,6 +258,9 @@ class Training:
         for name, player in self.players.items():
             tensors[name] = player.module.state_dict()
             tensors[f"optimizer-{name}"], optimizers[name] = pack_optimizer(player.optimizer)
+            rates = player.rates(max(self.step - 1, 0) / self.total_steps)
+            for group, rate in zip(optimizers[name]["groups"], rates, strict=True):
+                group["lr"] = rate  # which is a tensor on the device while rounds are captured
         averaged = self.averages.averaged if self.averages else {}
         for name, average in averaged.items():
             tensors[f"ema-{name}"] = average.module.state_dict()
@@ -301,6 +306,25 @@ class Training:
         self._row_before = (state["row_before"][0], state["row_before"][1])
         self._streams = {kind: from_text(value) for kind, value in state["random"].items()}
 
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Rounds played inside leave no trace: afterwards everything that a step depends on is as it was."""
+        gradients = [(each, each.grad) for player in self.players.values() for each in player.parameters]
+        streams, seconds = self._streams, self.seconds
+        now = self.checkpoint()
+        kept = {
+            file: {name: each.detach().clone() for name, each in held.items()} for file, held in now.tensors.items()
+        }
+        try:
+            with own_randomness(self.device):
+                yield
+        finally:
+            self.means = Means()
+            self.restore(Checkpoint(kept, now.state), "the rehearsal")
+            self._streams, self.seconds = streams, seconds
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+
     def keep_streams(self) -> None:
         """Takes the present random streams as those that training goes on from."""
         self._streams = random_states(self.device)
@@ -341,7 +365,7 @@ class Training:
 
     def _record(self, run: Run, **facts: Any) -> None:
         self._read_clock()
-        run.facts.update(step=self.step, seconds=round(self.seconds, 3), **facts)
+        run.facts.update(step=self.step, seconds=round(self.seconds, 3), **runner_of(self), **facts)
         run.files.write_facts(run.facts)
 
     def _read_clock(self) -> None:

@@ -47,6 +47,8 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
         yield "", note
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
     yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}"
+    if "runner" in facts:
+        yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
     yield "run", str(run.directory)
 

@@ -96,6 +96,16 @@ class Order:
             self._epoch, self._rows = epoch, self.shuffle(epoch)[:, self.part].to(device)
         return self._rows[position]
 
+    def rows(self, first: int, count: int, device: torch.device) -> Tensor:
+        """The examples of so many batches from the batch `first` on, a row each (count, batch_size / ranks)."""
+        parts, number = [], first
+        while number < first + count:
+            self.batch(number, device)
+            position = number % self.batches_per_epoch
+            parts.append(self._rows[position : position + first + count - number])
+            number += len(parts[-1])
+        return torch.cat(parts)
+
     def shuffle(self, epoch: int) -> Tensor:
         """The epoch's order, a row a global batch (batches_per_epoch, batch_size), of seed, epoch and key alone."""
         state = int(np.random.SeedSequence([self.seed, epoch, *self.key.encode()]).generate_state(1, np.uint64)[0])

@@ -34,6 +34,32 @@ class Averages:
             for name, averaged in self.averaged.items():
                 averaged.update_parameters(self.players[name])
 
+    @property
+    def updates(self) -> int:
+        """Updates so far."""
+        return max((int(averaged.n_averaged) for averaged in self.averaged.values()), default=0)
+
+    def shares(self, step: int, *, first: bool) -> tuple[float, float]:
+        """What an update after `step` rounds takes of the old average and of the weights: the first only of these."""
+        kept = 0.0 if first else self.kept(step)
+        return kept, 1.0 - kept
+
+    def blend(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """An update by shares that are on the device, so that a captured round can hold it. It does not count."""
+        for name, averaged in self.averaged.items():
+            mine: list[torch.Tensor] = list(averaged.module.parameters())
+            theirs: list[torch.Tensor] = list(self.players[name].parameters())
+            with torch.no_grad():
+                torch._foreach_mul_(mine, old)
+                torch._foreach_add_(mine, list(torch._foreach_mul(theirs, new)))
+                for buffer, current in zip(averaged.module.buffers(), self.players[name].buffers(), strict=True):
+                    buffer.copy_(current)
+
+    def count(self, updates: int) -> None:
+        """Counts so many updates that `blend` made."""
+        for averaged in self.averaged.values():
+            averaged.n_averaged += updates
+
     def kept(self, step: int) -> float:
         """The share of the old average that the update after `step` rounds keeps: the decay of `every` steps at once,
         so that the memory in steps does not depend on `every`.

@@ -32,7 +32,8 @@ class Train:
 
     epochs: passes over the data; steps: rounds of the game's `play`; batch_size: real samples a draw;
     seed: of everything random; precision: "bf16" runs the networks under autocast; runner: how a round is played, the
-    same in all but speed ("auto": by the device and the game);
+    same in all but speed ("auto": by the device and the game); checkpoint_activations: networks compute a second time
+    what the backward pass needs, in the place of keeping it;
     log_every, sample_every, checkpoint_every: in steps, 0 for never (checkpoints at the start and end stay);
     samples: how many a grid shows; keep: how many checkpoints stay on disk.
     """
@@ -42,7 +43,8 @@ class Train:
     batch_size: Annotated[int, Interval(ge=1, le=2**20)] = 64
     seed: Seed = 0
     precision: Literal["fp32", "bf16"] = "fp32"
-    runner: Literal["auto", "eager"] = "auto"
+    runner: Literal["auto", "eager", "compile", "cudagraph"] = "auto"
+    checkpoint_activations: bool = False
     log_every: Annotated[int, Ge(0)] = 50
     sample_every: Annotated[int, Ge(0)] = 400
     samples: Annotated[int, Interval(ge=1, le=1024)] = 64

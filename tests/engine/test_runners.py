@@ -86,7 +86,7 @@ def test_several_rounds_at_a_time_leave_the_same_rows_grids_and_checkpoints(
 ) -> None:
     ganzoo.train(recipe, out=tmp_path / "singly", device="cpu", quiet=True)
     Strides.strides = []
-    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda training: Strides(training, "a test"))
+    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda training, *_: Strides(training, "a test"))
     ganzoo.train(recipe, out=tmp_path / "strides", device="cpu", quiet=True)
     assert made(tmp_path / "strides") == made(tmp_path / "singly")
     # rows at 7, 14, ...; checkpoints at 9, 18, ...; grids at 20 and 40
@@ -110,7 +110,7 @@ def test_a_run_may_go_on_under_another_runner(recipe: Path, tmp_path: Path) -> N
 
 
 def test_an_unknown_runner_is_refused_with_the_names_of_all(recipe: Path) -> None:
-    with pytest.raises(RecipeError, match=r'train\.runner should be "auto" or "eager"'):
+    with pytest.raises(RecipeError, match=r'train\.runner should be "auto", "eager", "compile" or "cudagraph"'):
         ganzoo.train(recipe, overrides=["train.runner=warp"], quiet=True)
 
 
@@ -122,10 +122,18 @@ def test_a_row_has_the_means_of_its_own_window_alone(recipe: Path, tmp_path: Pat
             super().advance(most)
             seen.append((self.training.step, self.training.means.counts["d_real"]))
 
-    def train(training: Training) -> Eager:
+    def train(training: Training, *_: object) -> Eager:
         return Watching(training, "a test")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ganzoo.launch.choose_runner", train)
         ganzoo.train(recipe, out=tmp_path / "run", device="cpu", steps=15, quiet=True)
     assert [count for _, count in seen] == [*range(1, 8), *range(1, 8), 1]
+
+
+def test_the_console_says_what_plays_a_run_and_why(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ganzoo.train(recipe, out=tmp_path / "run", device="cpu", steps=2, plain=True)
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("runner ")]
+    assert said.split(maxsplit=1)[1] == "eager (on a cpu a step is arithmetic, and compiling gains too little)"

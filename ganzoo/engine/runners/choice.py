@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ganzoo.engine.runners.eager import Eager
-from ganzoo.engine.runners.runner import Runner
+from ganzoo.engine.runners.runner import CannotPlay, Runner
 
 if TYPE_CHECKING:
     from ganzoo.training import Training
 
+WORTH_COMPILING = 20_000
+"""Steps from which on `auto` compiles the networks of captured rounds: compiling takes a minute or so."""
 
-def choose_runner(training: Training) -> Runner:
-    """The runner for `[train] runner`, or one that can play this game where that one cannot."""
-    if training.recipe.train.runner == "eager":
-        return Eager(training, "the recipe says so")
-    return Eager(training, "the only one there is")
+SAID = "the recipe says so"
+
+
+def choose_runner(training: Training, say: Callable[[str], None] = lambda _: None) -> Runner:
+    """The runner for `[train] runner`, or one that can play this game here where that one cannot, with the reason.
+
+    say: told of what takes a while. It may play rounds, which leave no trace.
+    """
+    asked, device = training.recipe.train.runner, training.device
+    if asked == "eager":
+        return Eager(training, SAID)
+    if training.recipe.train.checkpoint_activations:
+        return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
+    if asked == "auto":
+        if device.type == "cuda":
+            long = training.total_steps - training.step >= WORTH_COMPILING
+            return _captured(training, say, f"a {device.type} device waits for nobody then", compiled=long)
+        return Eager(training, f"on a {device.type} a step is arithmetic, and compiling gains too little")
+    if asked == "compile":
+        try:
+            return _compiled(training, say, SAID)
+        except CannotPlay as error:
+            return Eager(training, f"compile was asked for: {error}")
+    if device.type != "cuda":
+        return Eager(training, f"cudagraph was asked for: a {device.type} has no CUDA graphs")
+    return _captured(training, say, SAID, compiled=True)
+
+
+def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Runner:
+    from ganzoo.engine.runners.compiled import Compiled
+
+    say("compiling the networks")
+    return Compiled(training, reason)
+
+
+def _captured(training: Training, say: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
+    from ganzoo.engine.runners.capture import CudaCapture
+    from ganzoo.engine.runners.captured import Captured
+    from ganzoo.engine.runners.compiled import Compiled
+
+    networks = None
+    if compiled:
+        try:
+            say("compiling the networks")
+            networks = Compiled(training, f"{reason}; networks compiled")
+            reason = networks.reason
+        except CannotPlay as error:
+            reason += f"; networks not compiled: {error}"
+    return Captured(training, reason, CudaCapture(training.device), networks)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ganzoo.engine.runners.runner import Runner
+from ganzoo.game import Game
 from ganzoo.loop import play_round
+
+if TYPE_CHECKING:
+    from ganzoo.training import Training
 
 
 class Eager(Runner):
@@ -13,9 +19,13 @@ class Eager(Runner):
 
     def advance(self, most: int) -> None:
         """One round."""
-        training = self.training
-        training.follow_schedules()
-        play_round(training.game, training.data, training.players, training.means, training.autocast)
-        training.step += 1
-        if training.averages:
-            training.averages.update(training.step)
+        one_round(self.training, self.training.game)
+
+
+def one_round(training: Training, game: Game) -> None:
+    """The learning rates for a round, the round, the averages after it. game: the training's, or what stands for it."""
+    training.follow_schedules()
+    play_round(game, training.data, training.players, training.means, training.autocast)
+    training.step += 1
+    if training.averages:
+        training.averages.update(training.step)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
+
+from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
     from ganzoo.training import Training
+
+
+class CannotPlay(GanzooError):
+    """A runner cannot play this game, here."""
 
 
 class Runner(ABC):
@@ -26,3 +33,7 @@ class Runner(ABC):
     @abstractmethod
     def advance(self, most: int) -> None:
         """Plays at least one round and at most `most`, and counts them in the training's `step`."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """A context for what is no round: grids, scores."""
+        return nullcontext()

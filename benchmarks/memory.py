@@ -1,0 +1,125 @@
+"""What does a step's way forward and back take of memory, as it is and with activations computed a second time?
+
+    python benchmarks/memory.py [--model RECIPE ...] [--set KEY=VALUE ...]
+
+One round of each game, without its updates, on torch's meta device: every tensor that is made is counted while it
+lives, and none is really there. Weights, optimizers' averages and the data are not counted; gradients are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ganzoo.dry_run import Rehearsal
+from ganzoo.engine.activations import networks_of, recompute
+from ganzoo.interfaces import DatasetInfo
+from ganzoo.recipe import read_recipe
+
+
+def images(channels: int, side: int) -> DatasetInfo:
+    """Data of such images."""
+    return DatasetInfo(sample_shape=(channels, side, side), size=1)
+
+
+def domains(side: int) -> DatasetInfo:
+    """Data of two domains of such coloured images."""
+    shape = (3, side, side)
+    return DatasetInfo(sample_shape=shape, size=1, gives=("a", "b"), shapes={"a": shape, "b": shape}, paired=False)
+
+
+CASES: dict[str, tuple[str, DatasetInfo, tuple[str, ...]]] = {
+    "vanilla_mnist": ("vanilla_mnist", images(1, 28), ()),
+    "dcgan_mnist": ("dcgan_mnist", images(1, 28), ()),
+    "dcgan, 64 px, width 64, batches of 128": (
+        "dcgan_mnist",
+        images(3, 64),
+        ("generator.width=64", "discriminator.width=64", "train.batch_size=128"),
+    ),
+    "wgan_gp_mnist": ("wgan_gp_mnist", images(1, 28), ()),
+    "cyclegan, 128 px, 6 blocks": ("cyclegan_folder", domains(128), ()),
+    "cyclegan, 256 px, 9 blocks": ("cyclegan_folder", domains(256), ("generator.blocks=9",)),
+}
+"""A row's name -> recipe, data, settings."""
+
+
+class Alive(TorchDispatchMode):
+    """Counts the bytes of what is made inside, as long as it lives. peak: the most at any one time."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = self.peak = 0
+        self.seen: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = {id(leaf.untyped_storage()) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        result = func(*args, **dict(kwargs or {}))
+        for made in tree_leaves(result):
+            if isinstance(made, Tensor):
+                self.count(made, given)
+        return result
+
+    def count(self, made: Tensor, given: set[int]) -> None:
+        """Takes in what an operation made, unless it is a view of what was there."""
+        storage = made.untyped_storage()
+        if id(storage) in given or id(storage) in self.seen:
+            return
+        self.seen.add(id(storage))
+        self.bytes += storage.nbytes()
+        self.peak = max(self.peak, self.bytes)
+        weakref.finalize(storage, self.forget, id(storage), storage.nbytes())
+
+    def forget(self, storage: int, size: int) -> None:
+        """Takes out what is gone."""
+        self.seen.discard(storage)
+        self.bytes -= size
+
+
+def peak(recipe: str, info: DatasetInfo, settings: tuple[str, ...], *, twice: bool) -> int:
+    """The most bytes that a round has at any one time. twice: activations are computed a second time."""
+    decided = read_recipe(recipe, overrides=settings)
+    rehearsal = Rehearsal(decided, info, torch.device("meta"), decided.train.batch_size, recipe)
+    game = rehearsal.build()
+    if twice:
+        for network in networks_of(game):
+            recompute(network)
+    with Alive() as alive:
+        rehearsal.round(game, rehearsal.players(game), {})
+    most: int = alive.peak
+    return most
+
+
+def rows(cases: Mapping[str, tuple[str, DatasetInfo, tuple[str, ...]]]) -> Iterator[tuple[str, int, int]]:
+    """The table's rows: name, bytes as it is, bytes with activations computed a second time."""
+    for name, case in cases.items():
+        yield name, peak(*case, twice=False), peak(*case, twice=True)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="*", default=list(CASES), choices=list(CASES), metavar="ROW")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    table = Table(title=f"Memory of a step at its peak, weights and data apart, float32, torch {torch.__version__}")
+    for column in ("step", "as it is", "computed a second time", "of that"):
+        table.add_column(column, justify="left" if column == "step" else "right")
+    chosen = {name: (CASES[name][0], CASES[name][1], (*CASES[name][2], *options.set)) for name in options.model}
+    for name, plain, light in rows(chosen):
+        table.add_row(name, f"{plain / 2**20:,.0f} MiB", f"{light / 2**20:,.0f} MiB", f"{light / plain:.0%}")
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,8 +7,8 @@
 A table for each model and batch size. Same networks, same batch, same process: the contestants take turns, about
 `--seconds` at a time, and the table shows the median of the rounds, and that of the ratios to the plain loop within a
 round. The plain loop is in `plain_loops.py`, in float32 without any setting. ganzoo's is the recipe as it runs, with
-its averages and its rows. Products alone are the step's own matrix products and convolutions, one after the other, in each
-precision: what no loop can be faster than.
+its averages and its rows. Products alone are the step's own matrix products and convolutions, one after the other, in
+each precision: what no loop can be faster than.
 
 --cpu-time counts the process's time instead of the wall's, for a machine where others are at work; it only means
 something with one thread. --phases adds a table of where ganzoo's step goes, by torch's profiler.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Regularizer as Regularizer
     from ganzoo.interfaces import Schedule as Schedule
     from ganzoo.interfaces import Shape as Shape
+    from ganzoo.interfaces import Source as Source
     from ganzoo.interfaces import Translator as Translator
     from ganzoo.launch import resume as resume
     from ganzoo.launch import train as train
@@ -70,6 +71,7 @@ _HOMES = {
     "Regularizer": "interfaces",
     "Schedule": "interfaces",
     "Shape": "interfaces",
+    "Source": "interfaces",
     "Translator": "interfaces",
     "evaluate": "evaluation",
     "resume": "launch",

@@ -15,12 +15,13 @@ import torch
 from scipy.stats import t as student
 
 from ganzoo import __version__
+from ganzoo.datasets.obtain import read
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.engine.device import choose_device
 from ganzoo.errors import DatasetUnavailable, RunError
-from ganzoo.facts import now
+from ganzoo.facts import data_changed, now
 from ganzoo.game import Game
-from ganzoo.interfaces import Examples
+from ganzoo.interfaces import Examples, Source
 from ganzoo.metrics.interface import Extractor, MetricError
 from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived, draw_samples
 from ganzoo.metrics.score import Protocol, Score, save_scores
@@ -70,7 +71,7 @@ def evaluate(
     place = choose_device(device)
     root = find_data_root(data_root or made.facts["dataset"]["root"])
     dataset = build_dataset(made.data_choice)
-    train = dataset.load(root, "train")
+    train = read(dataset, root, "train", "stream" if streamed(made) else "auto")
     refuse_other_data(made, train)
     judge = Judge(
         dataset,
@@ -103,10 +104,10 @@ def evaluate(
     return scores
 
 
-def real_scores(judge: Judge, train: Examples, say: Callable[[str], None]) -> list[dict[str, float] | None]:
+def real_scores(judge: Judge, train: Examples | Source, say: Callable[[str], None]) -> list[dict[str, float] | None]:
     """For each task, what as many real samples of the other split get; None where there is no other split."""
     try:
-        other = train if judge.split == "test" else judge.dataset.load(judge.root, "test")
+        other = train if judge.split == "test" else read(judge.dataset, judge.root, "test")
     except DatasetUnavailable:
         return [None] * len(judge.tasks)
     say("scoring real data against real data")
@@ -222,13 +223,17 @@ def refuse_translators(run: Run, game: Game) -> None:
         )
 
 
-def refuse_other_data(run: Run, train: Examples) -> None:
+def streamed(run: Run) -> bool:
+    """Whether its data were: to read all of them now would take as long as an epoch."""
+    return bool(run.facts.get("data", {}).get("on") == "stream")
+
+
+def refuse_other_data(run: Run, train: Examples | Source) -> None:
     """Raises: RunError where the training data at hand are not those that the run learned from."""
-    checksum = run.facts["dataset"]["checksum"]
-    if train.checksum != checksum:
+    if changed := data_changed(run.facts, train):
         raise RunError(
             f'{run.directory}: the data set "{run.data_choice.entry.name}" is not the one that this run learned from.\n'
-            f"  It was {checksum}, and now it is {train.checksum}.",
+            f"  {changed}",
             remedy="Point --data-root at the data of before.",
         )
 

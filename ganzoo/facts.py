@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ganzoo import __version__
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import DatasetInfo
+from ganzoo.interfaces import DatasetInfo, Examples, Source
 
 if TYPE_CHECKING:
     from ganzoo.datasets.obtain import Obtained
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str, Any]:
     """run.json at a run's beginning: `step`, `seconds`, `status` and `reason` follow the run, the rest stays."""
-    info, examples = obtained.info, obtained.examples
+    info, examples = obtained.info, obtained.data
     entries = [recipe.game.entry, recipe.dataset.entry, *(c.entry for c in recipe.optimizers.values())]
     entries += [c.entry for c in (recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers) if c]
     return {
@@ -39,6 +40,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "pid": os.getpid(),
         **machine(training.device),
         **runner_of(training),
+        "data": data_facts(obtained, training),
         "versions": {
             "ganzoo": __version__,
             "python": platform.python_version(),
@@ -55,7 +57,8 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             "checksum": examples.checksum,
             "origin": examples.origin,
             "root": str(obtained.root.resolve()),
-            "size": max(len(examples.tensors[key]) for key in info.gives),
+            "listing": examples.listing,
+            "size": max(examples.sizes[key] for key in info.gives),
             "sample_shape": list(info.sample_shape),
             "shapes": {key: list(shape) for key, shape in info.shapes.items()},
             "paired": info.paired,
@@ -69,6 +72,23 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             and {"instead_of": recipe.dataset.entry.name, "reason": obtained.fallback_reason},
         },
     }
+
+
+def data_facts(obtained: Obtained, training: Training) -> dict[str, Any]:
+    """Where the data live while the run goes on, and why there."""
+    workers = {"workers": training.data.workers} if isinstance(training.data, StreamedData) else {}
+    return {"on": obtained.placement.where, "why": obtained.placement.why, **workers}
+
+
+def data_changed(facts: dict[str, Any], examples: Examples | Source) -> str:
+    """How the data at hand differ from those that the facts are of; nothing where they are the same.
+
+    What was read whole and is now streamed, or the other way round, is known by its listing.
+    """
+    then, now = facts["dataset"]["checksum"], examples.checksum
+    if then.partition(":")[0] != now.partition(":")[0]:
+        then, now = facts["dataset"].get("listing") or then, examples.listing or now
+    return "" if then == now else f"It was {then}, and now it is {now}."
 
 
 def machine(device: torch.device) -> dict[str, Any]:

@@ -8,7 +8,7 @@ recipe but filled in from the data where a constructor names them: `sample_shape
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -158,11 +158,47 @@ class Examples:
     classes; for two domains "a" and "b" as "image". There may be more than the info's `gives` names: what only an
     evaluation reads. checksum: "sha256:..." or "md5:..." over what was read, the same whenever the samples are.
     origin: where they came from, for people ("MNIST/raw in the data folder", "made by ganzoo").
+    listing: the checksum that the same split has as a `Source`, where the data set offers one.
     """
 
     tensors: Mapping[str, Tensor]
     checksum: str
     origin: str
+    listing: str = ""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many examples go by each key."""
+        return {key: len(tensor) for key, tensor in self.tensors.items()}
+
+    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
+        """The examples of those numbers (len(rows), ...)."""
+        return self.tensors[key][torch.as_tensor(rows)]
+
+
+class Source(ABC):
+    """One split of a data set that is read piece by piece, for data that do not fit into memory.
+
+    Set `sizes`, how many examples go by each key; `checksum`, the same whenever the samples are, cheaply had and with a
+    word before it that says over what ("listing:..." is over names and sizes of files); and `origin`, as in Examples.
+    Worker processes hold copies: what is large in it should be tensors or arrays, which they share.
+    """
+
+    sizes: Mapping[str, int]
+    checksum: str
+    origin: str
+
+    @property
+    def listing(self) -> str:
+        """The checksum, by the name that `Examples` have for it."""
+        return self.checksum
+
+    @abstractmethod
+    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
+        """The examples of those numbers (len(rows), ...), bit for bit what `Examples.tensors[key][rows]` would be.
+
+        Called in worker processes, in any order. Raises: DatasetError where one cannot be read, naming the file.
+        """
 
 
 class Dataset(ABC):
@@ -197,6 +233,13 @@ class Dataset(ABC):
         or truncated, naming the file. A name that the recipe's `fallback` replaces is one that raised
         DatasetUnavailable.
         """
+
+    def stream(self, root: Path, split: Literal["train", "test"] = "train") -> Source | None:
+        """The same split, to be read piece by piece; None, as here, from data sets that do not offer that.
+
+        Raises: as `load`. Nothing is decoded for it: it answers within seconds, whatever the size.
+        """
+        return None
 
 
 class Schedule(ABC):

@@ -23,8 +23,10 @@ from ganzoo.engine.activations import networks_of, recompute
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import choose_device, own_randomness, seed_everything
 from ganzoo.engine.runners.choice import choose_runner
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import facts_of, machine, now, runner_of
+from ganzoo.facts import data_changed, data_facts, facts_of, machine, now, runner_of
+from ganzoo.interfaces import Source
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.recipe import differences, read_recipe, recipe_toml
@@ -35,6 +37,9 @@ from ganzoo.training import Training
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
+
+NOT_PLAYED = ("train.data", "train.workers", "train.runner")
+"""What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
 
 def train(
@@ -71,7 +76,7 @@ def train(
     directory = RunDirectory(_new_directory(out, decided))
     obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
     rehearsal = dry_run(decided, obtained.info)
-    obtained = obtained.load()
+    obtained = obtained.load(place, decided.train.data)
     if obtained.info != rehearsal.info:
         rehearsal = dry_run(decided, obtained.info)
     evaluation = evaluation_of(decided, obtained, place, quiet=quiet)
@@ -120,12 +125,11 @@ def resume(
         place = choose_device(device)
         choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = obtain(choice, None, root, allow_fallback=False).load()
-        checksum = run.facts["dataset"]["checksum"]
-        if obtained.examples.checksum != checksum:
+        obtained = obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
+        if changed := data_changed(run.facts, obtained.data):
             raise RunError(
                 f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
-                f"  It was {checksum}, and now it is {obtained.examples.checksum}.",
+                f"  {changed}",
                 remedy="Point --data-root at the data of before, or start a new run.",
             )
         rehearsal = dry_run(recipe, obtained.info)
@@ -143,7 +147,7 @@ def resume(
         if steps is not None:
             run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        played = runner_of(training)
+        played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
         went_on = {"step": training.step, "at": now(), **machine(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
@@ -163,9 +167,12 @@ def assemble(
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
-    data = DeviceData(
-        obtained.examples, keys, batch_size=train.batch_size, seed=train.seed, device=device, paired=info.paired
-    )
+    data: DeviceData | StreamedData
+    order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
+    if isinstance(obtained.data, Source):
+        data = StreamedData(obtained.data, keys, workers=train.workers, **order)
+    else:
+        data = DeviceData(obtained.data, keys, **order)
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     training = Training(recipe, game, data, total, evaluation)
@@ -255,8 +262,8 @@ def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
 
 
 def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
-    allowed = ("train.runner:", *(("train.epochs:", "train.steps:") if new_budget else ()))
-    changed = [line for line in differences(old, new) if not line.startswith(allowed)]
+    allowed = (*NOT_PLAYED, *(("train.epochs", "train.steps") if new_budget else ()))
+    changed = [line for line in differences(old, new) if line.partition(":")[0] not in allowed]
     if changed:
         raise RunError(
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),

@@ -28,6 +28,7 @@ from ganzoo.engine.device import own_randomness, random_states, restore_random_s
 from ganzoo.engine.ema import Averages
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.runner import Runner
+from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.facts import runner_of
 from ganzoo.game import Game
@@ -51,7 +52,12 @@ class Training:
     """
 
     def __init__(
-        self, recipe: Recipe, game: Game, data: DeviceData, total_steps: int, evaluation: Evaluation | None = None
+        self,
+        recipe: Recipe,
+        game: Game,
+        data: DeviceData | StreamedData,
+        total_steps: int,
+        evaluation: Evaluation | None = None,
     ) -> None:
         self.recipe = recipe
         self.game = game
@@ -105,6 +111,7 @@ class Training:
                     ) from error
                 raise
             finally:
+                self.data.close()
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
     def advance(self, most: int = 1) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.atomic import replace_file
-from ganzoo.datasets.image_files import ENDINGS, decode_image, images_in, open_image, to_tensor
+from ganzoo.datasets.files import ENDINGS
+from ganzoo.datasets.image_files import decode_image, images_in, open_image, to_tensor
 from ganzoo.engine.data import to_unit_range
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Shape

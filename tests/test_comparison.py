@@ -182,10 +182,16 @@ def test_places_go_from_the_best_to_the_worst_that_the_intervals_allow() -> None
 def test_one_draw_is_never_told_apart_and_the_command_draws_more(runs: Path) -> None:
     record(runs / "small", score(90.0, None))
     record(runs / "wide", score(3.0))
+    record(runs / "small", score(9.0, None, name="kid", protocol=replace(PROTOCOL, metric="kid")))
+    record(runs / "wide", score(1.0, None, name="kid", protocol=replace(PROTOCOL, metric="kid")))
     comparison = ganzoo.compare([runs / "small", runs / "wide"])
     assert comparison.columns[0].best is None
-    assert any("a score of one draw has no interval" in note for note in comparison.notes)
-    assert comparison.commands == [f"ganzoo evaluate {runs / 'small'} --metric fid -n 500 --extractor digits"]
+    assert "kid: nothing is told apart: a score of one draw has no interval." in comparison.notes
+    assert any("fid (down is better): small and wide are not told apart" in note for note in comparison.notes)
+    assert comparison.commands == [
+        f"ganzoo evaluate {runs / 'small'} --metric fid --metric kid -n 500 --extractor digits",
+        f"ganzoo evaluate {runs / 'wide'} --metric kid -n 500 --extractor digits",
+    ]
 
 
 def test_scores_of_two_protocols_are_never_in_one_column(runs: Path, capsys: Captured) -> None:
@@ -204,6 +210,16 @@ def test_scores_of_two_protocols_are_never_in_one_column(runs: Path, capsys: Cap
     said = capsys.readouterr().out
     assert "is better than" not in said
     assert comparison.commands[0] in said
+
+
+def test_of_many_runs_those_that_agree_are_named_together(runs: Path, capsys: Captured) -> None:
+    for name in ("third", "fourth"):
+        shutil.copytree(runs / "small", runs / name)
+    assert status_of(["compare", *(str(runs / name) for name in ("small", "wide", "third", "fourth"))]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["loss.name", '"hinge"', "small,", "third,", "fourth"] in lines
+    assert ['"wasserstein"', "wide"] in lines
+    assert ["status", "finished", "all"] in lines
 
 
 def test_after_the_commands_that_it_says_everything_can_be_compared(runs: Path, capsys: Captured) -> None:

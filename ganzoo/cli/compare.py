@@ -81,11 +81,25 @@ def show(comparison: Comparison) -> None:
             terminal.print(Text(f"  {command}"), soft_wrap=True)
 
 
+FEW = 3
+"""So many runs have a column each; of more, those that agree in a value are named together."""
+
+
 def _side_by_side(terminal: Console, title: str, labels: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
-    """A table with a column for each run."""
+    """A table with a column for each run; of many runs one with a row for each value and the runs that have it."""
     from rich.text import Text
 
     table = _table(title)
+    if len(labels) > FEW:
+        for heading in ("", "value", "runs"):
+            table.add_column(heading, overflow="fold")
+        for name, texts in rows.items():
+            for number, value in enumerate(dict.fromkeys(texts)):
+                having = [label for label, text in zip(labels, texts, strict=True) if text == value]
+                said = "all" if len(having) == len(labels) else ", ".join(having)
+                table.add_row(*map(Text, ("" if number else name, value, said)))
+        terminal.print(table)
+        return
     for heading in ("", *labels):
         table.add_column(Text(heading), overflow="fold")
     for name, texts in rows.items():
@@ -107,7 +121,7 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     table = _table("Scores")
     for heading in ("score", "place", "run", "value", "interval", "real data", "step"):
         right = heading in ("value", "interval", "real data")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "run", overflow="fold")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True, overflow="fold")
     for column in comparison.columns:
         there = [
             (label, score, place)

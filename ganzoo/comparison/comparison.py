@@ -203,8 +203,13 @@ class Comparison:
                         yield f"{metric}: evaluate all runs on one machine, so that one extractor sees them all."
 
     def _of_ranks(self) -> Iterator[str]:
-        for column in self.columns:
-            if sum(score is not None for score in column.scores) < 2:
+        ranked = [column for column in self.columns if any(column.places)]
+        once = [column for column in ranked if not any(score and score.low is not None for score in column.scores)]
+        if once:
+            names = ", ".join(dict.fromkeys(column.name for column in once))
+            yield f"{names}: nothing is told apart: a score of one draw has no interval."
+        for column in ranked:
+            if column in once:
                 continue
             better = f"{column.name} ({column.any.better} is better)"
             if column.best is not None:
@@ -213,8 +218,8 @@ class Comparison:
             first = [label for label, place in zip(self.labels, column.places, strict=True) if place and place[0] == 1]
             drawn_once = any(score and score.low is None for score in column.scores)
             why = "a score of one draw has no interval" if drawn_once else "their intervals overlap"
-            yield f"{better}: {' and '.join(first)} are not told apart: {why}."
-        if any(place for column in self.columns for place in column.places):
+            yield f"{better}: {', '.join(first[:-1])} and {first[-1]} are not told apart: {why}."
+        if ranked:
             yield (
                 "An interval is one of draws from one run. How much another training seed would change takes several "
                 "seeds of each recipe."

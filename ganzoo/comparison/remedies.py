@@ -91,7 +91,7 @@ def asked(score: Score) -> tuple[str, ...]:
         words += ["--extractor", protocol.extractor.partition(" (")[0]]
     if score.seed:
         words += ["--seed", str(score.seed)]
-    draws = max(len(score.draws), 2)  # one draw has no interval, and would not be told apart
+    draws = len(score.draws) if len(score.draws) > 1 else DRAWS  # one draw has no interval
     return (*words, "--draws", str(draws)) if draws != DRAWS else tuple(words)
 
 

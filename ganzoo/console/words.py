@@ -45,12 +45,24 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     yield "data", f"{data['name']}: {data['size']:,} {things(run)} of {shape} ({data['origin']})"
     for note in data["notes"]:
         yield "", note
+    if where := lives(run):
+        yield "", where
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
     yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}"
     if "runner" in facts:
         yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
     yield "run", str(run.directory)
+
+
+def lives(run: Run) -> str:
+    """Where the data live, and why there; nothing of runs that are older than the question."""
+    data = run.facts.get("data")
+    if not data:
+        return ""
+    workers = data.get("workers")
+    by = "" if workers is None else f" by {workers} worker{'s' * (workers != 1)}"
+    return f"{'streamed' if data['on'] == 'stream' else 'held on the device'}{by}: {data['why']}"
 
 
 def fallback(run: Run) -> list[str]:

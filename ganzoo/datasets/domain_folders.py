@@ -9,23 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from ganzoo.datasets.image_files import (
-    NAMED,
-    TEST_SHARE,
-    Half,
-    Headers,
-    Split,
-    decode_all,
-    find_folder,
-    images_in,
-    look_at,
-    no_image,
-)
+from ganzoo.datasets.files import NAMED, Files, listing_digest
+from ganzoo.datasets.folder_index import Headers, index_of
+from ganzoo.datasets.image_files import TEST_SHARE, Half, Split, decode_all, find_folder, fits, no_image
 from ganzoo.errors import DatasetError
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 Size = Annotated[int, Interval(ge=4, le=4096)]
@@ -36,7 +28,7 @@ Folder = Annotated[str, Len(1)]
 class Domain:
     """One domain's images. half: which part of each file it is; held_out: whether training gave up its test images."""
 
-    files: Mapping[Split, Sequence[Path]]
+    files: Mapping[Split, Files]
     headers: Headers
     half: Half | None = None
     held_out: bool = False
@@ -68,7 +60,7 @@ class UnpairedFolders(Dataset):
         folder = find_folder(self.path, root, self.name)
         domains = self.domains(folder)
         a, b = (domain.headers for domain in domains.values())
-        both = Headers(a.sizes + b.sizes, a.modes + b.modes)
+        both = a + b
         height, width = (self.size, self.size) if self.size else both.size
         shapes: dict[str, Shape] = {
             key: (self.channels or domain.headers.channels, height, width) for key, domain in domains.items()
@@ -93,13 +85,24 @@ class UnpairedFolders(Dataset):
 
     def load(self, root: Path, split: Split = "train") -> Examples:
         """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
-        folder, shapes = find_folder(self.path, root, self.name), self.info(root).shapes
+        source = self.stream(root, split)
         tensors: dict[str, Tensor] = {}
-        digest = hashlib.sha256(repr(sorted(shapes.items())).encode())
-        for key, domain in self.domains(folder).items():
-            tensors[key] = decode_all(domain.files[split], shapes[key], f"{self.path} ({key})", domain.half)
+        digest = hashlib.sha256(repr(sorted(source.shapes.items())).encode())
+        for key, size in source.sizes.items():
+            fits(source.domains[key].files[split], source.shapes[key], f"{self.path} ({key})")
+            tensors[key] = source.fetch(key, range(size))
             digest.update(tensors[key].numpy().data)
-        return Examples(tensors=tensors, checksum=f"sha256:{digest.hexdigest()}", origin=str(folder))
+        return Examples(
+            tensors=tensors,
+            checksum=f"sha256:{digest.hexdigest()}",
+            origin=source.origin,
+            listing=source.checksum,
+        )
+
+    def stream(self, root: Path, split: Split = "train") -> DomainSource:
+        """A split, to be decoded piece by piece. Raises: DatasetError."""
+        folder = find_folder(self.path, root, self.name)
+        return DomainSource(self.domains(folder), split, self.info(root).shapes, str(folder), self.path)
 
     def domains(self, folder: Path) -> dict[str, Domain]:
         """Both domains, looked through once. Raises: DatasetError."""
@@ -110,6 +113,32 @@ class UnpairedFolders(Dataset):
     def find(self, folder: Path) -> dict[str, Domain]:
         """What the folder holds. Raises: DatasetError where that is no two domains."""
         return {"a": domain_in(folder, "A"), "b": domain_in(folder, "B")}
+
+
+class DomainSource(Source):
+    """A split of two domains: every image is decoded when it is asked for.
+
+    shapes: of each domain's images; origin: as in Examples; whose: for messages.
+    """
+
+    def __init__(
+        self, domains: Mapping[str, Domain], split: Split, shapes: Mapping[str, Shape], origin: str, whose: str
+    ) -> None:
+        self.domains = domains
+        self.split = split
+        self.shapes = shapes
+        self.origin = origin
+        self.whose = whose
+        self.sizes = {key: len(domain.files[split]) for key, domain in domains.items()}
+        halves = {key: domain.half for key, domain in domains.items()}
+        files = [domain.files[split] for domain in domains.values()]
+        self.checksum = listing_digest((sorted(shapes.items()), sorted(halves.items())), files)
+
+    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
+        """As in `Source`. Raises: DatasetError, naming the files that are damaged."""
+        domain = self.domains[key]
+        files = domain.files[self.split].take(np.asarray(rows, dtype=np.int64))
+        return decode_all(files, self.shapes[key], f"{self.whose} ({key})", domain.half)
 
 
 class PairedFolders(UnpairedFolders):
@@ -134,7 +163,7 @@ class PairedFolders(UnpairedFolders):
             return side_by_side(folder)
         domains = super().find(folder)
         names = {
-            key: Counter((split, name_of(path, folder)) for split in SPLITS for path in domain.files[split])
+            key: Counter((split, name) for split in SPLITS for name in names_of(domain.files[split]))
             for key, domain in domains.items()
         }
         lonely = [
@@ -162,16 +191,15 @@ def domain_in(folder: Path, letter: str) -> Domain:
             f"{folder}: there is no folder train{letter} in it.",
             remedy="Two domains lie in the folders trainA and trainB, and to test on in testA and testB.",
         )
-    files, held_out = split_up(train, test if test.is_dir() else None)
-    return Domain(files, look_at([*files["train"], *files["test"]], folder), held_out=held_out)
+    files, headers, held_out = split_up(train, test if test.is_dir() else None)
+    return Domain(files, headers, held_out=held_out)
 
 
 def side_by_side(folder: Path) -> dict[str, Domain]:
     """Both domains of pictures that show A on the left and B on the right. Raises: DatasetError on an odd width."""
     train = folder / "train"
     test = next((folder / name for name in ("test", "val") if train.is_dir() and (folder / name).is_dir()), None)
-    files, held_out = split_up(train if train.is_dir() else folder, test)
-    whole = look_at([*files["train"], *files["test"]], folder)
+    files, whole, held_out = split_up(train if train.is_dir() else folder, test)
     if odd := [f"{width} x {height}" for height, width in whole.sizes if width % 2]:
         raise DatasetError(
             f"{folder}: pictures of {', '.join(sorted(odd)[:NAMED])} are not two pictures side by side.",
@@ -182,22 +210,25 @@ def side_by_side(folder: Path) -> dict[str, Domain]:
     return {"a": Domain(files, halves, "left", held_out), "b": Domain(files, halves, "right", held_out)}
 
 
-def split_up(train: Path, test: Path | None) -> tuple[dict[Split, list[Path]], bool]:
-    """The images of each split, and whether some of train were held out to test on. Raises: DatasetError."""
-    whole = in_order(images_in(train))
-    if not whole:
+def split_up(train: Path, test: Path | None) -> tuple[dict[Split, Files], Headers, bool]:
+    """The images of each split, their headers, and whether some of train were held out. Raises: DatasetError."""
+    index = index_of(train)
+    whole, headers = in_order(index.files), index.headers()
+    if not len(whole):
         raise no_image(train)
     if test is not None:
-        return {"train": whole, "test": in_order(images_in(test))}, False
-    kept = [path for number, path in enumerate(whole) if number % TEST_SHARE != TEST_SHARE - 1]
-    return {"train": kept, "test": whole[TEST_SHARE - 1 :: TEST_SHARE]}, True
+        other = index_of(test)
+        return {"train": whole, "test": in_order(other.files)}, headers + other.headers(), False
+    held_out = np.arange(len(whole)) % TEST_SHARE == TEST_SHARE - 1
+    return {"train": whole.take(~held_out), "test": whole.take(held_out)}, headers, True
 
 
-def in_order(paths: Sequence[Path]) -> list[Path]:
+def in_order(files: Files) -> Files:
     """By their names without endings: pairs come in one order though one is a .jpg and the other a .png."""
-    return sorted(paths, key=lambda path: path.with_suffix("").parts)
+    names = [name.split("/") for name in names_of(files)]
+    return files.take(sorted(range(len(files)), key=names.__getitem__))
 
 
-def name_of(path: Path, folder: Path) -> str:
-    """What pairs go by: the way to a file inside trainA, say, without its ending."""
-    return Path(*path.relative_to(folder).parts[1:]).with_suffix("").as_posix()
+def names_of(files: Files) -> list[str]:
+    """What pairs go by: the way to each file inside trainA, say, without its ending."""
+    return [files.relative(number).rpartition(".")[0] for number in range(len(files))]

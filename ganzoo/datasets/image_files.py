@@ -1,13 +1,9 @@
-"""Files of images: found in folders, looked at by their headers, decoded into one tensor."""
+"""Files of images: found in folders, and decoded into one tensor."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +12,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from ganzoo.datasets.files import ENDINGS, Files, broken_files
 from ganzoo.errors import DatasetError, DatasetUnavailable
 from ganzoo.interfaces import Shape
 
@@ -25,39 +22,11 @@ if TYPE_CHECKING:
 Split = Literal["train", "test"]
 Half = Literal["left", "right"]
 
-ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
 TEST_SHARE = 10
 """Where a folder has no test images of its own, every so-manieth image is held out for them."""
 
-NAMED = 5
-"""How many broken files a message names."""
-
-GREY = frozenset(("1", "L", "I;16", "I", "F"))
-"""Modes of pictures without colours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """What the headers of many images say: how often each size (height, width), upright, and each mode occurs."""
-
-    sizes: Counter[tuple[int, int]]
-    modes: Counter[str]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The most common size; of several, the largest."""
-        return max(self.sizes, key=lambda size: (self.sizes[size], size))
-
-    @property
-    def channels(self) -> int:
-        """3, or 1 where every image is grey."""
-        return 1 if set(self.modes) <= GREY else 3
-
-    def resized(self, height: int, width: int) -> list[str]:
-        """A note on how many images have another size than that, if any."""
-        total = sum(self.sizes.values())
-        odd = total - self.sizes[(height, width)]
-        return [f"{odd:,} of {total:,} images are resized to {width} x {height}"] if odd else []
+FEW = 256
+"""Images up to which it is not worth while to begin threads."""
 
 
 def find_folder(path: str, root: Path, name: str) -> Path:
@@ -89,60 +58,42 @@ def no_image(folder: Path) -> DatasetError:
     return DatasetError(f"{folder}: there is no image in it.", remedy=f"Endings: {', '.join(sorted(ENDINGS))}.")
 
 
-def look_at(paths: Iterable[Path], folder: Path) -> Headers:
-    """Reads headers only. folder: for messages. Raises: DatasetError, naming the files that are no images."""
-    from PIL import Image, UnidentifiedImageError
-
-    sizes: Counter[tuple[int, int]] = Counter()
-    modes: Counter[str] = Counter()
-    broken = []
-    for path in paths:
-        try:
-            with warnings.catch_warnings(), Image.open(path) as image:
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
-                modes[image.mode] += 1
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
-            broken.append(f"{path}: {error}")
-    if broken:
-        raise broken_files(f"{folder}: {len(broken):,} files are not the images that their names say", broken)
-    return Headers(sizes, modes)
-
-
-def broken_files(what: str, broken: Sequence[str]) -> DatasetError:
-    """The mistake of files that are no images, the first of them named."""
-    more = f"\n  ... and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
-    return DatasetError(f"{what}:\n  " + "\n  ".join(sorted(broken)[:NAMED]) + more, remedy="Delete or replace them.")
-
-
-def decode_all(paths: Sequence[Path], shape: Shape, whose: str, half: Half | None = None) -> Tensor:
-    """Every image as one tensor (n, *shape) uint8, decoded on several threads. whose: the folder, for messages.
-
-    Raises: DatasetError, naming the files that are damaged, or where memory would not do.
-    """
+def fits(files: Files, shape: Shape, whose: str) -> None:
+    """Raises: DatasetError where the images, decoded, would not fit into memory. whose: the folder, for messages."""
     channels, height, width = shape
-    needed = len(paths) * channels * height * width
+    needed = len(files) * channels * height * width
     if needed > 0.8 * psutil.virtual_memory().available:
         raise DatasetError(
-            f"{whose}: {len(paths):,} images of {width} x {height} take {needed / 2**30:.1f} GiB, and "
+            f"{whose}: {len(files):,} images of {width} x {height} take {needed / 2**30:.1f} GiB, and "
             f"{psutil.virtual_memory().available / 2**30:.1f} GiB of memory are free.",
-            remedy="Give dataset.size a smaller side.",
+            remedy='Read them piece by piece with train.data = "stream", or give dataset.size a smaller side.',
         )
-    images = torch.empty(len(paths), channels, height, width, dtype=torch.uint8)
+
+
+def decode_all(files: Files, shape: Shape, whose: str, half: Half | None = None) -> Tensor:
+    """Every image as one tensor (n, *shape) uint8; many are decoded on several threads. whose: as in `fits`.
+
+    Raises: DatasetError, naming the files that are damaged.
+    """
+    channels, height, width = shape
+    images = torch.empty(len(files), channels, height, width, dtype=torch.uint8)
     broken: list[str] = []
 
     def decode(number: int) -> None:
         try:
-            images[number] = decode_image(paths[number], channels, height, width, half)
+            images[number] = decode_image(files[number], channels, height, width, half)
         except (OSError, ValueError, SyntaxError, MemoryError) as error:
-            broken.append(f"{paths[number]}: {error}")
+            broken.append(f"{files[number]}: {error}")
 
-    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for _ in pool.map(decode, range(len(paths))):
-            pass
+    if len(files) <= FEW:
+        for number in range(len(files)):
+            decode(number)
+    else:
+        with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+            for _ in pool.map(decode, range(len(files))):
+                pass
     if broken:
-        raise broken_files(f"{whose}: {len(broken):,} of {len(paths):,} images cannot be read", broken)
+        raise broken_files(f"{whose}: {len(broken):,} of {len(files):,} images cannot be read", broken)
     return images
 
 

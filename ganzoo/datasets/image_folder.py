@@ -8,28 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from annotated_types import Interval, Len
+from torch import Tensor
 
-from ganzoo.datasets.image_files import (
-    ENDINGS,
-    TEST_SHARE,
-    Headers,
-    Split,
-    decode_all,
-    find_folder,
-    images_in,
-    look_at,
-    no_image,
-)
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.datasets.files import Files, listing_digest
+from ganzoo.datasets.folder_index import Headers, index_of
+from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a folder holds: the images of each split with the number of their class, the classes, and files left out."""
+    """What a folder holds: the images of each split, their classes' numbers (n,), the classes, and files left out."""
 
-    files: dict[Split, tuple[tuple[Path, int], ...]]
+    files: dict[Split, Files]
+    labels: dict[Split, Tensor]
     classes: tuple[str, ...]
     others: int
     headers: Headers
@@ -37,7 +32,7 @@ class Listing:
 
 
 class ImageFolder(Dataset):
-    """Every image in a folder, decoded into memory as uint8.
+    """Every image in a folder, decoded as uint8: into memory, or batch by batch where they do not fit.
 
     path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in
         two or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
@@ -82,14 +77,25 @@ class ImageFolder(Dataset):
 
     def load(self, root: Path, split: Split = "train") -> Examples:
         """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
-        info = self.info(root)
-        files = self.listing(self.folder(root)).files[split]
-        images = decode_all([path for path, _ in files], info.sample_shape, self.path)
-        labels = torch.tensor([label for _, label in files])
-        tensors = {"image": images, "label": labels} if info.classes else {"image": images}
-        digest = hashlib.sha256(repr(info.sample_shape).encode())
-        digest.update(images.numpy().data)
-        return Examples(tensors=tensors, checksum=f"sha256:{digest.hexdigest()}", origin=str(self.folder(root)))
+        source = self.stream(root, split)
+        fits(source.files, source.shape, self.path)
+        everything = range(len(source.files))
+        tensors = {key: source.fetch(key, everything) for key in source.sizes}
+        digest = hashlib.sha256(repr(source.shape).encode())
+        digest.update(tensors["image"].numpy().data)
+        return Examples(
+            tensors=tensors,
+            checksum=f"sha256:{digest.hexdigest()}",
+            origin=source.origin,
+            listing=source.checksum,
+        )
+
+    def stream(self, root: Path, split: Split = "train") -> FolderSource:
+        """A split, to be decoded piece by piece. Raises: DatasetError."""
+        info, folder = self.info(root), self.folder(root)
+        listing = self.listing(folder)
+        labels = listing.labels[split] if info.classes else None
+        return FolderSource(listing.files[split], info.sample_shape, labels, str(folder), self.path)
 
     def folder(self, root: Path) -> Path:
         """Where it is. Raises: DatasetUnavailable."""
@@ -108,32 +114,50 @@ class ImageFolder(Dataset):
         return listing.headers.size
 
 
+class FolderSource(Source):
+    """A split of a folder: every image is decoded when it is asked for.
+
+    shape: of each; labels: (n,), None where there are no classes; origin: as in Examples; whose: for messages.
+    """
+
+    def __init__(self, files: Files, shape: Shape, labels: Tensor | None, origin: str, whose: str) -> None:
+        self.files = files
+        self.shape = shape
+        self.labels = labels
+        self.origin = origin
+        self.whose = whose
+        self.checksum = listing_digest(shape, [files])
+        self.sizes = dict.fromkeys(("image", "label") if labels is not None else ("image",), len(files))
+
+    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
+        """As in `Source`. Raises: DatasetError, naming the files that are damaged."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        if key == "label" and self.labels is not None:
+            return self.labels[torch.from_numpy(chosen)]
+        return decode_all(self.files.take(chosen), self.shape, self.whose)
+
+
 def list_folder(folder: Path) -> Listing:
     """Looks through a folder once: every image's place, class, size and colours. Raises: DatasetError."""
     splits: dict[Split, Path] = {"train": folder / "train", "test": folder / "test"}
     own_test = all(path.is_dir() for path in splits.values())
-    tops: dict[Split, Path] = splits if own_test else {"train": folder}
-    found = {split: images_in(top) for split, top in tops.items()}
-    everything = [path for paths in found.values() for path in paths]
-    if not everything:
+    indices = [index_of(path) for path in splits.values()] if own_test else [index_of(folder)]
+    if not all(len(index.files) for index in indices):
         raise no_image(folder)
-    classes = classes_of(found["train"], tops["train"])
+    whole = indices[0].files
+    used = {whole.folders[number].split("/")[0] for number in np.unique(whole.folder)}
+    classes = tuple(sorted(used)) if len(used) > 1 and "" not in used else ()
     numbers = {name: number for number, name in enumerate(classes)}
-    labelled: dict[Split, tuple[tuple[Path, int], ...]] = {"train": (), "test": ()}
-    for split, paths in found.items():
-        named = [(path, numbers.get(path.relative_to(tops[split]).parts[0], 0)) for path in paths]
-        labelled[split] = tuple(named)
-    if not own_test:
-        whole = labelled["train"]
-        labelled["test"] = whole[TEST_SHARE - 1 :: TEST_SHARE]
-        labelled["train"] = tuple(item for number, item in enumerate(whole) if number % TEST_SHARE != TEST_SHARE - 1)
-    headers = look_at(everything, folder)
-    others = sum(1 for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in ENDINGS)
-    return Listing(labelled, classes, others, headers, own_test)
 
+    def labels_of(files: Files) -> Tensor:
+        of_folder = [numbers.get(path.split("/")[0], 0) for path in files.folders]
+        return torch.from_numpy(np.array(of_folder, dtype=np.int64)[files.folder])
 
-def classes_of(paths: Sequence[Path], top: Path) -> tuple[str, ...]:
-    """The subfolders' names, if all images lie in two or more of them; else no classes."""
-    firsts = {path.relative_to(top).parts for path in paths}
-    names = sorted({parts[0] for parts in firsts})
-    return tuple(names) if len(names) > 1 and all(len(parts) > 1 for parts in firsts) else ()
+    if own_test:
+        files: dict[Split, Files] = {"train": whole, "test": indices[1].files}
+    else:
+        held_out = np.arange(len(whole)) % TEST_SHARE == TEST_SHARE - 1
+        files = {"train": whole.take(~held_out), "test": whole.take(held_out)}
+    labels = {split: labels_of(of_split) for split, of_split in files.items()}
+    headers = sum((index.headers() for index in indices[1:]), start=indices[0].headers())
+    return Listing(files, labels, classes, sum(index.others for index in indices), headers, own_test)

@@ -67,6 +67,9 @@ class DeviceData:
         number = torch.arange(n, device=self.device)
         return {key: self._take(key, number % len(tensor)) for key, tensor in self.tensors.items()}
 
+    def close(self) -> None:
+        """Nothing: all of it is here already."""
+
     def _take(self, key: str, index: Tensor) -> Tensor:
         return to_unit_range(self.tensors[key][index])
 

@@ -37,7 +37,7 @@ class Evaluation:
         self.plan = plan
         self.seed = seed
         self.device = device
-        self.train = obtained.examples
+        self.train = obtained.data
         with own_randomness(device):
             self.judge = Judge(
                 obtained.dataset,

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.datasets.obtain import read
 from ganzoo.engine.data import to_uint8
 from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Source
 from ganzoo.metrics.interface import Extractor, Metric, MetricError, Samples
 from ganzoo.parts import build
 from ganzoo.plugins import zoo
@@ -80,8 +81,8 @@ class Judge:
         self.choice = (extractor or choice_of("extractor", info.extractor)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
-        self.examples = dataset.load(root, split)
-        size = len(self.examples.tensors["image"])
+        self.examples = read(dataset, root, split)
+        size = self.examples.sizes["image"]
         self.tasks = [self._task(choice, metric, n, size) for choice, metric in found]
         self.real = self.of_examples(self.examples, max(task.n_real for task in self.tasks))
 
@@ -101,12 +102,12 @@ class Judge:
         logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
         return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]))
 
-    def of_examples(self, examples: Examples, n: int) -> Samples:
+    def of_examples(self, examples: Examples | Source, n: int) -> Samples:
         """n of a split's examples, in an order that the seed decides."""
-        images = examples.tensors["image"]
-        stream = torch.Generator().manual_seed(derived(self.seed, len(images)))
-        rows = torch.randperm(len(images), generator=stream)[:n]
-        return self.look(images[rows])
+        size = examples.sizes["image"]
+        stream = torch.Generator().manual_seed(derived(self.seed, size))
+        rows = torch.randperm(size, generator=stream)[:n]
+        return self.look(examples.fetch("image", rows.tolist()))
 
     def numbers(self, fake: Samples, task: Task, seed: int) -> dict[str, float]:
         """What a task's metric says of generated samples. Raises: MetricError."""
@@ -219,14 +220,14 @@ def saved(samples: Tensor) -> Tensor:
     return samples.float() if samples.ndim < 4 else to_uint8(samples)
 
 
-def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples) -> Tensor:
+def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples | Source) -> Tensor:
     """n samples as `Samples.raw` has them. Where the game uses labels, they are as frequent as in the training data."""
     chunks = []
     with own_randomness(device), torch.no_grad():
         seed_everything(seed)
         labels = None
         if "label" in game.needs:
-            labels = train.tensors["label"][torch.randint(len(train.tensors["label"]), (n,))].to(device)
+            labels = train.fetch("label", torch.randint(train.sizes["label"], (n,)).tolist()).to(device)
         for start in range(0, n, CHUNK):
             size = min(CHUNK, n - start)
             part = None if labels is None else labels[start : start + size]

@@ -35,7 +35,9 @@ class Train:
     same in all but speed ("auto": by the device and the game); checkpoint_activations: networks compute a second time
     what the backward pass needs, in the place of keeping it;
     log_every, sample_every, checkpoint_every: in steps, 0 for never (checkpoints at the start and end stay);
-    samples: how many a grid shows; keep: how many checkpoints stay on disk.
+    samples: how many a grid shows; keep: how many checkpoints stay on disk;
+    data: where the real samples live; workers: processes that read them where they are streamed. These two change where
+    and how fast a run goes, and nothing of what it computes.
     """
 
     epochs: Annotated[int, Ge(1)] | None = None
@@ -50,6 +52,8 @@ class Train:
     samples: Annotated[int, Interval(ge=1, le=1024)] = 64
     checkpoint_every: Annotated[int, Ge(0)] = 1000
     keep: Annotated[int, Ge(1)] = 3
+    data: Literal["auto", "device", "stream"] = "auto"
+    workers: Annotated[int, Interval(ge=0, le=256)] | None = None
     stop: Stop | None = None
 
 

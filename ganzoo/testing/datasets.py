@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import torch
@@ -19,6 +19,8 @@ from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.streams import SEED, start_stream, streams
 from ganzoo.testing.subject import Subject
+
+SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 
 QUICK = 2.0
 """Seconds for `info`, which is to look at names and headers only."""
@@ -32,7 +34,9 @@ def dataset_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         str(subject), "holds what its info says", holds_what_it_says, lambda: subject, needs=[*needs, described]
     )
     yield agrees
-    yield Check(str(subject), "is the same every time", same_every_time, lambda: subject, needs=[*needs, agrees])
+    same = Check(str(subject), "is the same every time", same_every_time, lambda: subject, needs=[*needs, agrees])
+    yield same
+    yield Check(str(subject), "streams what it loads", streams_what_it_loads, lambda: subject, needs=[*needs, same])
 
 
 def info_of(subject: Subject, root: Path) -> DatasetInfo:
@@ -119,6 +123,30 @@ def same_every_time(subject: Subject) -> None:
     require(first.checksum == second.checksum, "loaded twice, its checksums differ.", "a digest of the samples alone.")
     kind = first.checksum.partition(":")[0]
     require(kind in ("sha256", "md5"), f"its checksum is {first.checksum!r}.", 'write "sha256:...".')
+
+
+def streams_what_it_loads(subject: Subject) -> None:
+    """Where it offers `stream`, that gives what `load` does: as many of each key, the same examples in any order."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        dataset: Dataset = subject.build()
+        for split in SPLITS:
+            with offline():
+                source = dataset.stream(root, split)
+            if source is None:
+                return  # it is read as a whole
+            examples = load(dataset, root, split)
+            for key, size in source.sizes.items():
+                mend = "fetch(key, rows) is what Examples.tensors[key][rows] would be."
+                held = examples.tensors[key]
+                require(size == len(held), f"{split} streams {size} of {key}, and load gives {len(held)}.", mend)
+                rows = [size - 1, 0, size // 2, 0]
+                require(torch.equal(source.fetch(key, rows), held[rows]), f"{split} {key} of {rows} differ.", mend)
+            missing = set(dataset.info(root).gives) - set(source.sizes)
+            require(not missing, f"{split} does not stream {missing}, which info.gives names.", "stream every key.")
+            known = bool(source.checksum) and source.checksum == examples.listing
+            mend = "give Examples the source's checksum as `listing`: a run is then known by it either way."
+            require(known, f"{split}: the source's checksum is not the listing that load gives.", mend)
 
 
 @contextmanager

@@ -268,3 +268,16 @@ def test_entries_of_other_data_stand_in_a_table_of_their_own(tiny: Path, tmp_pat
     said = (out / "table.md").read_text()
     assert "tiny: gaussians, layout ring" in said
     assert "tiny: gaussians, layout grid" in said
+
+
+@here
+def test_a_budget_of_seconds_ends_each_run_at_a_row_and_leaves_it_alone_afterwards(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert benchmark(tiny, out, "--seeds", "0", "--seconds", "0.2") == 0
+    run = ganzoo.load(out / "runs" / "plain-seed-0")
+    assert (run.status, run.step % 10) == ("stopped", 0)
+    assert run.facts["seconds"] >= 0.2
+    assert statuses(out) == {"plain": ["done"], "narrow": ["done"]}
+    finished = written(out)
+    assert benchmark(tiny, out, "--seeds", "0", "--seconds", "0.2") == 0
+    assert written(out) == finished

@@ -141,7 +141,7 @@ def test_networks_that_name_labels_are_given_labels(install: Install) -> None:
 
 
 TRANSLATOR = (
-    ("parts", "    Shape,\n)", "    Shape,\n    Translator,\n)"),
+    ("parts", "    Source,\n)", "    Source,\n    Translator,\n)"),
     ("parts", "class Sketch(Generator)", "class Sketch(Translator)"),
     ("parts", "*, latent_dim: int = 4,", "*, input_shape: Shape | None = None,"),
     ("parts", "latent_dim: random numbers a sample; width", "width"),

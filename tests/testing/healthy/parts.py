@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -22,6 +23,7 @@ from ganzoo import (
     Regularizer,
     Schedule,
     Shape,
+    Source,
 )
 
 
@@ -118,7 +120,23 @@ class Dots(Dataset):
         noise = torch.randint(128, (self.size, 1, 6, 6), dtype=torch.uint8, generator=stream)
         images = noise + (127 * labels).to(torch.uint8)[:, None, None, None]
         digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
-        return Examples(tensors={"image": images, "label": labels}, checksum=f"sha256:{digest}", origin="made")
+        tensors = {"image": images, "label": labels}
+        return Examples(tensors=tensors, checksum=f"sha256:{digest}", origin="made", listing=f"size:{self.size}")
+
+    def stream(self, root: object, split: str = "train") -> Source:
+        return DotByDot(self.load(root, split))
+
+
+class DotByDot(Source):
+    """Some dots at a time."""
+
+    def __init__(self, dots: Examples) -> None:
+        self.dots = dots
+        self.sizes = {key: len(tensor) for key, tensor in dots.tensors.items()}
+        self.checksum, self.origin = dots.listing, dots.origin
+
+    def fetch(self, key: str, rows: Sequence[int]) -> torch.Tensor:
+        return self.dots.tensors[key][list(rows)]
 
 
 def descent(params: object, *, lr: float = 0.01, momentum: float = 0.5) -> torch.optim.Optimizer:

@@ -62,9 +62,11 @@ class TakeDown(TorchDispatchMode):
         """Random numbers in the shape, layout and type of a tensor: one for all that are alike."""
         key = (tuple(tensor.shape), tensor.stride(), tensor.dtype)
         if key not in self.stand_ins:
-            self.stand_ins[key] = torch.empty_strided(
-                tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
-            ).normal_()
+            made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device)
+            for side, stride in enumerate(made.stride()):
+                if stride == 0:  # an expanded number stands in one place, which is written once
+                    made = made.narrow(side, 0, 1)
+            self.stand_ins[key] = made.normal_().expand(tensor.shape)
         return self.stand_ins[key]
 
 

@@ -57,6 +57,17 @@ class TrainingFailed(GanzooError):
     exit_status = 1
 
 
+class FailedElsewhere(TrainingFailed):
+    """Another rank of the run failed, and says so itself: this one ends with it, by the other's `exit_status`.
+
+    The command line prints nothing of it, or a hundred ranks would say one thing.
+    """
+
+    def __init__(self, what: str, *, exit_status: int = 1) -> None:
+        super().__init__(what)
+        self.exit_status = exit_status
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a recipe.

@@ -39,6 +39,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "resumed": [],
         "pid": os.getpid(),
         **machine(training.device),
+        "ranks": training.ranks.size,
         **runner_of(training),
         "data": data_facts(obtained, training),
         "versions": {

@@ -16,6 +16,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from ganzoo.engine.noise import joint
+
 Shape = tuple[int, ...]
 """The shape of one sample without the batch: (channels, height, width) of an image, (2,) of a point in the plane."""
 
@@ -40,9 +42,10 @@ class Generator(nn.Module, ABC):
     def latents(self, n: int) -> Tensor:
         """Draws n latents (n, latent_dim) from the prior, the standard normal, on the generator's device.
 
-        They come from the device's default random stream, the one that `[train] seed` seeds and checkpoints save.
+        They come from the device's default random stream, the one that `[train] seed` seeds and checkpoints save; where
+        several ranks train, they are this one's rows of the latents that a single one would draw.
         """
-        return torch.randn(n, self.latent_dim, device=next(self.parameters()).device)
+        return joint(torch.randn, n, self.latent_dim, device=next(self.parameters()).device)
 
 
 class Translator(nn.Module, ABC):

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
 from ganzoo.engine.activations import networks_of, recompute
 from ganzoo.engine.data import DeviceData
-from ganzoo.engine.device import choose_device, own_randomness, seed_everything
+from ganzoo.engine.device import own_randomness, seed_everything
+from ganzoo.engine.distributed import ALONE, Ranks, join
 from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import CheckpointError, RunError
@@ -29,6 +30,7 @@ from ganzoo.facts import data_changed, data_facts, facts_of, machine, now, runne
 from ganzoo.interfaces import Source
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
+from ganzoo.plugins.events import nobody
 from ganzoo.recipe import differences, read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 NOT_PLAYED = ("train.data", "train.workers", "train.runner")
 """What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
+
+
+SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 
 
 def train(
@@ -69,34 +74,53 @@ def train(
     options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
 
-    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run.
+    Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
+    nothing of its own on their disks.
+
+    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
+    FailedElsewhere on a rank where it was another one that failed.
     """
-    decided = read_recipe(recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options))
-    place = choose_device(device)
-    directory = RunDirectory(_new_directory(out, decided))
-    obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
-    rehearsal = dry_run(decided, obtained.info)
-    obtained = obtained.load(place, decided.train.data)
-    if obtained.info != rehearsal.info:
-        rehearsal = dry_run(decided, obtained.info)
-    evaluation = evaluation_of(decided, obtained, place, quiet=quiet)
-    with own_randomness(place):
-        seed_everything(decided.train.seed)
-        training = assemble(decided, obtained, rehearsal, place, evaluation)
-        training.keep_streams()
-        beginning = training.checkpoint()
-        training.runner = choose_runner(training, teller("runner", quiet=quiet))
-    facts = facts_of(decided, obtained, training)
-    with new_folder(directory.path) as folder:
-        files = RunDirectory(folder)
-        files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
-        files.metrics.touch()
-        files.samples.mkdir()
-        files.checkpoints.mkdir()
-        files.write_facts(facts)
-        save_checkpoint(files.checkpoint(0), beginning)
-    run = Run(directory, recipe=decided)
-    with _alone(directory):
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked:
+        with ranks.together():
+            decided = read_recipe(
+                recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
+            )
+            ranks.check_batch(decided.train.batch_size)
+            place = ranks.place(device)
+            path = str(_new_directory(out, decided)) if ranks.first else ""
+        directory = RunDirectory(Path(ranks.decided(path)))
+
+        def get_data() -> tuple[Obtained, DryRun]:
+            obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
+            rehearsal = dry_run(decided, obtained.info)
+            obtained = obtained.load(place, decided.train.data)
+            return obtained, rehearsal if obtained.info == rehearsal.info else dry_run(decided, obtained.info)
+
+        obtained, rehearsal = ranks.in_turn(get_data)
+        _check_data(ranks, obtained)
+        with own_randomness(place):
+            with ranks.together():
+                evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
+                seed_everything(decided.train.seed)
+                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
+                training.keep_streams()
+            beginning = training.checkpoint()
+            with ranks.together():
+                training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
+        facts = facts_of(decided, obtained, training)
+        with ranks.together():
+            if ranks.first:
+                with new_folder(directory.path) as folder:
+                    files = RunDirectory(folder)
+                    files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
+                    files.metrics.touch()
+                    files.samples.mkdir()
+                    files.checkpoints.mkdir()
+                    files.write_facts(facts)
+                    save_checkpoint(files.checkpoint(0), beginning)
+                locked.enter_context(_alone(directory))
+        run = Run(directory, recipe=decided, facts=facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 
@@ -116,42 +140,54 @@ def resume(
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
     """
-    run = load(directory)
-    with _alone(run.files):
-        settings = {} if steps is None else _settings(None, steps, None, None, {})
-        recipe = run.read_recipe(settings)
-        checkpoint, path = _newest_intact(run.files)
-        _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
-        place = choose_device(device)
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked:
+        with ranks.together():
+            run = load(directory)
+            if ranks.first:
+                locked.enter_context(_alone(run.files))
+        with ranks.together():
+            settings = {} if steps is None else _settings(None, steps, None, None, {})
+            recipe = run.read_recipe(settings)
+            checkpoint, path = _newest_intact(run.files, aloud=ranks.first)
+            _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
+            _refuse_other_ranks(checkpoint, ranks, run)
+            place = ranks.place(device)
+        ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
-        if changed := data_changed(run.facts, obtained.data):
-            raise RunError(
-                f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
-                f"  {changed}",
-                remedy="Point --data-root at the data of before, or start a new run.",
-            )
-        rehearsal = dry_run(recipe, obtained.info)
-        evaluation = evaluation_of(recipe, obtained, place, quiet=quiet)
-        with own_randomness(place):
-            training = assemble(recipe, obtained, rehearsal, place, evaluation)
-            training.restore(checkpoint, str(path))
-            training.runner = choose_runner(training, teller("runner", quiet=quiet))
+        obtained = ranks.in_turn(
+            lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
+        )
+        with ranks.together():
+            if changed := data_changed(run.facts, obtained.data):
+                raise RunError(
+                    f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
+                    f"  {changed}",
+                    remedy="Point --data-root at the data of before, or start a new run.",
+                )
+            rehearsal = dry_run(recipe, obtained.info)
+            evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
+            with own_randomness(place):
+                training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
+                training.restore(checkpoint, str(path))
+                training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
         run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
-        training.rewind(run.files)
-        if steps is not None:
-            run.files.write_recipe(recipe_toml(recipe))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
         went_on = {"step": training.step, "at": now(), **machine(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
-        run.files.write_facts(run.facts)
+        with ranks.together():
+            if ranks.first:
+                training.rewind(run.files)
+                if steps is not None:
+                    run.files.write_recipe(recipe_toml(recipe))
+                run.files.write_facts(run.facts)
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 
@@ -162,6 +198,7 @@ def assemble(
     rehearsal: DryRun,
     device: torch.device,
     evaluation: Evaluation | None = None,
+    ranks: Ranks = ALONE,
 ) -> Training:
     """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
@@ -169,13 +206,14 @@ def assemble(
     keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
     data: DeviceData | StreamedData
     order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
+    order["shard"] = (ranks.rank, ranks.size)
     if isinstance(obtained.data, Source):
         data = StreamedData(obtained.data, keys, workers=train.workers, **order)
     else:
         data = DeviceData(obtained.data, keys, **order)
     draws = rehearsal.draws_per_round
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
-    training = Training(recipe, game, data, total, evaluation)
+    training = Training(recipe, game, data, total, evaluation, ranks)
     training.draws = draws
     if train.checkpoint_activations:
         for network in networks_of(game):
@@ -209,17 +247,26 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
-    events = zoo().events()
-    if not quiet:
+    events = zoo().events() if training.ranks.first else nobody()
+    if not quiet and training.ranks.first:
         from ganzoo.console import Console
         from ganzoo.doctor.live import Watch
 
         console = Console(plain=plain)
         events.register(Watch(console.warn))  # called after the console, which is registered later
         events.register(console)
-    for observer in observers:
+        _say_what_ranks_do_not_share(training)
+    for observer in observers if training.ranks.first else ():
         events.register(observer)
     training.play(run, events)
+
+
+def _say_what_ranks_do_not_share(training: Training) -> None:
+    """Batch norm is the one usual layer that looks at the whole batch, and sees this rank's part of it."""
+    norms = (m for player in training.players.values() for m in player.module.modules())
+    if training.ranks.several and any(isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) for norm in norms):
+        rows = training.recipe.train.batch_size // training.ranks.size
+        print(f"batch norm sees the {rows} samples of its own rank; sampling uses those of rank 0.", file=sys.stderr)
 
 
 def _settings(
@@ -247,7 +294,7 @@ def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
     return path
 
 
-def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
+def _newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path]:
     damage = []
     for path in reversed(checkpoints_of(files.checkpoints)):
         try:
@@ -255,7 +302,7 @@ def _newest_intact(files: RunDirectory) -> tuple[Checkpoint, Path]:
         except CheckpointError as error:
             damage.append(str(error))
             continue
-        for line in damage:
+        for line in damage if aloud else ():
             print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
         return checkpoint, path
     raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
@@ -269,6 +316,25 @@ def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, 
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
         )
+
+
+def _refuse_other_ranks(checkpoint: Checkpoint, ranks: Ranks, run: Run) -> None:
+    """Each rank has random streams of its own, which others cannot go on with."""
+    trained = 1 + len(checkpoint.state.get("other_ranks", ()))
+    if trained != ranks.size:
+        command = f"ganzoo resume {run.directory}"
+        if trained > 1:
+            command = f"torchrun --nproc-per-node={trained} -m {command} (or {trained} over several machines)"
+        raise RunError(
+            f"{run.directory} goes on with as many ranks as it began with: {trained}, and here it has {ranks.size}.",
+            remedy=command,
+        )
+
+
+def _check_data(ranks: Ranks, obtained: Obtained) -> None:
+    """All ranks read the same samples. Raises: TrainingFailed, FailedElsewhere."""
+    told = obtained.data.listing or obtained.data.checksum  # the same whether they are read whole or streamed
+    ranks.check_same("the data", f"{obtained.choice.entry.name} {told}", remedy=SHARED_DISK)
 
 
 @contextmanager

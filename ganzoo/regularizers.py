@@ -15,6 +15,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor, nn
 
+from ganzoo.engine.noise import joint
 from ganzoo.interfaces import Regularizer
 from ganzoo.losses import full_precision
 
@@ -76,7 +77,7 @@ class GradientPenalty(LazyPenalty):
 
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """E[(||grad D(x)|| - 1)^2] between real and fake."""
-        share = torch.rand(len(real), *(1,) * (real.ndim - 1), dtype=real.dtype, device=real.device)
+        share = joint(torch.rand, len(real), *(1,) * (real.ndim - 1), dtype=real.dtype, device=real.device)
         between = torch.lerp(fake, real, share)  # share of the real sample, one number for each sample
         norms: Tensor = torch.linalg.vector_norm(gradient(network, between).flatten(1), dim=1)
         excess = norms - 1.0

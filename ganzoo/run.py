@@ -44,9 +44,16 @@ class Run:
     While it trains, `step` follows along; `total_steps` is the budget.
     """
 
-    def __init__(self, directory: RunDirectory, *, recipe: Recipe | None = None, best: bool = False) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        recipe: Recipe | None = None,
+        best: bool = False,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
         self.files = directory
-        self.facts = directory.read_facts()
+        self.facts = directory.read_facts() if facts is None else facts
         self.step: int = self.facts["step"]
         self.total_steps: int = self.facts["total_steps"]
         self._recipe = recipe

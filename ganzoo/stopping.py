@@ -56,10 +56,13 @@ class Interruption:
     """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second is obeyed at once.
 
     asked: whether to stop. Outside of the main thread signals are left alone.
+    patient: a second one changes nothing, for torchrun passes on to its ranks what the terminal told them already; it
+    kills them by itself after half a minute.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         self.asked = False
+        self.patient = patient
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
@@ -73,6 +76,6 @@ class Interruption:
             signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and not self.patient:
             raise KeyboardInterrupt
         self.asked = True

@@ -25,7 +25,9 @@ from ganzoo.checkpoint import (
 )
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, random_states, restore_random_states, seed_everything
+from ganzoo.engine.distributed import ALONE, Exchange, Ranks, check_weights, gather_own, take_own
 from ganzoo.engine.ema import Averages
+from ganzoo.engine.noise import JointNoise
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.runner import Runner
 from ganzoo.engine.streaming import StreamedData
@@ -49,6 +51,8 @@ class Training:
 
     game: on `device`; total_steps: the budget; draws: batches a round. Between rounds nothing here touches the random
     streams of training: grids and events draw from copies.
+    ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
+    0 alone scores, draws and writes.
     """
 
     def __init__(
@@ -58,12 +62,16 @@ class Training:
         data: DeviceData | StreamedData,
         total_steps: int,
         evaluation: Evaluation | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.recipe = recipe
         self.game = game
         self.data = data
         self.device = data.device
         self.total_steps = total_steps
+        self.ranks = ranks
+        self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
+        self.exchange = Exchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
@@ -85,24 +93,26 @@ class Training:
         Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
         """
         train = self.recipe.train
-        with own_randomness(self.device), Interruption() as interruption:
+        with own_randomness(self.device), Interruption(patient=self.ranks.several) as interruption:
             self._restore_streams()
             self._tell(events.hook.ganzoo_run_started, run=run)
             self._clock = time.perf_counter()
             reason: str | None = None
             try:
-                if self.step == 0 and train.sample_every:
-                    self.draw_grids(run, events)
-                while self.step < self.total_steps and not interruption.asked and reason is None:
-                    self.advance(self.rounds_to_next())
-                    run.step = self.step
-                    if due(self.step, train.log_every):
-                        reason = self.log(run, events)
-                    if due(self.step, train.sample_every):
+                with self.ranks.one_end():
+                    if self.step == 0 and train.sample_every:
                         self.draw_grids(run, events)
-                    if due(self.step, train.checkpoint_every):
-                        self.save(run, events)
-                self._end(run, events, reason, interrupted=interruption.asked)
+                    self.ranks.copy_from_first(self._weights())  # on another machine the seed may have drawn others
+                    while self.step < self.total_steps and reason is None and not self.asked(interruption):
+                        self.advance(self.rounds_to_next())
+                        run.step = self.step
+                        if due(self.step, train.log_every):
+                            reason = self.log(run, events)
+                        if due(self.step, train.sample_every):
+                            self.draw_grids(run, events)
+                        if due(self.step, train.checkpoint_every):
+                            self.save(run, events)
+                    self._end(run, events, reason, interrupted=self.asked(interruption))
             except BaseException as error:
                 self._record(run, status="failed", reason=f"{type(error).__name__}: {error}")
                 if isinstance(error, torch.OutOfMemoryError):
@@ -114,9 +124,14 @@ class Training:
                 self.data.close()
                 self._tell(events.hook.ganzoo_run_finished, run=run)
 
+    def asked(self, interruption: Interruption) -> bool:
+        """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
+        return self.exchange.asked(interruption, self.step) if self.exchange else interruption.asked
+
     def advance(self, most: int = 1) -> None:
         """At least one step and at most so many, by the runner's choice."""
-        self.runner.advance(most)
+        with self.noise.drawn() if self.noise else nullcontext():
+            self.runner.advance(most)
 
     def follow_schedules(self) -> None:
         """Sets the learning rates for the next round."""
@@ -134,15 +149,19 @@ class Training:
         plan = self.recipe.evaluate
         scores = self.scores() if plan and due(self.step, plan.every) else {}
         row = self.row() | scores
-        reason = self.stop.reason(row)
+        reason = self.reason_to_stop(row)
         if reason or self.step >= self.total_steps:
             row |= self.last_scores()
         self.means.clear()
         self._row_before = (self.data.drawn, self.seconds)
-        run.files.append_metrics(row)
-        self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-        self.keep_best(run, events, row)
+        self._write_row(run, events, row)
         return reason
+
+    def reason_to_stop(self, row: Mapping[str, float]) -> str | None:
+        """What [train.stop] says of a row: of that of rank 0, whose clock and whose scores are the run's."""
+        if self.recipe.train.stop is None:
+            return None
+        return self.ranks.decided(self.stop.reason(row) or "" if self.ranks.first else "") or None
 
     def last_scores(self) -> dict[str, float]:
         """What [evaluate] says of the step that a run ends with by itself, where no scores are due at it anyway."""
@@ -162,7 +181,7 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.finite(self.means.read() | self.gradient_norms())
+        values = self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())
         self._read_clock()
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
@@ -186,14 +205,17 @@ class Training:
         """The values as they are. Raises: TrainingFailed where one is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                raise TrainingFailed(
+                broken = TrainingFailed(
                     f"step {self.step}: {name} is {value}.",
                     remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
                 )
+                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
         return values
 
     def draw_grids(self, run: Run, events: pluggy.PluginManager) -> None:
         """Writes this step's sample grids: the same latents, or the same real pictures, every time."""
+        if not self.ranks.first:
+            return
         real = self.data.first(self.recipe.train.samples)
         with self.shown():
             grids = self.game.preview(real)
@@ -219,12 +241,16 @@ class Training:
     def save(self, run: Run, events: pluggy.PluginManager) -> None:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         path = run.files.checkpoint(self.step)
-        if not path.exists():
-            self.finite(self.means.read() | self.gradient_norms())  # what is broken already is not kept
-            save_checkpoint(path, self.checkpoint())
+        if self.ranks.decided("there" if path.exists() else ""):
+            return
+        self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())  # what is broken already is not kept
+        check_weights(self.ranks, self._weights(), self.step)
+        checkpoint = self.checkpoint()
+        if self.ranks.first:
+            save_checkpoint(path, checkpoint)
             keep_last(run.files.checkpoints, self.recipe.train.keep)
-            self._record(run)
-            self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
+        self._record(run)
+        self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
 
     def keep_best(self, run: Run, events: pluggy.PluginManager, row: Mapping[str, float]) -> None:
         """Writes this step's checkpoint as the best one, if the row has a better score than any before.
@@ -232,14 +258,19 @@ class Training:
         It takes the place of the one that was. One that is scored only because the run ends stands beside it, and no
         state knows of it: a run that is given a larger budget goes on as if that end had not been.
         """
-        if not (self.evaluation and self.evaluation.beats(row)):
+        plan = self.recipe.evaluate
+        better = bool(self.evaluation and self.evaluation.beats(row))
+        if plan is None or not self.ranks.decided("better" if better else ""):
             return
-        regular = due(self.step, self.evaluation.plan.every)
-        if regular:
+        regular = due(self.step, plan.every)
+        if self.evaluation and regular:
             self.evaluation.keep(row, self.step)
+        checkpoint = self.checkpoint()
+        if not self.ranks.first:
+            return
         path = run.files.best / step_name(self.step)
         if not path.exists():
-            save_checkpoint(path, self.checkpoint())
+            save_checkpoint(path, checkpoint)
             self._tell(events.hook.ganzoo_checkpoint, run=run, step=self.step, path=path)
         if regular:
             keep_only(path)
@@ -259,7 +290,7 @@ class Training:
                 keep_only(best)
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that the next step depends on."""
+        """Everything that the next step depends on. All ranks make it together; that of rank 0 is whole."""
         tensors: dict[str, Mapping[str, torch.Tensor]] = {}
         optimizers = {}
         for name, player in self.players.items():
@@ -273,14 +304,20 @@ class Training:
             tensors[f"ema-{name}"] = average.module.state_dict()
         if own := self._own_state():
             tensors["game"] = own
+        mine = {
+            "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
+            "means": {name: [self.means.sums[name].item(), n] for name, n in self.means.counts.items()},
+        }
+        theirs, others = gather_own(self.ranks, self.game, mine)
+        tensors.update(theirs)
         self._read_clock()
         state = {
             "step": self.step,
             "drawn": self.data.drawn,
             "seconds": self.seconds,
             "device": self.device.type,
-            "random": {kind: to_text(value) for kind, value in random_states(self.device).items()},
-            "means": {name: [self.means.sums[name].item(), n] for name, n in self.means.counts.items()},
+            **mine,
+            "other_ranks": others,
             "row_before": list(self._row_before),
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
@@ -301,7 +338,9 @@ class Training:
             load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
             average.n_averaged.fill_(state["averaged"][name])
         self.game.load_state_dict(tensors.get("game", {}), strict=False)
-        for name, (total, count) in state["means"].items():
+        take_own(self.ranks, self.game, tensors)
+        mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
+        for name, (total, count) in mine["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
             self.means.counts[name] = count
         self._norms = dict(state.get("gradient_norms", {}))
@@ -311,7 +350,7 @@ class Training:
             self.evaluation.state = dict(state["evaluation"])
         self.step, self.seconds = state["step"], state["seconds"]
         self._row_before = (state["row_before"][0], state["row_before"][1])
-        self._streams = {kind: from_text(value) for kind, value in state["random"].items()}
+        self._streams = {kind: from_text(value) for kind, value in mine["random"].items()}
 
     @contextmanager
     def rehearsed(self) -> Iterator[None]:
@@ -333,16 +372,32 @@ class Training:
                 parameter.grad = gradient
 
     def keep_streams(self) -> None:
-        """Takes the present random streams as those that training goes on from."""
-        self._streams = random_states(self.device)
+        """Takes the present random streams as those that training begins with.
+
+        Where there are several ranks, that stream is the one that they have in common, and each has its own beside it.
+        """
+        if self.noise:
+            self.noise.begin(self.recipe.train.seed)
+        self._streams = self._present_streams()
+
+    def _present_streams(self) -> dict[str, torch.Tensor]:
+        return random_states(self.device) | (self.noise.state if self.noise else {})
 
     def _restore_streams(self) -> None:
         restore_random_states(self._streams, self.device)
+        if self.noise:
+            self.noise.go_to(self._streams, self.recipe.train.seed)
 
     def _player(self, name: str, module: torch.nn.Module) -> Player:
         optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
         choice = self.recipe.schedules.get(name)
-        return Player(module, optimizer, build_schedule(choice) if choice else None)
+        player = Player(module, optimizer, build_schedule(choice) if choice else None)
+        if self.exchange:
+            self.exchange.average_before(optimizer, player.parameters)
+        return player
+
+    def _weights(self) -> Iterator[torch.Tensor]:
+        return (parameter for player in self.players.values() for parameter in player.parameters)
 
     def _own_state(self) -> dict[str, torch.Tensor]:
         """What the game holds besides its players: an image pool, a count of moves."""
@@ -363,17 +418,22 @@ class Training:
             row = self.row()
             if not interrupted:
                 row |= self.last_scores()
-            run.files.append_metrics(row)
-            self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
-            self.keep_best(run, events, row)
+            self._write_row(run, events, row)
         done = self.step >= self.total_steps
         status = "finished" if done else "interrupted" if interrupted else "stopped"
         self._record(run, status=status, reason=reason or ("the budget is spent" if done else "Ctrl-C"))
 
+    def _write_row(self, run: Run, events: pluggy.PluginManager, row: Mapping[str, float]) -> None:
+        if self.ranks.first:
+            run.files.append_metrics(row)
+        self._tell(events.hook.ganzoo_metrics, run=run, step=self.step, values=row)
+        self.keep_best(run, events, row)
+
     def _record(self, run: Run, **facts: Any) -> None:
         self._read_clock()
         run.facts.update(step=self.step, seconds=round(self.seconds, 3), **runner_of(self), **facts)
-        run.files.write_facts(run.facts)
+        if self.ranks.first:
+            run.files.write_facts(run.facts)
 
     def _read_clock(self) -> None:
         now = time.perf_counter()

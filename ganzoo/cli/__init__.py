@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ganzoo import __version__
-from ganzoo.errors import GanzooError
+from ganzoo.errors import FailedElsewhere, GanzooError
 
 COMMANDS = {
     "run": "Train: play a recipe.",
@@ -98,11 +98,14 @@ def status_of(arguments: list[str] | None = None) -> int:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        if os.environ.get("RANK", "0") == "0":
+            click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except FailedElsewhere as error:
+        return error.exit_status  # another rank has said it
     except GanzooError as error:
         return _failed(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that may not be written
@@ -119,5 +122,6 @@ def _failed(message: str, status: int) -> int:
         import traceback
 
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    rank = os.environ.get("RANK", "0")  # as torchrun says it; the first speaks for all, the others for themselves
+    click.echo(f"error: {f'rank {rank}: ' if rank != '0' else ''}{message}", err=True)
     return status

@@ -9,8 +9,9 @@ from rich.console import Console
 
 
 def is_lively() -> bool:
-    """Whether standard output can show something that moves."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
+    """Whether standard output can show something that moves, and this process is the one to do so among its ranks."""
+    first = os.environ.get("RANK", "0") == "0"
+    return first and sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
 class Terminal(Console):

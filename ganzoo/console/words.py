@@ -39,6 +39,7 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     shapes = data.get("shapes") or {"": data["sample_shape"]}
     shape = " and ".join(f"{' x '.join(map(str, sides))}{key and f' ({key})'}" for key, sides in shapes.items())
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
+    ranks = f", on each of {facts['ranks']} ranks" if facts.get("ranks", 1) > 1 else ""
     epochs = f", {train.epochs:,} epochs" if train.epochs else ""
     begun = f", going on from step {run.step:,}" if run.step and going_on else ""
     yield "recipe", f"{facts['recipe']}: {facts['description']}" if facts["description"] else facts["recipe"]
@@ -48,7 +49,7 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     if where := lives(run):
         yield "", where
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
-    yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}"
+    yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}{ranks}"
     if "runner" in facts:
         yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"

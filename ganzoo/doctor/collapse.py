@@ -13,7 +13,7 @@ measured 0.45 to 0.85, in the features of a digit classifier, where blurred samp
 ones 0.01 to 0.47."""
 
 ALIKE = 0.45
-"""Or so is the median distance from a sample to the one most like it. Healthy: 0.62 to 1.3; collapsed: 0.003 to 0.46."""
+"""Or the median distance from a sample to the one most like it is. Healthy: 0.62 to 1.3; collapsed: 0.003 to 0.46."""
 
 MISSING = 0.05
 """A class is missing that is generated less than this often, against how often it is real. In healthy runs the rarest

@@ -68,10 +68,7 @@ class Listener:
 
 def events_manager(manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, strict: bool) -> pluggy.PluginManager:
     """A new manager with the plugins of `manager`, so that two runs in one process do not hear each other."""
-    from ganzoo import hookspecs
-
-    events = pluggy.PluginManager(manager.project_name)
-    events.add_hookspecs(hookspecs)
+    events = nobody(manager.project_name)
     for name, plugin in manager.list_name_plugin():
         if plugin is None:
             continue
@@ -81,4 +78,13 @@ def events_manager(manager: pluggy.PluginManager, rows: dict[str, PluginRow], *,
                 if impl.plugin is plugin and caller.has_spec():
                     listener.listen(caller.name, impl)
         events.register(listener, name=name)
+    return events
+
+
+def nobody(project_name: str = "ganzoo") -> pluggy.PluginManager:
+    """A manager with every hook and without a plugin."""
+    from ganzoo import hookspecs
+
+    events = pluggy.PluginManager(project_name)
+    events.add_hookspecs(hookspecs)
     return events

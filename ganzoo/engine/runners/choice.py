@@ -25,6 +25,9 @@ def choose_runner(training: Training, say: Callable[[str], None] = lambda _: Non
     asked, device = training.recipe.train.runner, training.device
     if asked == "eager":
         return Eager(training, SAID)
+    if training.ranks.several:
+        why = "several ranks average gradients between a move's way back and its update"
+        return Eager(training, why if asked == "auto" else f"{asked} was asked for: {why}")
     if training.recipe.train.checkpoint_activations:
         return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
     if asked == "auto":

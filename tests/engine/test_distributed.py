@@ -1,0 +1,320 @@
+"""Two ranks on one machine, as torchrun starts them: what they share, what they write, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import ganzoo
+from ganzoo.checkpoint import checkpoints_of
+from ganzoo.engine.distributed import ALONE, Ranks
+from ganzoo.engine.noise import JointNoise, joint
+from ganzoo.errors import GanzooError, RunError
+from ganzoo.plugins import zoo
+
+HERE = Path(__file__).parent
+
+SHARED = """
+description = "nothing in it looks at the whole batch"
+[generator]
+name = "mlp"
+latent_dim = 3
+hidden = [16]
+output = "none"
+[discriminator]
+name = "mlp"
+hidden = [16]
+[loss]
+name = "non-saturating"
+[dataset]
+name = "gaussians"
+size = 200
+[optimizer.generator]
+name = "adam"
+[optimizer.discriminator]
+name = "rmsprop"
+[schedule.generator]
+name = "linear-decay"
+[ema]
+every = 2
+[train]
+steps = 30
+batch_size = 16
+log_every = 4
+sample_every = 15
+checkpoint_every = 9
+keep = 9
+"""
+
+PENALISED = (
+    SHARED
+    + """
+[[regularizer]]
+name = "gradient-penalty"
+weight = 1.0
+[[regularizer]]
+name = "r1"
+every = 3
+[game]
+name = "two-player"
+n_critic = 2
+"""
+)
+
+OWN = (
+    SHARED.replace('name = "mlp"\nlatent_dim = 3\nhidden = [16]\noutput = "none"', 'name = "noisy"')
+    + """
+[game]
+name = "troubled"
+"""
+)
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What torchrun's ranks did. seconds: how long it all took."""
+
+    status: int
+    out: str
+    err: str
+    seconds: float
+
+
+def torchrun(*command: object, environment: dict[str, str], ranks: int = 2) -> Launched:
+    """Runs a command under torchrun, through its Python entry."""
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={ranks}", *(str(word) for word in command)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Launched(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One with the plugin of this test in it, in this process too."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "third_ranks-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-ranks\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ganzoo]\nthird_ranks = third_ranks\n")
+    (site / "third_ranks.py").write_text((HERE / "third_ranks.py").read_text(encoding="utf-8"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        zoo.cache_clear()
+        path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+        yield {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    zoo.cache_clear()
+    sys.modules.pop("third_ranks", None)
+
+
+@dataclass(frozen=True)
+class Played:
+    """The runs of ranks_driver.py. seen: what each rank saw, by name of the run."""
+
+    folder: Path
+    launched: Launched
+    seen: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def played(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder = tmp_path_factory.mktemp("ranks")
+    for name, text in (("shared", SHARED), ("penalised", PENALISED), ("own", OWN)):
+        (folder / f"{name}.toml").write_text(text)
+    launched = torchrun(HERE / "ranks_driver.py", folder, environment=environment)
+    assert launched.status == 0, launched.out + launched.err
+    seen = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(2)]
+    return Played(folder, launched, seen)
+
+
+def last(run: Path) -> Path:
+    return checkpoints_of(run / "checkpoints")[-1]
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    timings = ("seconds", "samples_per_second")
+    read = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in timings} for row in read]
+
+
+@pytest.mark.parametrize("name", ["shared", "penalised"])
+def test_two_ranks_follow_one_to_rounding(played: Played, tmp_path: Path, name: str) -> None:
+    """Thirty steps move weights by some 5e-3: had the ranks other noise or data, they would differ by about as much.
+
+    Rounding is 1e-7 of a gradient, and an optimizer that divides by its size passes it on, to some 1e-6 of weights.
+    """
+    alone = ganzoo.train(played.folder / f"{name}.toml", out=tmp_path / "alone", device="cpu", quiet=True)
+    for file in ("generator", "discriminator", "ema-generator"):
+        ours, theirs = (load_file(last(run) / f"{file}.safetensors") for run in (played.folder / name, alone.directory))
+        begun = load_file(alone.directory / "checkpoints" / "step-00000000" / f"{file}.safetensors")
+        for key, weights in ours.items():
+            torch.testing.assert_close(weights, theirs[key], rtol=0, atol=1e-5)
+        assert max((weights - begun[key]).abs().max().item() for key, weights in ours.items()) > 1e-3
+    for ours, theirs in zip(rows(played.folder / name), rows(alone.directory), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_run_that_was_stopped_on_one_rank_stops_on_all_and_ends_as_if_it_had_not(played: Played) -> None:
+    """With batch norm and dropout, of which each rank has its own statistics and its own draws."""
+    for seen in played.seen:
+        assert (seen["stopped"], seen["resumed"]) == (["interrupted", 6], ["finished", 30])
+    straight, resumed = (played.folder / name for name in ("straight", "stopped"))
+    assert rows(resumed) == rows(straight)
+    files = sorted(file.name for file in last(straight).glob("*.safetensors"))
+    assert "rank-1.safetensors" in files
+    for file in files:
+        assert (last(resumed) / file).read_bytes() == (last(straight) / file).read_bytes(), file
+    for grid in (straight / "samples").glob("*.png"):
+        assert (resumed / "samples" / grid.name).read_bytes() == grid.read_bytes()
+
+
+def test_each_rank_has_its_own_statistics_and_its_own_draws(played: Played) -> None:
+    path = last(played.folder / "straight")
+    one, other = (load_file(path / f"{name}.safetensors") for name in ("generator", "rank-1"))
+    assert not torch.equal(one["net.1.running_mean"], other["generator.net.1.running_mean"])
+    state = json.loads((path / "state.json").read_text())
+    (theirs,) = state["other_ranks"]
+    assert state["random"]["joint-cpu"] == theirs["random"]["joint-cpu"]
+    assert state["random"]["cpu"] != theirs["random"]["cpu"]
+
+
+def test_a_batch_that_cannot_be_shared_out_is_one_message_and_leaves_nothing(played: Played) -> None:
+    kind, message, status = played.seen[0]["indivisible"]
+    assert (kind, status) == ("GanzooError", 2)
+    assert "train.batch_size is 15, which 2 ranks cannot share out equally" in message
+    assert "14 or 16" in message
+    assert played.seen[1]["indivisible"] == ["FailedElsewhere", f"rank 0: {message}", 2]
+    assert not (played.folder / "indivisible").exists()
+
+
+def test_what_only_one_rank_finds_wrong_ends_all(played: Played) -> None:
+    kind, message, status = played.seen[1]["only rank 1 knows"]
+    assert (kind, status) == ("RecipeError", 2)
+    assert played.seen[0]["only rank 1 knows"] == ["FailedElsewhere", f"rank 1: {message}", 2]
+
+
+def test_a_loss_that_is_not_a_number_on_one_rank_stops_all_with_that_reason(played: Played) -> None:
+    kind, message, status = played.seen[0]["is not a number"]
+    assert (kind, status) == ("TrainingFailed", 1)
+    assert message.startswith("step 8: loss/discriminator is nan")
+    assert played.seen[1]["is not a number"] == ["FailedElsewhere", f"rank 0: {message}", 1]
+
+
+def test_weights_that_drift_apart_are_found_at_the_next_checkpoint(played: Played) -> None:
+    kind, message, _ = played.seen[0]["drifts"]
+    assert (kind, played.seen[1]["drifts"][0]) == ("TrainingFailed", "FailedElsewhere")
+    assert message.startswith("step 9: the weights of rank 1 differ from those of rank 0")
+    assert last(played.folder / "drifts").name == "step-00000000"
+
+
+def test_rank_0_alone_speaks_and_writes(played: Played) -> None:
+    assert played.launched.out.count("recipe      shared") == 1
+    assert played.launched.out.count("device      cpu") == played.launched.out.count("on each of 2 ranks")
+    assert "batch norm sees the 8 samples of its own rank" in played.launched.err
+    assert json.loads((played.folder / "shared" / "run.json").read_text())["ranks"] == 2
+    assert not list(played.folder.rglob("*.tmp"))
+
+
+def test_a_run_goes_on_with_as_many_ranks_as_it_began_with(played: Played) -> None:
+    with pytest.raises(RunError, match="goes on with as many ranks as it began with: 2, and here it has 1") as told:
+        ganzoo.resume(played.folder / "straight", steps=40, quiet=True)
+    assert "torchrun --nproc-per-node=2 -m ganzoo resume" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ("raises", "error: rank 1: RuntimeError: this rank cannot go on"),
+        pytest.param("is killed", "another rank is gone and did not say why", marks=pytest.mark.slow),
+    ],
+)
+def test_a_rank_that_fails_ends_all_within_seconds(
+    environment: dict[str, str], tmp_path: Path, trouble: str, said: str
+) -> None:
+    (tmp_path / "own.toml").write_text(OWN)
+    command = ["-m", "ganzoo", "run", tmp_path / "own.toml", "--out", tmp_path / "run", "--steps", 10**7]
+    done = torchrun(*command, environment={**environment, "TROUBLE": trouble})
+    assert done.status == 1
+    assert done.err.count(said) == 1, done.err
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["status"] == "failed"
+    assert said.removeprefix("error: ") in facts["reason"]
+
+
+@pytest.mark.slow
+def test_a_signal_to_torchrun_leaves_a_checkpoint(environment: dict[str, str], tmp_path: Path) -> None:
+    """torchrun passes it on to its ranks; the terminal has told them already, so it comes twice."""
+    (tmp_path / "shared.toml").write_text(SHARED)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command = [
+        "-m",
+        "ganzoo",
+        "run",
+        str(tmp_path / "shared.toml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--steps",
+        "9999999",
+    ]
+    process = subprocess.Popen(
+        [*launcher, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoints" / "step-00000009").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["status"] == "interrupted", out + err
+    assert last(tmp_path / "run").name == f"step-{facts['step']:08d}"
+    assert "error:" not in err
+
+
+def test_a_single_process_has_nobody_to_wait_for() -> None:
+    assert ALONE.first
+    assert not ALONE.several
+    assert ALONE.decided("this") == "this"
+    assert ALONE.gathered(b"mine") == [b"mine"]
+    with pytest.raises(ValueError, match="mine"), ALONE.together():
+        raise ValueError("mine")
+
+
+def test_one_gpu_is_not_for_all() -> None:
+    with pytest.raises(GanzooError, match="cuda:1 is one GPU, and 2 ranks need one each"):
+        Ranks(0, 2, local_size=2).place("cuda:1")
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_the_rows_of_all_ranks_are_what_one_would_draw(ranks: int) -> None:
+    torch.manual_seed(5)
+    begin, drawn = torch.get_rng_state(), []
+    whole = [joint(torch.randn, 12, 7), joint(torch.rand, 12, 1, 1)]
+    for rank in range(ranks):
+        noise = JointNoise(rank, ranks, torch.device("cpu"))
+        noise.stream.set_state(begin)
+        with noise.drawn():
+            drawn.append([joint(torch.randn, 12 // ranks, 7), joint(torch.rand, 12 // ranks, 1, 1)])
+    for together, parts in zip(whole, zip(*drawn, strict=True), strict=True):
+        assert torch.equal(torch.cat(parts), together)

@@ -28,8 +28,6 @@ def choose_runner(training: Training, say: Callable[[str], None] = lambda _: Non
     if training.ranks.several:
         why = "several ranks average gradients between a move's way back and its update"
         return Eager(training, why if asked == "auto" else f"{asked} was asked for: {why}")
-    if training.ranks.several:
-        return Eager(training, "several ranks exchange gradients between a move's loss and its update")
     if training.recipe.train.checkpoint_activations:
         return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
     if asked == "auto":

@@ -6,7 +6,9 @@ Same recipe, same batch over all ranks, same cores, on the CPU: one rank with a 
 many ranks with one thread each, started by torchrun. They take turns in the same processes, `--steps` steps at a time,
 with a row of means read as often as the recipe says: while the single rank trains, the others sleep. The table has the
 median over the rounds, the ratio to the single rank of the same round, what a rank hands over to be averaged in a step,
-how long that takes alone, and by how much the weights of the two trainings differ in the end.
+how long that takes alone, and by how much the weights of the two trainings differ after their first step. (After a
+hundred they differ by more: rounding grows in a game, and where there is batch norm each rank has its own statistics;
+see docs/distributed.md.) Measure on a quiet machine: two threads that wait for each other suffer most from company.
 """
 
 from __future__ import annotations
@@ -148,6 +150,13 @@ def measure(options: argparse.Namespace) -> None:
         return (time.perf_counter() - begin) * 1e3
 
     for who in trainings:
+        turn(who, 1)
+    apart = max(
+        (one - other).abs().max().item()
+        for name, player in trainings[ranks].players.items()
+        for one, other in zip(player.parameters, trainings[ALONE].players[name].parameters, strict=True)
+    )
+    for who in trainings:
         turn(who, options.steps)
     times: dict[Ranks, list[float]] = {who: [] for who in trainings}
     for _ in range(options.rounds):
@@ -156,11 +165,6 @@ def measure(options: argparse.Namespace) -> None:
     exchange = trainings[ranks].exchange
     averages = exchange.averages if exchange else ()
     sent = [(one, n // trainings[ranks].step) for one, n in zip(averages, moved.values(), strict=True)]
-    apart = max(
-        (one - other).abs().max().item()
-        for name, player in trainings[ranks].players.items()
-        for one, other in zip(player.parameters, trainings[ALONE].players[name].parameters, strict=True)
-    )
     found = {
         "data": obtained.choice.entry.name,
         "batch": recipe.train.batch_size,

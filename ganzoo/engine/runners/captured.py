@@ -76,8 +76,8 @@ class Captured(Runner):
         self.capture = capture
         self.draws = training.draws
         self.stride = stride_of(training)
-        device_data = isinstance(training.data, DeviceData)
-        self.feed = (OrderFeed if device_data else BufferFeed)(training.data, self.draws * self.stride)
+        draws, data = self.draws * self.stride, training.data
+        self.feed = OrderFeed(data, draws) if isinstance(data, DeviceData) else BufferFeed(data, draws)
         self.columns = [
             (player, number)
             for player in training.players.values()

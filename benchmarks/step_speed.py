@@ -1,12 +1,17 @@
-"""How long is a step of the vanilla recipe, against the loop that a tutorial would write?
+"""How long is a recipe's step, against the loop that a tutorial would write, and against its matrix products alone?
 
-    python benchmarks/step_speed.py [--rounds 9] [--steps 40] [--data-root DIR]
+    python benchmarks/step_speed.py [--model vanilla_mnist ...] [--batch N ...] [--precision fp32 bf16 ...]
+                                    [--runner eager ...] [--set KEY=VALUE ...] [--device cpu] [--threads N]
+                                    [--rounds 9] [--seconds 1.0] [--cpu-time] [--phases]
 
-Same networks, same batch, same process, float32, the recipe's device (the CPU by default). The contestants take turns,
-`--steps` steps at a time; the table shows the median of the rounds and the ratio to the plain loop of the same round.
-The plain loop is the tutorial's: DataLoader over torchvision's MNIST with ToTensor and Normalize, Adam, BCELoss on
-sigmoid outputs, no detach, `.item()` and a print every batch (into the void). ganzoo's is the recipe as it runs, with
-its averages and its rows. The floor is the step's matrix products alone.
+A table for each model and batch size. Same networks, same batch, same process: the contestants take turns, about
+`--seconds` at a time, and the table shows the median of the rounds, and that of the ratios to the plain loop within a
+round. The plain loop is in `plain_loops.py`, in float32 without any setting. ganzoo's is the recipe as it runs, with
+its averages and its rows. Products alone are the step's own matrix products and convolutions, one after the other, in
+each precision: what no loop can be faster than.
+
+--cpu-time counts the process's time instead of the wall's, for a machine where others are at work; it only means
+something with one thread. --phases adds a table of where ganzoo's step goes, by torch's profiler.
 """
 
 from __future__ import annotations
@@ -17,173 +22,219 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from floor import products_of
+from plain_loops import Play, plain_loop
 from rich.console import Console
 from rich.table import Table
-from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
-from ganzoo.datasets.obtain import obtain
+from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.engine.data import DeviceData
-from ganzoo.interfaces import Examples
-from ganzoo.parts import build_game
+from ganzoo.dry_run import dry_run
+from ganzoo.engine.runners.choice import choose_runner
+from ganzoo.launch import assemble
 from ganzoo.recipe import read_recipe
 from ganzoo.training import Training
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "vanilla_mnist.toml"
-Step = Callable[[], object]
+MODELS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp_mnist")
+
+PHASES = {
+    "matrix products, convolutions": ("mm", "addmm", "bmm", "convolution", "convolution_backward", "_convolution",
+                                      "mkldnn_convolution"),
+    "optimizers' kernels": ("_fused_adam_", "_fused_adamw_", "_fused_sgd_"),
+    "copies and casts": ("copy_", "_to_copy", "cat", "index", "fill_", "zero_"),
+}  # fmt: skip
+"""Phase -> aten operations; their time without that of what they call. Other operations are elementwise or sums."""
 
 
-def mlp(sizes: tuple[int, ...], last: nn.Module) -> nn.Sequential:
-    """Linear layers with LeakyReLU 0.2 between them."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2, inplace=True)]
-    return nn.Sequential(*layers[:-1], last)
+@dataclass(slots=True)
+class Contestant:
+    """One loop: its name, how it plays steps, its milliseconds a step by round; floor: of its precision, by name."""
+
+    name: str
+    play: Play
+    floor: str = ""
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Milliseconds a step."""
+        return statistics.median(self.times)
 
 
-def plain_loop(examples: Examples) -> Step:
-    """A tutorial's loop. Its samples come as torchvision's MNIST gives them: a PIL image each, then the transforms."""
-    from PIL import Image
-    from torch.utils.data import DataLoader
-    from torchvision.datasets import VisionDataset
-    from torchvision.transforms import Compose, Normalize, ToTensor
-
-    images, labels = examples.tensors["image"].squeeze(1), examples.tensors["label"]
-
-    class AsTorchvisionHasIt(VisionDataset):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(root=None, transform=Compose([ToTensor(), Normalize([0.5], [0.5])]))
-
-        def __len__(self) -> int:
-            return len(images)
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            return self.transform(Image.fromarray(images[index].numpy())), int(labels[index])
-
-    generator = mlp((100, 256, 512, 1024, 784), nn.Tanh())
-    discriminator = mlp((784, 512, 256, 1), nn.Sigmoid())
-    criterion = nn.BCELoss()
-    generator_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    loader: DataLoader[tuple[torch.Tensor, int]] = DataLoader(AsTorchvisionHasIt(), batch_size=64, shuffle=True)
-
-    def batches() -> Iterator[torch.Tensor]:
-        for _ in count():
-            yield from (images for images, _ in loader)
-
-    stream = batches()
-    void = Path(os.devnull).open("w")  # noqa: SIM115  # as long as the process lives
-
-    def step() -> None:
-        real = next(stream).view(-1, 784)
-        ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
-        fake = generator(torch.randn(len(real), 100))
-        discriminator_optimizer.zero_grad()
-        loss_d = (criterion(discriminator(real), ones) + criterion(discriminator(fake), zeros)) / 2
-        loss_d.backward()
-        discriminator_optimizer.step()
-        generator_optimizer.zero_grad()
-        loss_g = criterion(discriminator(generator(torch.randn(len(real), 100))), ones)
-        loss_g.backward()
-        generator_optimizer.step()
-        print(f"[D loss: {loss_d.item():f}] [G loss: {loss_g.item():f}]", file=void)
-
-    return step
+def a_training(model: str, obtained: Obtained, device: torch.device, settings: list[str]) -> Training:
+    """The recipe's live state, as `ganzoo run` has it."""
+    recipe = read_recipe(model, overrides=settings)
+    training = assemble(recipe, obtained, dry_run(recipe, obtained.info), device)
+    training.runner = choose_runner(training)
+    return training
 
 
-def ganzoo_loop(examples: Examples, overrides: tuple[str, ...] = ()) -> Step:
+def ganzoo_loop(training: Training) -> Play:
     """The recipe as `ganzoo run` plays it, with a row of means read every `log_every` steps."""
-    recipe = read_recipe(RECIPE, overrides=overrides)
-    info = obtain(recipe.dataset, recipe.fallback, data_root(None), allow_fallback=True).info
-    game = build_game(recipe, info)
-    data = DeviceData(examples, ("image",), batch_size=64, seed=0, device=torch.device("cpu"))
-    training = Training(recipe, game, data, 10**9)
+    every = training.recipe.train.log_every or 50
 
-    def step() -> None:
-        training.advance()
-        if training.step % recipe.train.log_every == 0:
-            training.row()
-            training.means.clear()
+    def play(steps: int) -> None:
+        end = training.step + steps
+        while training.step < end:
+            training.advance(min(end, (training.step // every + 1) * every) - training.step)
+            if training.step % every == 0:
+                training.row()
+                training.means.clear()
 
-    return step
+    return play
 
 
-def products_alone() -> Step:
-    """The matrix products of a step, nothing else: what no loop in float32 on this machine can be faster than."""
-    generator, discriminator = (100, 256, 512, 1024, 784), (784, 512, 256, 1)
-    sizes = {pair: torch.randn(pair[1], pair[0]) for net in (generator, discriminator) for pair in pairwise(net)}
-    held = {n: torch.randn(64, n) for pair in sizes for n in pair}
+def waited_for(play: Play, device: torch.device) -> Play:
+    """The same, until the device is through."""
+    if device.type == "cpu":
+        return play
 
-    def forward(net: tuple[int, ...]) -> None:
-        for pair in pairwise(net):
-            held[pair[0]] @ sizes[pair].t()
+    def play_and_wait(steps: int) -> None:
+        play(steps)
+        torch.cuda.synchronize(device)
 
-    def to_weights(net: tuple[int, ...]) -> None:
-        for pair in pairwise(net):
-            held[pair[1]].t() @ held[pair[0]]
+    return play_and_wait
 
-    def to_inputs(net: tuple[int, ...], *, first: bool) -> None:
-        for pair in list(pairwise(net))[0 if first else 1 :]:
-            held[pair[1]] @ sizes[pair]
 
-    def step() -> None:
-        forward(generator)  # fakes for the discriminator
-        for _ in ("real", "fake"):
-            forward(discriminator)
-            to_weights(discriminator)
-            to_inputs(discriminator, first=False)
-        forward(generator)
-        forward(discriminator)
-        to_inputs(discriminator, first=True)  # through the discriminator, which stands still
-        to_weights(generator)
-        to_inputs(generator, first=False)
+def contestants(
+    model: str, batch: int | None, options: argparse.Namespace, device: torch.device
+) -> Iterator[Contestant | str]:
+    """All loops over a model at a batch size. The strings are what the title says."""
+    settings = [*options.set, *([f"train.batch_size={batch}"] if batch else []), f"train.steps={10**9}"]
+    recipe = read_recipe(model, overrides=settings)
+    obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
+    yield f"{model} on {obtained.choice.entry.name}, batch {recipe.train.batch_size}"
+    torch.manual_seed(0)
+    yield Contestant("plain loop, fp32", plain_loop(recipe, obtained.info, obtained.examples, device))
+    for precision in options.precision:
+        at_it = [*settings, f"train.precision={precision}"]
+        for runner in options.runner:
+            training = a_training(model, obtained, device, [*at_it, f"train.runner={runner}"])
+            yield Contestant(f"ganzoo, {precision}, {training.runner.name}", ganzoo_loop(training), precision)
+        measured = a_training(model, obtained, device, [*at_it, "train.runner=eager"])
+        measured.advance(1)
+        products = products_of(lambda: measured.advance(1))  # noqa: B023  # called at once
+        yield f"{products.flops / 1e9:.2f} GFLOP a step"
+        yield Contestant(f"products alone, {precision}", products.play, precision)
 
-    return step
+
+def take_turns(found: list[Contestant], rounds: int, seconds: float, clock: Callable[[], float]) -> None:
+    """Times each contestant in turn, about so long at a time."""
+    steps = {}
+    for contestant in found:
+        contestant.play(3)
+        start = clock()
+        contestant.play(3)
+        steps[contestant.name] = max(1, round(seconds * 3 / max(clock() - start, 1e-9)))
+    for _ in range(rounds):
+        for contestant in found:
+            start = clock()
+            contestant.play(steps[contestant.name])
+            contestant.times.append((clock() - start) / steps[contestant.name] * 1e3)
+
+
+def result(found: list[Contestant], title: str, clock_name: str) -> Table:
+    """Milliseconds, ratios to the plain loop, and the share of the floor."""
+    table = Table(title=title, caption=f"medians of {len(found[0].times)} rounds, {clock_name}")
+    for column in ("loop", "ms a step", "steps a second", "times the plain loop", "products' share"):
+        table.add_column(column, justify="left" if column == "loop" else "right")
+    plain = found[0].times
+    floors = {contestant.floor: contestant.times for contestant in found if contestant.name.startswith("products")}
+    for contestant in found:
+        ratio = statistics.median(p / t for p, t in zip(plain, contestant.times, strict=True))
+        floor = floors.get(contestant.floor)
+        share = floor and statistics.median(f / t for f, t in zip(floor, contestant.times, strict=True))
+        table.add_row(
+            contestant.name,
+            f"{contestant.median:.2f}",
+            f"{1e3 / contestant.median:,.0f}",
+            f"{ratio:.2f}",
+            f"{100 * share:.0f} %" if share else "",
+        )
+    return table
+
+
+def phases(contestant: Contestant, steps: int = 20) -> Table:
+    """Where a step goes on the host's side. The profiler counts with the last phase, which is therefore too large."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        start = time.perf_counter()
+        contestant.play(steps)
+        whole = (time.perf_counter() - start) / steps * 1e3
+    taken = dict.fromkeys((*PHASES, "elementwise, sums, random numbers"), 0.0)
+    for event in profiler.key_averages():
+        if event.key.startswith("aten::"):
+            name = event.key.removeprefix("aten::")
+            phase = next(
+                (phase for phase, names in PHASES.items() if name in names), "elementwise, sums, random numbers"
+            )
+            taken[phase] += event.self_cpu_time_total / steps / 1e3
+    taken["Python, autograd, optimizers' Python, the profiler"] = whole - sum(taken.values())
+    table = Table(title=f"where a step goes: {contestant.name}")
+    for column in ("phase", "ms a step", "share"):
+        table.add_column(column, justify="left" if column == "phase" else "right")
+    for phase, milliseconds in taken.items():
+        table.add_row(phase, f"{milliseconds:.2f}", f"{100 * milliseconds / whole:.0f} %")
+    return table
+
+
+def processor(device: torch.device) -> str:
+    """The device's name and the threads that it uses."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    named = [line for line in _cpu_lines() if line.startswith("model name")]
+    name = named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+
+
+def _cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="+", default=["vanilla_mnist"], metavar="RECIPE", help=", ".join(MODELS))
+    parser.add_argument("--batch", nargs="+", type=int, default=[None], help="default: the recipe's")
+    parser.add_argument("--precision", nargs="+", default=["fp32"], choices=("fp32", "bf16"))
+    parser.add_argument("--runner", nargs="+", default=["auto"])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of ganzoo run")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--phases", action="store_true")
     parser.add_argument("--data-root", default=None)
     options = parser.parse_args()
-    recipe = read_recipe(RECIPE)
-    obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
-    torch.manual_seed(0)
-    contestants = {
-        "plain tutorial loop": plain_loop(obtained.examples),
-        "ganzoo, the recipe": ganzoo_loop(obtained.examples),
-        "ganzoo, without averages": ganzoo_loop(obtained.examples, ("ema.every=1000000",)),
-        "matrix products alone": products_alone(),
-    }
-    for step in contestants.values():
-        for _ in range(options.steps):
-            step()
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(options.rounds):
-        for name, step in contestants.items():
-            start = time.perf_counter()
-            for _ in range(options.steps):
-                step()
-            times[name].append((time.perf_counter() - start) / options.steps * 1e3)
-    cpu = platform.processor() or platform.machine()
-    table = Table(
-        title=f"vanilla_mnist on {obtained.choice.entry.name}, batch 64, float32, {cpu}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}"
-    )
-    for column in ("loop", "ms a step", "steps a second", "times the plain loop"):
-        table.add_column(column, justify="left" if column == "loop" else "right")
-    plain = times["plain tutorial loop"]
-    for name, taken in times.items():
-        median = statistics.median(taken)
-        ratio = statistics.median(p / t for p, t in zip(plain, taken, strict=True))
-        table.add_row(name, f"{median:.2f}", f"{1e3 / median:.0f}", f"{ratio:.2f}")
-    Console(width=110).print(table)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.cpu_time and torch.get_num_threads() > 1:
+        parser.error("--cpu-time means something with --threads 1 only.")
+    device = torch.device(options.device)
+    clock, clock_name = (time.process_time, "CPU time") if options.cpu_time else (time.perf_counter, "wall time")
+    console = Console(width=110)
+    for model in options.model:
+        for batch in options.batch:
+            found: list[Contestant] = []
+            title: list[str] = []
+            for one in contestants(model, batch, options, device):
+                if isinstance(one, Contestant):
+                    found.append(Contestant(one.name, waited_for(one.play, device), one.floor))
+                elif one not in title:
+                    title.append(one)
+            take_turns(found, options.rounds, options.seconds, clock)
+            whole = f"{', '.join(title)}\n{processor(device)}, torch {torch.__version__}"
+            console.print(result(found, whole, clock_name))
+            if options.phases:
+                for contestant in found:
+                    if contestant.name.startswith("ganzoo"):
+                        console.print(phases(contestant))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ none for RMSprop, which torch steps in a few kernels for all parameters on a GPU
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Interval
@@ -36,7 +36,43 @@ def adam(
     """
     params = list(params)
     fused = can_fuse(params)
-    return torch.optim.Adam(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+    return Adam(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+
+
+class Adam(torch.optim.Adam):
+    """torch's Adam, whose fused step on a CPU goes to the kernel without asking again what cannot have changed.
+
+    State, groups and numbers are torch's. It is 2 % of a step of the MLP GAN: what torch asks of each parameter at each
+    step takes longer than the kernel's work on all the small ones.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step. torch takes it where there is no fused kernel, no state yet, or not every gradient."""
+        params = [param for group in self.param_groups for param in group["params"]]
+        quick = all(param.is_cpu and param.grad is not None and self.state.get(param) for param in params)
+        if closure is not None or not quick or not all(group["fused"] for group in self.param_groups):
+            return super().step(closure)
+        for group in self.param_groups:
+            states = [self.state[param] for param in group["params"]]
+            steps = [state["step"] for state in states]
+            torch._foreach_add_(steps, 1)
+            torch._fused_adam_(
+                group["params"],
+                [param.grad for param in group["params"]],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                steps,
+                lr=group["lr"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=False,
+            )
+        return None
 
 
 def adamw(

@@ -154,14 +154,14 @@ def test_what_was_changed_in_an_installed_recipe_is_said(runs: Path, capsys: Cap
     shorter = ["train.steps=3", "generator.hidden=[8]"]
     ganzoo.train("wgan_gp_gaussians", out=runs / "shorter", device="cpu", quiet=True, overrides=shorter, seed=4)
     assert status_of(["card", str(runs / "shorter"), "-o", str(runs / "card.md")]) == 0
-    changed = rows((runs / "card.md").read_text())["changed in it"][0].replace("\\", "")
+    changed = rows((runs / "card.md").read_text())["changed in `wgan_gp_gaussians"][0].replace("\\", "")
     assert changed == "generator.hidden: [128, 128, 128] -> [8]; train.steps: 3000 -> 3"
-    assert "changed in it" not in rows(card_of([runs / "seed-0"]).markdown())
+    assert "changed in" not in card_of([runs / "seed-0"]).markdown()
     capsys.readouterr()
 
 
 def test_what_a_recipe_says_is_no_markup(runs: Path) -> None:
-    assert r"a \| small \<b\>GAN\</b\>" in card_of([runs / "seed-0"]).markdown().partition("<details>")[0]
+    assert r"a \| small \<b>GAN\</b>" in card_of([runs / "seed-0"]).markdown().partition("<details>")[0]
 
 
 def test_a_part_of_a_page_is_renewed_and_the_rest_stays(runs: Path, capsys: Captured) -> None:

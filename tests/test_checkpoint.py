@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load, save
 from torch import nn
 
 from ganzoo.checkpoint import (
@@ -19,6 +20,7 @@ from ganzoo.checkpoint import (
     unpack_optimizer,
 )
 from ganzoo.errors import CheckpointError
+from ganzoo.optimizers import adam
 
 
 def small() -> Checkpoint:
@@ -105,3 +107,30 @@ def test_an_optimizer_goes_on_as_if_it_had_not_stopped(make: object, tmp_path: P
     steps(straight, one, 2)
     steps(stopped, resumed, 2)
     assert torch.equal(straight.weight, stopped.weight)
+
+
+def test_an_optimizer_of_weights_laid_out_channels_last_goes_on_as_it_was() -> None:
+    """Files know no layout; a fused step over tensors in two of them would mix up the weights' averages."""
+
+    def network() -> nn.Sequential:
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Conv2d(3, 5, 4, stride=2), nn.Flatten(), nn.Linear(45, 1))
+        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def steps(module: nn.Module, optimizer: torch.optim.Optimizer, first: int, last: int) -> None:
+        for step in range(first, last):
+            images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+            optimizer.zero_grad()
+            module(images).square().mean().backward()
+            optimizer.step()
+
+    whole, first, second = network(), network(), network()
+    assert whole[0].weight.is_contiguous(memory_format=torch.channels_last)
+    steps(whole, adam(whole.parameters(), lr=1e-2), 0, 6)
+    before, after = adam(first.parameters(), lr=1e-2), adam(second.parameters(), lr=1e-2)
+    steps(first, before, 0, 3)
+    second.load_state_dict(load(save({name: value.contiguous() for name, value in first.state_dict().items()})))
+    tensors, rest = pack_optimizer(before)
+    unpack_optimizer(after, load(save({name: value.contiguous() for name, value in tensors.items()})), rest)
+    steps(second, after, 3, 6)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), second.parameters(), strict=True))

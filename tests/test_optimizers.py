@@ -91,6 +91,24 @@ def test_the_step_is_one_kernel_where_torch_has_one(build: Build) -> None:
     assert build(network().parameters()).param_groups[0]["fused"] is True
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_adam_steps_as_torchs_does_bit_for_bit_through_missing_gradients_and_changing_rates(dtype: torch.dtype) -> None:
+    ours, theirs = network().to(dtype), network().to(dtype)
+    options = {"lr": 1e-2, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 0.1}
+    optimizers = (adam(ours.parameters(), **options), torch.optim.Adam(theirs.parameters(), fused=True, **options))
+    for step in range(8):
+        for module, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.param_groups[0]["lr"] = 1e-2 / (1 + step)
+            optimizer.zero_grad()
+            inputs = torch.randn(8, 3, generator=torch.Generator().manual_seed(step), dtype=dtype)
+            module(inputs).square().mean().backward()
+            if step == 4:
+                next(module.parameters()).grad = None
+            optimizer.step()
+    assert weights(ours) == weights(theirs)
+    assert pack_optimizer(optimizers[0])[1]["groups"] == pack_optimizer(optimizers[1])[1]["groups"]
+
+
 @every_optimizer
 def test_a_step_can_be_rehearsed_on_the_meta_device(build: Build) -> None:
     module = network("meta")

@@ -122,3 +122,16 @@ def test_pictures_that_belong_together_stay_side_by_side() -> None:
     # Twelve threes are a square of two threes across and six down; each picture has 2 pixels, and 2 of grey between.
     assert pixels.shape == (6 * 4 + 2, 6 * 4 + 2)
     assert pixels[2, 2::4].tolist()[:6] == [0, 128, 255, 0, 128, 255]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 4), (5, 1, 6, 4), (7, 3, 5, 5), (16, 3, 2, 3)])
+@pytest.mark.parametrize("columns", [1, 3, 4, 20])
+def test_a_grid_is_the_one_that_torchvision_would_draw(shape: tuple[int, ...], columns: int) -> None:
+    from torchvision.utils import make_grid
+
+    samples = torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pixels = torch.from_numpy(to_bytes(samples))
+    expected = make_grid(pixels, nrow=columns, padding=2, pad_value=64)[: shape[1]]
+    drawn = np.asarray(picture(samples, columns=columns))
+    drawn = drawn[None] if drawn.ndim == 2 else drawn.transpose(2, 0, 1)
+    assert np.array_equal(drawn, expected.numpy())

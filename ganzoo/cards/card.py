@@ -55,7 +55,7 @@ class Card:
             yield "paper", linked(plain(self.knowledge.paper))
         yield "recipe", f"`{facts['recipe']}`: {plain(facts['description'])}"
         if changed := self.changed():
-            yield "changed in it", plain("; ".join(changed))
+            yield f"changed in `{self.name}`", plain("; ".join(changed))
         instead = f" (**NOT {data['fallback']['instead_of']}**, which could not be had)" if data["fallback"] else ""
         shape = " x ".join(map(str, data["sample_shape"]))
         yield "data", f"`{data['name']}`{instead}: {data['size']:,} {words.things(self.first)} of {shape}"
@@ -75,9 +75,9 @@ class Card:
         yield "date", " to ".join(dict.fromkeys((days[0], days[-1])))
 
     def changed(self) -> list[str]:
-        """Where the runs' recipe is not the installed one of its name, seeds apart; nothing where none is installed."""
+        """Where the runs' recipe is not the installed one of the card's name, seeds apart."""
         try:
-            installed = read_recipe(self.first.facts["recipe"])
+            installed = read_recipe(self.name)
         except GanzooError:
             return []
         lines = differences(installed, self.first.recipe)
@@ -203,7 +203,7 @@ def spread_of(values: Sequence[float]) -> str:
 
 def plain(text: str) -> str:
     """Somebody's text as one line of a table's cell, with nothing in it that Markdown takes for markup."""
-    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", words.clean(text))
+    return re.sub(r"([\\`*_|<\[\]])", r"\\\1", words.clean(text))
 
 
 def linked(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.doctor.averages import lagging
@@ -94,9 +94,7 @@ def of_samples(course: Course, run: Run, sampled: Sampled, *, untaught: bool) ->
     """What samples show. untaught: whether it is known already that the generator has learned nothing."""
     if untaught:
         return []
-    candidates = (
-        collapsed(course, sampled),
-        memorised(course, sampled),
-        lagging(course, run, sampled),
-    )
-    return [finding for finding in candidates if finding]
+    behind = lagging(course, run, sampled)
+    if behind and sampled.raw:  # the averages are nobody's work: what was learned is in the weights themselves
+        sampled = replace(sampled, fake=sampled.raw)
+    return [finding for finding in (collapsed(course, sampled), memorised(course, sampled), behind) if finding]

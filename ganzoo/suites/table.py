@@ -22,7 +22,7 @@ BETTER = {"down": "↓", "up": "↑"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table in words: a text a column, and which of them nothing is clearly better than."""
+    """A row of a table in words: a text a column, and which of them nothing is better than, and something is worse."""
 
     texts: tuple[str, ...]
     best: tuple[bool, ...]
@@ -38,6 +38,8 @@ def headings(group: Group) -> tuple[str, ...]:
 def lines(group: Group) -> Iterator[Line]:
     """A line an entry, and one of what real data get."""
     names = [column.name for column in group.columns]
+    found = {name: [row.cells[name] for row in group.rows if name in row.cells] for name in names}
+    ranked = {name: sum(cell.rank is not None for cell in cells) for name, cells in found.items()}
     for row in group.rows:
         cells = [row.cells.get(name) for name in names]
         done = sum(run.status == "done" for run in row.runs)
@@ -48,7 +50,7 @@ def lines(group: Group) -> Iterator[Line]:
             "" if row.cpu_seconds is None else f"{row.cpu_seconds:,.0f} s",
         )
         texts = (row.entry, *map(number, cells), *map(places, cells[:1]), seeds, *took)
-        best = [bool(cell and cell.rank and cell.rank[0] == 1) for cell in cells]
+        best = [is_best(cell, ranked[name]) for name, cell in zip(names, cells, strict=True)]
         yield Line(texts, (False, *best, *[False] * (len(texts) - len(best) - 1)))
     floors = ["" if column.floor is None else f"{column.floor:.4g}" for column in group.columns]
     if any(floors):
@@ -61,6 +63,11 @@ def number(cell: Cell | None) -> str:
     if cell is None:
         return ""
     return f"{cell.mean:.4g}" if cell.spread is None else f"{cell.mean:.4g} ± {cell.spread:.2g}"
+
+
+def is_best(cell: Cell | None, ranked: int) -> bool:
+    """Whether nothing is clearly better than a cell, and something is clearly worse. ranked: cells with a rank."""
+    return cell is not None and cell.rank is not None and cell.rank[0] == 1 and cell.rank[1] < ranked
 
 
 def places(cell: Cell | None) -> str:
@@ -88,8 +95,8 @@ def notes(result: Result, group: Group) -> Iterator[str]:
     draws = "" if result.draws == 1 else f" of {result.draws} draws"
     weights = "averaged weights where the recipe has [ema]" if result.averaged else "the weights themselves"
     yield (
-        f"Mean ± sample standard deviation over seeds{draws}; {weights}. Bold: nothing is clearly better. Ranks are "
-        "what Welch's t-test tells apart at 5 %, with Holm's correction over all pairs of a column."
+        f"Mean ± sample standard deviation over seeds{draws}; {weights}. Bold: nothing is clearly better, something is "
+        "worse. Ranks are what Welch's t-test tells apart, false discoveries held at 5 % over all pairs of a column."
     )
     if any(column.floor is not None for column in group.columns):
         yield "Real data: the same scores of as many real samples of the other split."

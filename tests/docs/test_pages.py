@@ -22,6 +22,7 @@ from ganzoo.loop import play_round
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.model import Ema, Evaluate, Stop, Train
 from ganzoo.recipe.words import shown
+from ganzoo.suites.reading import read_suite
 from ganzoo.two_player import TwoPlayer
 
 TOP = Path(__file__).parent.parent.parent
@@ -62,12 +63,13 @@ TOML = [(page, text) for page in PAGES if page.name != "plugins.md" for text in 
 @pytest.mark.parametrize(("page", "text"), TOML, ids=[f"{named(p)}-{n}" for n, (p, _) in enumerate(TOML)])
 def test_every_recipe_on_a_page_can_be_read(page: Path, text: str, tmp_path: Path) -> None:
     """A part of a recipe is read on top of the vanilla one, as a reader would try it."""
-    whole = "[train" in text or text.startswith("extends") or "[project" in text
+    suite = "[[entry]]" in text
+    whole = suite or "[train" in text or text.startswith("extends") or "[project" in text
     if "[project" in text or "[build-system" in text:
         pytest.skip("a part of a pyproject.toml")
     recipe = tmp_path / "page.toml"
     recipe.write_text(text if whole else f'extends = "vanilla_mnist"\n{text}', encoding="utf-8")
-    read_recipe(recipe)
+    read_suite(recipe) if suite else read_recipe(recipe)
 
 
 def commands_on(page: Path) -> list[str]:

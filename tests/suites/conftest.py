@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from ganzoo.suites import crew
 from ganzoo.suites.worker import play
@@ -47,12 +48,15 @@ generator.hidden = [8]
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The suite's file; whatever plays it has one thread, as its workers have."""
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The suite's file; whatever plays it has one thread: sums are taken in another order by two."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
-    return path
+    yield path
+    torch.set_num_threads(before)
 
 
 class WorkerAtHome:

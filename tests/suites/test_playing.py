@@ -128,7 +128,9 @@ def test_a_run_that_fails_stands_in_the_table_and_loses_no_other(tiny: Path, tmp
     assert "narrow, seed 0: failed" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_a_killed_worker_is_a_failed_run_that_the_same_command_brings_to_its_end(tiny: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_a_failed_run_that_the_same_command_brings_to_its_end(
+    tiny: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     tiny.write_text(tiny.read_text().replace(*LONG))
     out, log = tmp_path / "out", tmp_path / "straight"
     process = subprocess.Popen(program(tiny, out, "--seeds", "0"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -137,6 +139,7 @@ def test_a_killed_worker_is_a_failed_run_that_the_same_command_brings_to_its_end
     assert process.wait(timeout=120) == 1
     assert statuses(out) == {"plain": ["failed"], "narrow": ["done"]}
     assert "ended by signal 9" in (out / "table.md").read_text()
+    request.getfixturevalue("at_home")
     assert benchmark(tiny, out, "--seeds", "0") == 0
     assert ganzoo.load(out / "runs" / "plain-seed-0").facts["resumed"]
     times: dict[str, float] = json.loads((out / "times" / "plain-seed-0.json").read_bytes())
@@ -146,7 +149,9 @@ def test_a_killed_worker_is_a_failed_run_that_the_same_command_brings_to_its_end
     assert table(out) == table(log)
 
 
-def test_where_the_suite_is_killed_its_workers_go_home_and_the_same_command_goes_on(tiny: Path, tmp_path: Path) -> None:
+def test_where_the_suite_is_killed_its_workers_go_home_and_the_same_command_goes_on(
+    tiny: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     tiny.write_text(tiny.read_text().replace(*LONG))
     out, run = tmp_path / "out", tmp_path / "out" / "runs" / "plain-seed-0"
     process = subprocess.Popen(program(tiny, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -158,6 +163,7 @@ def test_where_the_suite_is_killed_its_workers_go_home_and_the_same_command_goes
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert ganzoo.load(run).status == "interrupted"
+    request.getfixturevalue("at_home")
     assert benchmark(tiny, out, "--seeds", "0") == 0
     assert statuses(out) == {"plain": ["done"], "narrow": ["done"]}
 

@@ -69,7 +69,7 @@ def test_entries_whose_seeds_all_agree_are_told_apart_where_they_differ() -> Non
 
 
 def test_equal_entries_are_seldom_told_apart() -> None:
-    """Holm's correction holds the chance of any pair of seven at 5 %: of 400 columns 20 are expected, 41 is 5 sigma."""
+    """A chance of 5 % that any pair of seven is: of 400 columns 20 are expected, and 41 is 5 sigma."""
     stream = random.Random(0)
     draws = [[[stream.gauss(50.0, 3.0) for _ in range(5)] for _ in range(7)] for _ in range(400)]
     wrong = sum(bool(told_apart({i: cell(values) for i, values in enumerate(column)})) for column in draws)
@@ -105,6 +105,12 @@ def test_a_table_has_a_row_an_entry_and_one_of_real_data_and_its_protocol_under_
     ]
     assert "- FID: 10 against 10." in said
     assert "- All trained on mnist: 60,000 images, sha256:abc." in said
+
+
+def test_nothing_is_bold_where_nothing_is_told_apart() -> None:
+    close = result(row("one", 60.0, 64.0, 62.0), row("other", 61.0, 63.0, 62.5))
+    assert {cell.rank for r in close.groups[0].rows for cell in r.cells.values()} == {(1, 2)}
+    assert "**6" not in markdown(close)
 
 
 def test_every_line_has_a_text_for_every_column() -> None:

@@ -52,7 +52,7 @@ class Adam(torch.optim.Adam):
         params = [param for group in self.param_groups for param in group["params"]]
         quick = all(param.is_cpu and param.grad is not None and self.state.get(param) for param in params)
         if closure is not None or not quick or not all(group["fused"] for group in self.param_groups):
-            return super().step(closure)
+            return torchs_step(self, closure)
         for group in self.param_groups:
             states = [self.state[param] for param in group["params"]]
             steps = [state["step"] for state in states]
@@ -73,6 +73,16 @@ class Adam(torch.optim.Adam):
                 maximize=False,
             )
         return None
+
+
+def torchs_step(optimizer: torch.optim.Adam, closure: Callable[[], Any] | None) -> Any:
+    """Adam's step as torch has it, without the hooks: torch wraps them around a class's `step` once it has made such an
+    optimizer, and around ours too, which would call them twice.
+    """
+    step = torch.optim.Adam.step
+    return (
+        getattr(step, "__wrapped__", step)(optimizer, closure) if hasattr(step, "hooked") else step(optimizer, closure)
+    )
 
 
 def adamw(

@@ -159,3 +159,15 @@ def test_the_defaults_are_those_that_gans_are_known_for() -> None:
 def test_nesterov_without_momentum_is_refused() -> None:
     with pytest.raises(OptionError, match="momentum above 0"):
         sgd(network().parameters(), nesterov=True)
+
+
+def test_hooks_are_called_once_a_step_whoever_else_uses_torchs_adam() -> None:
+    torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])  # from now on torch's own class calls hooks too
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = adam([weight])
+    called = []
+    optimizer.register_step_post_hook(lambda *_: called.append(weight.clone()))
+    for _ in range(2):
+        weight.grad = torch.ones(2)
+        optimizer.step()
+    assert len(called) == 2

@@ -90,7 +90,7 @@ def test_verbose_gives_every_check_a_line_and_every_skip_its_reason(capsys: Capt
     out = capsys.readouterr().out
     assert "dataset mnist: is described before it is loaded KEPT\n" in out
     assert "dataset mnist: is the same every time NOT CHECKED\n" in out
-    assert "Not checked:\n  dataset mnist: holds what its info says and 1 more: its files are not here" in out
+    assert "Not checked:\n  dataset mnist: holds what its info says and 2 more: its files are not here" in out
 
 
 def test_json_is_one_object_and_nothing_else(capsys: Captured, stranger: None) -> None:

@@ -102,7 +102,7 @@ BROKEN = (
         "one critic move, much momentum",
         "oscillation",
         "wgan_gp_gaussians",
-        2000,
+        1000,
         (
             *POINTS,
             "game.n_critic=1",

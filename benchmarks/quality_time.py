@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", metavar="RECIPE_OR_RUN")
     parser.add_argument("--target", nargs="+", type=float, default=[25.0, 15.0])
-    parser.add_argument("--score", default="fid")
+    parser.add_argument("--score", default="fid", choices=("fid", "kid"), help="lower is better in both")
     parser.add_argument("--extractor", default="digits")
     parser.add_argument("--every", type=int, default=500)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of ganzoo run")

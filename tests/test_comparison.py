@@ -162,6 +162,19 @@ def test_intervals_that_are_apart_name_the_better_run(runs: Path, capsys: Captur
     assert any("500 generated against 500 of gaussians's test split" in line for line in lines)
 
 
+def test_a_narrow_terminal_folds_names_and_cuts_no_number(
+    runs: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    record(runs / "small", score(0.001087))
+    record(runs / "wide", score(119.4))
+    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    out = capsys.readouterr().out
+    assert "0.001087" in out
+    assert "119.4" in out
+    assert "118.9 to 119.9" in out
+
+
 def test_overlapping_intervals_have_no_winner(runs: Path) -> None:
     record(runs / "small", score(3.4))
     record(runs / "wide", score(3.0))

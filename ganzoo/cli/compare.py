@@ -120,8 +120,8 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     letters = words.letters(column.any for column in comparison.columns)
     table = _table("Scores")
     for heading in ("score", "place", "run", "value", "interval", "real data", "step"):
-        right = heading in ("value", "interval", "real data")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True, overflow="fold")
+        number = heading in ("value", "interval", "real data")  # not to be cut: names fold instead
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for column in comparison.columns:
         there = [
             (label, score, place)

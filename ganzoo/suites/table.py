@@ -165,7 +165,7 @@ def for_terminal(result: Result) -> Iterator[RenderableType]:
 
 
 def page(result: Result, folder: SuiteDirectory) -> str:
-    """The tables as one HTML file, the newest grid of every run beside its entry's row."""
+    """The tables as one HTML file, the newest grid of every run under its entry's row."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
@@ -40,7 +41,9 @@ class Compiled(Runner):
         self.game = cast(Game, StandStill(training, who_stands_still(training, sight)))
         compile_networks(self.networks)
         try:
-            with training.rehearsed():
+            with training.rehearsed(), warnings.catch_warnings():
+                # torch.compile asks every tensor that it traces for a gradient, and torch warns of it.
+                warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
                 one_round(training, self.game)
         except Exception as error:
             restore_networks(self.networks)

@@ -182,11 +182,17 @@ CASES = {
     "pix2pix": ("pix2pix_glyphs", SMALL),
 }
 
+STEPS = {"cyclegan": 1, "pix2pix": 1}
+"""Of the others 50. Instance norm over a few pixels amplifies: two eager runs of cyclegan, one begun with its weights
+off by 2**-24 of themselves, are as far apart after 50 steps (2.1 of a tensor's largest number) as a compiled and an
+eager one (1.9), and no bound on that says anything. After one step the compiled run's weights are off by 5e-8.
+"""
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("case", CASES)
-def test_fifty_compiled_steps_are_fifty_eager_ones(
+def test_compiled_steps_are_eager_ones(
     points: Path, training_of: Make, play: Play, largest_gap: Gap, case: str
 ) -> None:
     """Compiles for real, which takes up to minutes."""
@@ -194,7 +200,8 @@ def test_fifty_compiled_steps_are_fifty_eager_ones(
     straight = training_of(recipe or points, *settings)
     training = training_of(recipe or points, *settings)
     training.runner = Compiled(training, "a test")
-    found, expected = play(training, 50), play(straight, 50)
+    steps = STEPS.get(case, 50)
+    found, expected = play(training, steps), play(straight, steps)
     gap = largest_gap(found, expected)
     print(f"{case}: {gap:.1e}")
     assert gap <= ROUNDING

@@ -67,9 +67,13 @@ class Compiled(Runner):
 
 
 def compile_networks(networks: Sequence[nn.Module]) -> None:
-    """Lets each network's `forward` be compiled when it is first called; names of weights stay what they are."""
+    """Lets each network's `forward` be compiled when it is first called; names of weights stay what they are.
+
+    Dropout draws as it does uncompiled (`fallback_random`), or another runner would be another run.
+    """
     for network in networks:
-        setattr(network, "forward", torch.compile(network.forward, dynamic=False))  # noqa: B010  # on the instance
+        forward = torch.compile(network.forward, dynamic=False, options={"fallback_random": True})
+        setattr(network, "forward", forward)  # noqa: B010  # on the instance
 
 
 def restore_networks(networks: Sequence[nn.Module]) -> None:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 NOT_PLAYED = ("train.data", "train.workers", "train.runner")
 """What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
-
 SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 
 

@@ -181,7 +181,7 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
-        values = self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())
+        values = self.window()
         self._read_clock()
         drawn, seconds = self._row_before
         speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
@@ -201,8 +201,12 @@ class Training:
         # right after a resume there is no gradient yet, and the norm is the one that the checkpoint knows
         return self._norms | {name: norm.item() for name, norm in norms.items() if norm is not None}
 
-    def finite(self, values: dict[str, float]) -> dict[str, float]:
-        """The values as they are. Raises: TrainingFailed where one is not finite."""
+    def window(self) -> dict[str, float]:
+        """The means over all ranks since the row before, and the norms of the last gradients.
+
+        Raises: TrainingFailed where one is not finite.
+        """
+        values = self.ranks.means(self.means.read()) | self.gradient_norms()
         for name, value in values.items():
             if not math.isfinite(value):
                 broken = TrainingFailed(
@@ -243,7 +247,7 @@ class Training:
         path = run.files.checkpoint(self.step)
         if self.ranks.decided("there" if path.exists() else ""):
             return
-        self.finite(self.ranks.means(self.means.read()) | self.gradient_norms())  # what is broken already is not kept
+        self.window()  # what is broken already is not kept
         check_weights(self.ranks, self._weights(), self.step)
         checkpoint = self.checkpoint()
         if self.ranks.first:

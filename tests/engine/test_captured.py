@@ -148,6 +148,34 @@ def test_fifty_captured_steps_are_fifty_eager_ones(
     assert static.runner.graphs
 
 
+IMAGES: dict[str, tuple[str, ...]] = {
+    "dcgan_mnist": ("train.batch_size=4",),
+    "wgan_gp_mnist": ("train.batch_size=4", "game.n_critic=2"),
+    "cyclegan_glyphs": ("train.batch_size=2", "game.pool=6"),
+    "pix2pix_glyphs": ("train.batch_size=2",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("recipe", IMAGES)
+def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
+    recipe: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
+    """Batch and instance norm, dropout, pools of images, penalties of convolutions."""
+    settings = ("generator.width=4", "discriminator.width=4", *IMAGES[recipe])
+    eager, static = (training_of(recipe, *settings) for _ in range(2))
+    for training in (eager, static):
+        training.averages = None  # which a graph blends with another rounding
+        for player in training.players.values():
+            player.schedule = None  # whose rates a graph reads as float32
+    static.runner = way(static)
+    expected, found = play(eager, STEPS), play(static, STEPS)
+    assert largest_gap(found, expected) == 0.0
+    assert found.state["random"] == expected.state["random"]
+    assert static.runner.graphs
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_without_averages_and_schedules_nothing_differs_at_all(
     points: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap

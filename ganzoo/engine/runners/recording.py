@@ -64,6 +64,7 @@ class Undoing(Recording):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Keeps what one operation is about to write over."""
+        func, args = _honest(func, args)
         given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | (kwargs or {})
         for argument in func._schema.arguments:
             if argument.is_write:
@@ -109,6 +110,14 @@ def _obstacle(func: Any, given: list[Tensor]) -> str:
     if func is torch.ops.aten.index.Tensor and not any(t.dtype in (torch.bool, torch.uint8) for t in given[1:]):
         return ""  # whole numbers as indices say themselves how many they are
     return "how much it makes depends on numbers on the device"
+
+
+def _honest(func: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Batch norm, which writes to its running averages without saying so, as the operation that says it."""
+    if func is not torch.ops.aten.native_batch_norm.default:
+        return func, args
+    legit = torch.ops.aten._native_batch_norm_legit
+    return (legit.no_stats, (*args[:3], *args[5:])) if args[3] is None else (legit.default, args)
 
 
 def memory_of(tensor: Tensor) -> int:

@@ -32,6 +32,12 @@ class CompiledRounds(Captured):
         super().play()
         self.played.add(told(phase))
 
+    def phase(self) -> Phase:
+        """The phase that the next round begins in: of a single round only whether averages are due after it matters."""
+        extra, since = super().phase()
+        every = self.training.averages.every if self.training.averages else 0
+        return extra, int(since == every - 1)
+
     def known(self, phase: Phase, rounds: int) -> bool:
         """Whether a round like that was played before."""
         return told(phase) in self.played

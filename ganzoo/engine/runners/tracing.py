@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,7 +41,7 @@ class TracedCapture:
     def record(self, work: Play) -> Play:
         """Takes down the work. Raises: RuntimeError where no graph can hold it."""
         parameters = [each for player in self.training.players.values() for each in player.parameters]
-        undoing = Undoing()
+        undoing, gradients = Undoing(), [parameter.grad for parameter in parameters]
         try:
             with own_randomness(self.training.device):
                 graph = self.trace(work, parameters, undoing)
@@ -51,12 +51,11 @@ class TracedCapture:
                     _Compiling(whole, self.compiled).run(*inputs)
         finally:
             undoing.put_back()
+            leave(gradients, parameters)
 
         def replay() -> None:
             with torch.no_grad():
-                gradients = whole(*inputs)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
+                leave(whole(*inputs), parameters)
 
         return replay
 
@@ -84,10 +83,26 @@ class TracedCapture:
         """What does the same as a piece of the work, on such tensors."""
         memories = [memory_of(tensor) for tensor in given]
         layouts = [(tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()) for tensor in given]
-        key = (piece.code, tuple(layouts), tuple(memories.index(memory) for memory in memories))
+        key = (spelled(piece), tuple(layouts), tuple(memories.index(memory) for memory in memories))
         if key not in self.pieces:
             self.pieces[key] = self.compiles(piece, given)
         return self.pieces[key]
+
+
+def spelled(piece: fx.GraphModule) -> str:
+    """All that a graph does, whatever its nodes are called."""
+    numbers = {node: f"%{number}" for number, node in enumerate(piece.graph.nodes)}
+    return "; ".join(
+        f"{node.op} {node.target if node.op == 'call_function' else ''}"
+        f"{fx.node.map_arg((node.args, node.kwargs), numbers.__getitem__)}"
+        for node in numbers
+    )
+
+
+def leave(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> None:
+    """Lets parameters have these gradients."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
 
 
 def by_inductor(piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:

@@ -7,8 +7,10 @@ losses every batch (into the void), for which it waits for the device.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +18,7 @@ from typing import TextIO
 import torch
 from torch import Tensor, nn
 
+from ganzoo.game import Game
 from ganzoo.interfaces import DatasetInfo, Examples
 from ganzoo.parts import build_game
 from ganzoo.recipe.model import Recipe
@@ -26,7 +29,11 @@ Play = Callable[[int], object]
 
 def plain_loop(recipe: Recipe, info: DatasetInfo, examples: Examples, device: torch.device) -> Play:
     """The tutorial's loop for a two-player recipe: Wasserstein's with its penalty, or the binary cross-entropies."""
-    game = build_game(recipe, info).to(device)
+    return loop_over(build_game(recipe, info).to(device), recipe, examples, device)
+
+
+def loop_over(game: Game, recipe: Recipe, examples: Examples, device: torch.device) -> Play:
+    """The same over the networks of a game that is there."""
     generator, discriminator = game.players()["generator"], game.players()["discriminator"]
     real = batches(examples, recipe.train.batch_size, device)
     if recipe.loss is not None and recipe.loss.entry.name == "wasserstein":
@@ -39,6 +46,21 @@ def plain_loop(recipe: Recipe, info: DatasetInfo, examples: Examples, device: to
             step()
 
     return play
+
+
+def learns_the_same(recipe: Recipe, info: DatasetInfo) -> bool:
+    """Whether the tutorial's loop is the recipe's algorithm, with its rates: then their scores may be compared, and not
+    only their steps' times.
+    """
+    if recipe.game.entry.name != "two-player" or recipe.loss is None or recipe.generator is None or recipe.schedules:
+        return False
+    penalties = [(rule.entry.name, rule.options.get("weight")) for rule in recipe.regularizers]
+    rates = {(by.entry.name, by.options.get("lr"), by.options.get("betas")) for by in recipe.optimizers.values()}
+    algorithm = (recipe.loss.entry.name, penalties, rates)
+    fits = recipe.generator.options.get("latent_dim") == 100 and info.sample_shape[0] == 1
+    if recipe.game.options["n_critic"] > 1 or penalties:
+        return fits and algorithm == ("wasserstein", [("gradient-penalty", 10.0)], {("adam", 1e-4, (0.0, 0.9))})
+    return fits and algorithm == ("non-saturating", [], {("adam", 2e-4, (0.5, 0.999))})
 
 
 def batches(examples: Examples, batch_size: int, device: torch.device) -> Iterator[Tensor]:
@@ -125,6 +147,9 @@ def wasserstein_step(
     return step
 
 
+@cache
 def the_void() -> TextIO:
-    """Where what is printed goes."""
-    return Path(os.devnull).open("w")  # closed with the process
+    """Where what is printed goes, of all loops."""
+    void = Path(os.devnull).open("w")  # noqa: SIM115  # open for as long as the process is
+    atexit.register(void.close)
+    return void

@@ -7,13 +7,14 @@ imported. The hundred plugins are distributions of one module each, written into
 
 The second table is that of a run on the CPU, from the start of Python to the row of its first step: what torch takes to
 be imported; what its compiler takes, which torch's optimizers import when the first of them is made, in any program;
-and the rest, which is ganzoo's: everything else that it imports, reading recipe and data, the rehearsal, the directory
-with its first checkpoint and grid, the step.
+and the rest, which is ganzoo's, with its parts. The column of the processor tells how busy the machine was: where the
+clock's is much larger, other programs ran too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -49,27 +50,70 @@ Requires-Dist: ganzoo
 """
 
 FIRST_STEP = """
-import sys, time
-started = time.time()
+import functools, json, sys, time
+
+def now():
+    return time.time(), time.process_time()
+
+def since(start):
+    return [after - before for before, after in zip(start, now())]
+
+taken = {"Python itself": [time.time() - float(sys.argv[3]), time.process_time()]}
+start = now()
 import torch
-torch_is_here = time.time()
+taken["import torch"] = since(start)
+start = now()
 import torch._dynamo
-compiler_is_here = time.time()
-import ganzoo
+taken["torch's compiler, which its optimizers import"] = since(start)
+begin = start = now()
+import ganzoo.launch
+own = {"imports": since(start)}
+
+def measured(name, home, function):
+    called = getattr(home, function)
+    @functools.wraps(called)
+    def wrapper(*args, **options):
+        start = now()
+        result = called(*args, **options)
+        own[name] = since(start)
+        return result
+    setattr(home, function, wrapper)
+
+for name, home, function in (
+    ("plugins and recipe", ganzoo.launch, "read_recipe"),
+    ("rehearsal on the meta device", ganzoo.launch, "dry_run"),
+    ("data", ganzoo.launch.Obtained, "load"),
+    ("networks and optimizers", ganzoo.launch, "assemble"),
+    ("checkpoint of step 0", ganzoo.launch, "save_checkpoint"),
+    ("grid of step 0", ganzoo.launch.Training, "draw_grids"),
+    ("first step", ganzoo.launch.Training, "advance"),
+):
+    measured(name, home, function)
 
 class First:
     @ganzoo.hookimpl
     def ganzoo_metrics(self):
-        print(started, torch_is_here, compiler_is_here, time.time())
+        taken["ganzoo, to the first row"] = since(begin)
+        print(json.dumps([taken, own]))
 
-recipe, out = sys.argv[1:]
+recipe, out = sys.argv[1:3]
 quick = ["train.log_every=1"]
 ganzoo.train(recipe, steps=1, device="cpu", out=out, quiet=True, observers=[First()], overrides=quick)
 """
 
 MACHINE = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
 
-SHARES = ("Python itself", "import torch", "torch's compiler, which its optimizers import", "ganzoo, to the first row")
+Seconds = Sequence[float]
+"""By the clock, and of the processor."""
+
+
+OWN = "ganzoo, to the first row"
+
+
+def environment(path: str | None = None) -> dict[str, str]:
+    """Our own, in which modules are compiled once, as they are where ganzoo is installed. path: PYTHONPATH."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept if path is None else {**kept, "PYTHONPATH": path}
 
 
 def install_dummies(target: Path, count: int) -> None:
@@ -84,11 +128,11 @@ def install_dummies(target: Path, count: int) -> None:
 
 def median_seconds(arguments: list[str], path: str, runs: int) -> float:
     """The median wall time of `ganzoo` with these arguments."""
-    environment = {**os.environ, "PYTHONPATH": path}
     taken = []
     for _ in range(runs + 1):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ganzoo", *arguments], env=environment, capture_output=True, check=True)
+        command = [sys.executable, "-m", "ganzoo", *arguments]
+        subprocess.run(command, env=environment(path), capture_output=True, check=True)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken[1:])
 
@@ -96,19 +140,18 @@ def median_seconds(arguments: list[str], path: str, runs: int) -> float:
 def imports_torch(arguments: list[str], path: str) -> bool:
     """Whether the command leaves torch in sys.modules."""
     probe = f"import sys; from ganzoo.cli import status_of; status_of({arguments!r}); sys.exit('torch' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": path}
-    return bool(
-        subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, check=False).returncode
-    )
+    command = [sys.executable, "-c", probe]
+    return bool(subprocess.run(command, env=environment(path), capture_output=True, check=False).returncode)
 
 
-def first_step(recipe: str, folder: str) -> list[float]:
-    """Seconds of each of the shares, of one start."""
+def first_step(recipe: str, folder: str) -> list[dict[str, Seconds]]:
+    """The shares of one start, and the parts of ganzoo's."""
     start = time.time()
-    command = [sys.executable, "-c", FIRST_STEP, recipe, str(Path(folder) / f"run-{start}")]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    marks = [start, *map(float, said[:4])]
-    return [after - before for before, after in pairwise(marks)]
+    command = [sys.executable, "-c", FIRST_STEP, recipe, str(Path(folder) / f"run-{start}"), str(start)]
+    said = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
+    shares, own = json.loads(said.splitlines()[-1])
+    rest = [all_of_it - sum(parts) for all_of_it, *parts in zip(shares[OWN], *own.values(), strict=True)]
+    return [shares, {**own, "the rest": rest}]
 
 
 def run_table(recipe: str, runs: int) -> Table:
@@ -116,11 +159,17 @@ def run_table(recipe: str, runs: int) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         taken = [first_step(recipe, folder) for _ in range(runs + 1)][1:]
     table = Table(title=f"{recipe} until its first step, median of {runs}, {MACHINE}")
-    for column in ("share", "seconds"):
+    for column in ("share", "seconds", "of the processor"):
         table.add_column(column, justify="left" if column == "share" else "right")
-    for name, values in zip(SHARES, zip(*taken, strict=True), strict=True):
-        table.add_row(name, f"{statistics.median(values):.2f}")
-    table.add_row("all of it", f"{statistics.median(map(sum, taken)):.2f}")
+
+    def add(name: str, values: Iterable[Seconds]) -> None:
+        table.add_row(name, *(f"{statistics.median(column):.2f}" for column in zip(*values, strict=True)))
+
+    for name in taken[0][0]:
+        add(name, (shares[name] for shares, _ in taken))
+    for name in taken[0][1]:
+        add(f"  {name}", (own[name] for _, own in taken))
+    add("all of it", ([sum(column) for column in zip(*shares.values(), strict=True)] for shares, _ in taken))
     return table
 
 

@@ -23,6 +23,7 @@ from ganzoo.engine.activations import networks_of, recompute
 from ganzoo.engine.data import DeviceData
 from ganzoo.engine.device import own_randomness, seed_everything
 from ganzoo.engine.distributed import ALONE, Ranks, join
+from ganzoo.engine.garbage import undisturbed
 from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.engine.streaming import StreamedData
 from ganzoo.errors import CheckpointError, RunError
@@ -80,7 +81,7 @@ def train(
     FailedElsewhere on a rank where it was another one that failed.
     """
     ranks = join()
-    with ranks.one_end(), ExitStack() as locked:
+    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
         with ranks.together():
             decided = read_recipe(
                 recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
@@ -120,6 +121,7 @@ def train(
                     save_checkpoint(files.checkpoint(0), beginning)
                 locked.enter_context(_alone(directory))
         run = Run(directory, recipe=decided, facts=facts)
+        begin()
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 
@@ -140,7 +142,7 @@ def resume(
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
     """
     ranks = join()
-    with ranks.one_end(), ExitStack() as locked:
+    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
         with ranks.together():
             run = load(directory)
             if ranks.first:
@@ -187,6 +189,7 @@ def resume(
                 if steps is not None:
                     run.files.write_recipe(recipe_toml(recipe))
                 run.files.write_facts(run.facts)
+        begin()
         _play(run, training, observers, quiet=quiet, plain=plain)
     return run
 

@@ -100,7 +100,7 @@ FEW_GLYPHS = """
 import torch
 from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Metric, hookimpl
 from ganzoo.datasets.glyph_rendering import draw
-from ganzoo.datasets.glyphs import digest_of
+from ganzoo.datasets.digest import digest_of
 
 
 @hookimpl

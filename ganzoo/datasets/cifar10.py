@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import reachable
 from ganzoo.errors import DatasetError, DatasetUnavailable
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples
@@ -56,8 +57,8 @@ class CIFAR10(Dataset):
         batches = [read_records(folder / name) for name in FILES[split]]
         labels = torch.cat([labels for labels, _ in batches])
         images = torch.cat([images for _, images in batches])
-        digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
-        return Examples(tensors={"image": images, "label": labels}, checksum=f"sha256:{digest}", origin=str(folder))
+        tensors = {"image": images, "label": labels}
+        return Examples(tensors=tensors, checksum=digest_of(tensors), origin=str(folder))
 
 
 def find_folder(root: Path, split: Split) -> Path | None:

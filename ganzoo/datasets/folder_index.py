@@ -24,8 +24,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganzoo.atomic import replace_file
+from ganzoo.datasets.cache import read_cached
+from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.files import Files, broken_files, list_files
-from ganzoo.datasets.glyphs import digest_of, read_cached
 from ganzoo.datasets.root import cache
 
 VERSION = 1

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganzoo.datasets.glyphs import cached, digest_of
+from ganzoo.datasets.cache import cached
+from ganzoo.datasets.digest import digest_of
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape
 
 VERSION = 1

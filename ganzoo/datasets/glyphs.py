@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from ganzoo.atomic import replace_file
-from ganzoo.datasets.root import cache
+from ganzoo.datasets.cache import cached
+from ganzoo.datasets.digest import digest_of
 from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 VERSION = 1
@@ -61,35 +57,3 @@ class Glyphs(Dataset):
 
         images, labels = draw(SIZES[split], self.size, SEEDS[split])
         return {"image": images if self.channels == 1 else colour(images, SEEDS[split]), "label": labels}
-
-
-def cached(name: str, draw: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ganzoo's cache holds under that name, or else what `draw` makes, which is then kept there."""
-    path = cache() / name
-    tensors = read_cached(path)
-    if tensors is None:
-        tensors = draw()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, save(tensors, metadata={"digest": digest_of(tensors)}))
-    return tensors
-
-
-def read_cached(path: Path) -> dict[str, Tensor] | None:
-    """What the cache holds at `path`, or None where it is missing or its digest does not fit."""
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-            digest = (file.metadata() or {}).get("digest")
-    except (OSError, SafetensorError):
-        return None
-    return tensors if digest == digest_of(tensors) else None
-
-
-def digest_of(tensors: dict[str, Tensor]) -> str:
-    """ "sha256:..." over pixels and labels, in the order of their names."""
-    digest = hashlib.sha256()
-    for _, tensor in sorted(tensors.items()):
-        digest.update(tensor.numpy().tobytes())
-    return f"sha256:{digest.hexdigest()}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import download
 from ganzoo.datasets.idx import IMAGES, LABELS, count_idx, find_idx, read_idx
 from ganzoo.errors import DatasetError, DatasetUnavailable
@@ -64,10 +64,9 @@ class MNIST(Dataset):
             raise DatasetError(
                 f"{labels_path}: a label of {int(labels.max())}, and there are {len(self.classes)} classes."
             )
-        digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes())
         return Examples(
             tensors={"image": images.unsqueeze(1), "label": labels.long()},
-            checksum=f"sha256:{digest.hexdigest()}",
+            checksum=digest_of({"image": images, "label": labels}),
             origin=str(images_path.parent),
         )
 

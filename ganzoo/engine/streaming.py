@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,15 +13,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.engine.data import WHOLE, Order, Shard, orders_of, to_unit_range
-from ganzoo.engine.placement import ranks_here
-from ganzoo.errors import DatasetError
+from ganzoo.engine.workers import live_for_the_run, no_news_of_children, tells_of_a_lost_worker, usual_workers
+from ganzoo.errors import DatasetError, TrainingFailed
 from ganzoo.interfaces import Batch, Source
 
 AHEAD = 2
 """Batches that each worker has ready before they are asked for."""
 
-MOST = 8
-"""Workers at most, where nobody says how many."""
+LOST = (
+    "a worker process that reads the data was killed.",
+    "The machine's memory, or /dev/shm, may have been full: fewer train.workers take less of it.",
+)
+"""What is wrong, and the remedy, where the next batch does not come."""
 
 Rows = Mapping[str, Sequence[int]]
 """Which examples a batch is of, by key."""
@@ -35,9 +36,11 @@ class StreamedData:
     Batches, epochs and shards are those of `DeviceData` over the same data, bit for bit, and so is where `seek` leads:
     which examples a batch is of does not depend on who reads them when. On CUDA batches wait in pinned memory, from
     which they are copied while the device is still at the step before.
-    workers: processes; 0 decodes each batch when it is asked for. They begin with the first batch and end with `close`.
+    workers: processes; 0 decodes each batch when it is asked for. They begin with the first batch and end with `close`,
+    or with the thread that asked for that batch.
 
-    Raises: DatasetError as `DeviceData`, and when a batch is asked for that holds a damaged file, naming it.
+    Raises: DatasetError as `DeviceData`, and when a batch is asked for that holds a damaged file, naming it;
+    TrainingFailed when one is asked for that a worker had to read which was killed.
     """
 
     def __init__(
@@ -74,11 +77,16 @@ class StreamedData:
         """The next batch."""
         if self._batches is None:
             self._batches = self._begin()
-        read = next(self._batches)
+        try:
+            read = next(self._batches)
+        except Exception as error:
+            if not self.workers or not tells_of_a_lost_worker(error):
+                raise
+            read = LOST  # and raised below, for what the loader raised holds on to it, and it to the other workers
         if not isinstance(read, dict):
             self.close()
             what, remedy = read
-            raise DatasetError(what, remedy=remedy)
+            raise (TrainingFailed if read is LOST else DatasetError)(what, remedy=remedy)
         self.drawn += 1
         return self._on_device(read)
 
@@ -105,13 +113,14 @@ class StreamedData:
             prefetch_factor=AHEAD if self.workers else None,
             collate_fn=as_it_is,
             pin_memory=self.device.type == "cuda",
-            worker_init_fn=leave_signals_to_the_run,
+            worker_init_fn=live_for_the_run,
             multiprocessing_context="fork" if self.workers and sys.platform == "linux" else None,
             generator=torch.Generator(),  # the loader draws a seed for its workers, and not from training's stream
         )
         with warnings.catch_warnings():  # of threads that a forked process lacks: the workers use none of them
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            return iter(loader)
+            with no_news_of_children():
+                return iter(loader)
 
 
 class Coming(Sampler[Rows]):
@@ -143,15 +152,3 @@ class Reading:
 def as_it_is(read: Any) -> Any:
     """Nothing is put together: a batch was read as one."""
     return read
-
-
-def leave_signals_to_the_run(_: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the run finishes its step, for which workers must go on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def usual_workers() -> int:
-    """One for each core that this rank has but for the one that trains; one at least, and eight at most."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(MOST, cores // ranks_here() - 1))

@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo.datasets.glyphs import cached, digest_of
+from ganzoo.datasets.cache import cached
+from ganzoo.datasets.digest import digest_of
 from ganzoo.engine.data import to_unit_range
 from ganzoo.engine.device import own_randomness
 from ganzoo.interfaces import Dataset, Examples

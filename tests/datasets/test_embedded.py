@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from ganzoo.datasets import glyph_domains, glyphs
+from ganzoo.datasets.cache import read_cached
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_domains import GlyphDomains
 from ganzoo.datasets.glyph_rendering import colour, draw
-from ganzoo.datasets.glyphs import Glyphs, read_cached
+from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.root import data_root
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from ganzoo.engine import placement as placing
 from ganzoo.engine.data import WHOLE, DeviceData, Order, Shard
 from ganzoo.engine.placement import Wanted, placement
 from ganzoo.engine.streaming import AHEAD, StreamedData
-from ganzoo.errors import DatasetError, RunError
+from ganzoo.errors import DatasetError, RunError, TrainingFailed
 from ganzoo.evaluation import refuse_other_data
 from ganzoo.evaluation import streamed as streamed_run
 from ganzoo.interfaces import DatasetInfo, Examples, Source
@@ -131,14 +134,59 @@ def test_workers_end_with_the_stream(workers: list[psutil.Process]) -> None:
     data.close()
 
 
-def test_workers_go_on_until_the_interrupted_step_is_done(workers: list[psutil.Process]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_go_on_until_the_interrupted_step_is_done(workers: list[psutil.Process], number: int) -> None:
+    """A terminal, torchrun and a scheduler tell every process of a run to stop."""
     before = set(psutil.Process().children())
     data = streamed(1)
     data()
     workers += set(psutil.Process().children()) - before
     for process in workers:
-        os.kill(process.pid, signal.SIGINT)
+        subprocess.run(["kill", f"-{number:d}", str(process.pid)], check=True)  # by somebody else than the run
     assert drawn(data, 7) == drawn(resident(), 8)[1:]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers look for the run every five seconds")
+def test_workers_end_with_a_run_that_is_killed() -> None:
+    """At once: for as long as one lives it may hold the run's lock, its pipes, and its connections to other ranks."""
+    ours, theirs = multiprocessing.Pipe()
+
+    def run() -> None:
+        data = streamed(2)
+        data()
+        theirs.send([child.pid for child in psutil.Process().children()])
+        signal.pause()
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    assert ours.poll(30)
+    left = [psutil.Process(pid) for pid in ours.recv()]
+    process.kill()
+    process.join()
+    assert len(left) == 2
+    assert not psutil.wait_procs(left, timeout=3)[1]  # by themselves they would find out within five
+
+
+def test_a_worker_that_is_killed_ends_the_run_where_its_batch_is_asked_for(workers: list[psutil.Process]) -> None:
+    before = set(psutil.Process().children())
+    data = streamed(2)
+    data()
+    workers += set(psutil.Process().children()) - before
+    workers[0].kill()
+    while workers[0].status() != psutil.STATUS_ZOMBIE:  # the loader is who asks after its children
+        time.sleep(0.01)
+    with pytest.raises(TrainingFailed, match=r"a worker process that reads the data was killed(.|\n)*train\.workers"):
+        drawn(data, 100)
+
+
+def test_the_news_of_other_children_reach_whom_they_reached(workers: list[psutil.Process]) -> None:
+    """A loader would have them raise in the main thread wherever it is, in a message to other ranks for example."""
+    before = signal.getsignal(signal.SIGCHLD), set(psutil.Process().children())
+    data = streamed(1)
+    data()
+    workers += set(psutil.Process().children()) - before[1]
+    assert signal.getsignal(signal.SIGCHLD) == before[0]
+    data.close()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

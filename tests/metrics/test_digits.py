@@ -10,9 +10,9 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import Dataset, DatasetInfo, Examples
+from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_rendering import draw
-from ganzoo.datasets.glyphs import digest_of
 from ganzoo.datasets.mnist import MNIST
 from ganzoo.metrics.digits import Digits
 from ganzoo.metrics.fidelity import FID, KID

@@ -1,0 +1,38 @@
+"""Tensors that took long to make, kept in ganzoo's cache with their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ganzoo.atomic import replace_file
+from ganzoo.datasets.digest import digest_of
+from ganzoo.datasets.root import cache
+
+
+def cached(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What ganzoo's cache holds under that name, or else what `make` gives, which is then kept there."""
+    path = cache() / name
+    tensors = read_cached(path)
+    if tensors is None:
+        tensors = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, save(tensors, metadata={"digest": digest_of(tensors)}))
+    return tensors
+
+
+def read_cached(path: Path) -> dict[str, Tensor] | None:
+    """What the cache holds at `path`, or None where it is missing or its digest does not fit."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            digest = (file.metadata() or {}).get("digest")
+    except (OSError, SafetensorError):
+        return None
+    return tensors if digest == digest_of(tensors) else None

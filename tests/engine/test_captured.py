@@ -1,5 +1,5 @@
-"""Rounds that are captured, in both ways: as a GPU does it, with a stand-in for the capture itself, and as a CPU does it,
-without the compiler, so that what is compared is what was taken down.
+"""Rounds that are captured, in both ways: as a GPU does it, with a stand-in for the capture itself, and as a CPU does
+it, without the compiler, so that what is compared is what was taken down.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ class StandIn:
         work()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        with unchanged(self.training):
-            with Recording() as recorded:
-                work()
+        with unchanged(self.training), Recording() as recorded:
+            work()
         self.recorded += 1
 
         looks = [None, None]

@@ -150,7 +150,7 @@ def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings", [(), ('regularizer=[{name="gradient-penalty"}]', "ema.every=3"), ('discriminator.hidden=[16, 16]',)]
+    "settings", [(), ('regularizer=[{name="gradient-penalty"}]', "ema.every=3"), ("discriminator.hidden=[16, 16]",)]
 )
 def test_fifty_compiled_steps_are_fifty_eager_ones(
     points: Path, training_of: Make, play: Play, largest_gap: Gap, settings: tuple[str, ...]

@@ -19,7 +19,7 @@ class Capture(Protocol):
         """Does the work now, in the surroundings that it will be captured in."""
 
     def record(self, work: Play) -> Play:
-        """Takes down what `work` asks of the device, and leaves everything there as it was. Returns what does it: on the
+        """Takes down what `work` asks of the device, where everything stays as it was. Returns what does it: on the
         same memory, with the numbers that are there then. It leaves the gradients that the work leaves.
 
         Raises: RuntimeError where the work cannot be taken down.
@@ -29,12 +29,14 @@ class Capture(Protocol):
 class CudaCapture:
     """CUDA graphs that share one pool of memory, for they are never replayed at the same time.
 
+    parameters: those whose gradients the work leaves.
+
     Work before a capture runs on the stream of the capture: what torch sets up once for each stream, the gradients'
     accumulators above all, must not belong to another one. The device's default random stream belongs to each graph by
     itself: a replay begins where the stream is then, and leaves it as much further as the work would have.
     """
 
-    def __init__(self, device: torch.device, parameters: Iterable[nn.Parameter]) -> None:
+    def __init__(self, device: torch.device, parameters: Iterable[nn.Parameter] = ()) -> None:
         self.device = device
         self.parameters = list(parameters)
         self.stream = torch.cuda.Stream(device)

@@ -76,4 +76,5 @@ def _captured(training: Training, say: Callable[[str], None], reason: str, *, co
             reason = networks.reason
         except CannotPlay as error:
             reason += f"; networks not compiled: {error}"
-    return Captured(training, reason, CudaCapture(training.device), networks)
+    moved = [each for player in training.players.values() for each in player.parameters]
+    return Captured(training, reason, CudaCapture(training.device, moved), networks)

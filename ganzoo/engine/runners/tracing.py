@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -66,7 +66,10 @@ class TracedCapture:
             work()
             return [parameter.grad for parameter in parameters]
 
-        lasting = [self.training.means.sums, *(player.optimizer.state for player in self.training.players.values())]
+        lasting: list[dict[Any, Any]] = [
+            self.training.means.sums,
+            *(player.optimizer.state for player in self.training.players.values()),
+        ]
         before = [dict(each) for each in lasting]
         with undoing:
             graph = make_fx(traced)()
@@ -166,7 +169,7 @@ class _Compiling(fx.Interpreter):
         self.compiled = compiled
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        piece = self.whole.get_submodule(target)
+        piece = cast(fx.GraphModule, self.whole.get_submodule(target))
         if int(target.removeprefix("submod_")) % 2 == 0:
             setattr(self.whole, target, _Piece(self.compiled(piece, args)))
         return self.whole.get_submodule(target)(*args)

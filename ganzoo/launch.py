@@ -36,6 +36,7 @@ from ganzoo.recipe import differences, read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
 from ganzoo.run import Run, load
 from ganzoo.run_directory import RunDirectory
+from ganzoo.session import Session, rewind
 from ganzoo.training import Training
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def resume(
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.together():
             if ranks.first:
-                training.rewind(run.files)
+                rewind(training, run.files)
                 if steps is not None:
                     run.files.write_recipe(recipe_toml(recipe))
                 run.files.write_facts(run.facts)
@@ -260,7 +261,7 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    training.play(run, events)
+    Session(training, run, events).play()
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:

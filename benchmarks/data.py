@@ -1,12 +1,15 @@
 """How fast do images come off the disk, and what does a large folder take in memory?
 
     python benchmarks/data.py [--folder DIR] [--side 64] [--workers 0 1 2] [--sizes 1000 10000 100000 1000000]
+                              [--batches 20000]
 
 First, images a second of one folder, in batches of 64: decoded in one process; handed over from a worker to the
 device without decoding anything; both, by workers, as a run draws them; and picked from memory, as from a device that
 holds all of them. Then, for folders of so many images: seconds to the first batch, with and without the index in the
 cache (and the main process's own, which a busy machine does not change), what the processes take beyond one that has
-only imported torch, and what the decoded images would take.
+only imported torch, and what the decoded images would take. With --batches, of the largest of these folders: what the
+processes take while so many batches are drawn, at twenty moments, for one worker and for two; all that they have is
+counted there, but for the files of libraries.
 
 --folder: of real images; without it, 256 are drawn (`glyphs` in colour, 64 px) and saved as JPEG. The large folders are
 hard links to those, a thousand in each subfolder, made below --scratch and deleted again: there are as many names and
@@ -155,6 +158,23 @@ def growth(files: Sequence[Path], sizes: Sequence[int], side: int, scratch: Path
     return table
 
 
+def endurance(files: Sequence[Path], size: int, side: int, scratch: Path | None, batches: int) -> Table:
+    """The third table."""
+    table = Table(title=f"{size:,} images, {side} px, batches of {BATCH}; {machine()}")
+    for column in ("batches", "1 worker", "", "", "2 workers", "", ""):
+        table.add_column(column, justify="right")
+    table.add_row("", *("MB, the run", "MB, workers", "CPU s") * 2)
+    with tempfile.TemporaryDirectory(dir=scratch) as place:
+        folder = Path(place) / "images"
+        link(files, folder, size)
+        time.sleep(SETTLED + 0.1)
+        long = [measured(folder, Path(place) / "cache", side, batches=batches, workers=n)["rows"] for n in (1, 2)]
+    for one, two in zip(*long, strict=True):
+        cells = [f"{number:,.1f}" for row in (one, two) for number in (row["run"], row["workers"], row["cpu"])]
+        table.add_row(f"{one['batches']:,}", *cells)
+    return table
+
+
 def link(files: Sequence[Path], folder: Path, size: int) -> None:
     """`size` names for the files."""
     for number in range(size):
@@ -164,9 +184,10 @@ def link(files: Sequence[Path], folder: Path, size: int) -> None:
         os.link(files[number % len(files)], place / f"{number % EACH:04}.jpg")
 
 
-def measured(folder: Path, cache: Path, side: int) -> dict[str, float]:
+def measured(folder: Path, cache: Path, side: int, *, batches: int = 0, workers: int = 1) -> dict[str, Any]:
     """What another process finds, which has nothing in memory yet but torch."""
     command = [sys.executable, __file__, "--measure", str(folder), "--side", str(side)]
+    command += ["--batches", str(batches), "--workers", str(workers)]
     environment = {**os.environ, "GANZOO_CACHE": str(cache)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     return dict(json.loads(done.stdout))
@@ -190,6 +211,28 @@ def measure(folder: Path, side: int) -> dict[str, float]:
     found["late"] = memory() - empty
     stream.close()
     return found
+
+
+def endure(folder: Path, side: int, batches: int, workers: int) -> dict[str, list[dict[str, float]]]:
+    """Megabytes, and seconds of CPU time, at twenty moments of a long stream."""
+    source = ImageFolder(path=str(folder), size=side).stream(folder)
+    stream = StreamedData(source, source.sizes, batch_size=BATCH, seed=0, device=torch.device("cpu"), workers=workers)
+    here, rows = psutil.Process(), []
+    for drawn in range(1, batches + 1):
+        stream()
+        if drawn % max(batches // 20, 1) == 0:
+            children = here.children()
+            cpu = sum(sum(process.cpu_times()[:2]) for process in (here, *children))
+            held = {"run": unmapped(here), "workers": sum(unmapped(worker) for worker in children)}
+            rows.append({"batches": drawn, "cpu": cpu, **held})
+    stream.close()
+    return {"rows": rows}
+
+
+def unmapped(process: psutil.Process) -> float:
+    """Megabytes of a process (Pss) but for those of files, whose share depends on what else uses the same libraries."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon", "Pss_Shmem"))) / 1e3
 
 
 def memory(*, peak: bool = False) -> float:
@@ -217,19 +260,24 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="*", default=None, help="how many to try")
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--batches", type=int, default=0, help="how many to draw for the last table")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--scratch", type=Path, default=None)
     parser.add_argument("--measure", type=Path, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measure(options.measure, options.side)))
+        if options.batches:
+            found: object = endure(options.measure, options.side, options.batches, options.workers[0])
+        else:
+            found = measure(options.measure, options.side)
+        print(json.dumps(found))
         return
     console = Console(width=130)
     with drawn_here(options.scratch) as made:
@@ -238,7 +286,10 @@ def main() -> None:
         workers = options.workers or [n for n in (0, 1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]
         console.print(throughput(folder, options.side, workers, device, options.seconds))
         if options.sizes:
-            console.print(growth(linkable(folder, made), options.sizes, options.side, options.scratch))
+            files = linkable(folder, made)
+            console.print(growth(files, options.sizes, options.side, options.scratch))
+            if options.batches:
+                console.print(endurance(files, max(options.sizes), options.side, options.scratch, options.batches))
 
 
 def linkable(folder: Path, made: Path) -> list[Path]:

@@ -8,8 +8,8 @@ A recipe is trained until its score reaches the last target, its budget is spent
 over. --plain trains beside it the loop that a tutorial would write (`plain_loops.py`) over the same networks, from the
 same first weights, with the same rates; only `vanilla_mnist`, `dcgan_mnist` and `wgan_gp_mnist` have one. The two take
 turns in one process, `--every` steps at a time, and are then scored in the same way: so many samples from the same
-latents, in evaluation mode, against the test split. ganzoo shows the averages of its recipe's [ema]; a tutorial has
-none. The time that scoring takes is nobody's. A run's directory is only read.
+latents, in evaluation mode, against the test split. ganzoo shows the averages of its recipe's [ema], and a tutorial has
+none: --set ema.decay=0.0 takes ganzoo's away. The time that scoring takes is nobody's. A run's directory is only read.
 
 Columns of targets are seconds of training, and the step: of the first score that was as low, so that they are a little
 late, by --every steps at the most; "not in" says for how long one was trained that did not get there, and "x" how many

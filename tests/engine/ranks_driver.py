@@ -31,9 +31,11 @@ def main(folder: Path) -> None:
     attempt("shared")
     attempt("penalised", "penalised")
     attempt("straight", "own")
-    attempt("stopped", "own", "is asked to stop")
-    os.environ["TROUBLE"] = ""
-    seen["resumed"] = [(run := ganzoo.resume(folder / "stopped", quiet=True)).status, run.step]
+    attempt("streamed", "streamed")
+    for name, recipe in (("stopped", "own"), ("streamed, stopped", "streamed")):
+        attempt(name, recipe, "is asked to stop")
+        os.environ["TROUBLE"] = ""
+        seen[f"{name}, resumed"] = [(run := ganzoo.resume(folder / name, quiet=True)).status, run.step]
     attempt("indivisible", train__batch_size=15)
     attempt("only rank 1 knows", "absent" if rank else "shared")
     attempt("is not a number", "own", "is not a number")

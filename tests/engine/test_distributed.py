@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import ganzoo
@@ -81,6 +84,19 @@ name = "troubled"
 """
 )
 
+STREAMED = (
+    SHARED.replace('output = "none"', "").replace(
+        'name = "gaussians"\nsize = 200', 'name = "image-folder"\npath = "PATH"'
+    )
+    + """
+data = "stream"
+workers = 2
+samples = 8
+[game]
+name = "troubled"
+"""
+)
+
 
 @dataclass(frozen=True)
 class Launched:
@@ -124,6 +140,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     sys.modules.pop("third_ranks", None)
 
 
+def pictures(folder: Path, n: int = 50) -> Path:
+    """So many images of noise, a folder of them."""
+    colours = torch.Generator().manual_seed(0)
+    folder.mkdir()
+    for number in range(n):
+        values = torch.randint(256, (4, 4), dtype=torch.uint8, generator=colours).numpy()
+        Image.fromarray(values).save(folder / f"{number}.png")
+    return folder
+
+
 @dataclass(frozen=True)
 class Played:
     """The runs of ranks_driver.py. seen: what each rank saw, by name of the run."""
@@ -136,7 +162,8 @@ class Played:
 @pytest.fixture(scope="module")
 def played(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("ranks")
-    for name, text in (("shared", SHARED), ("penalised", PENALISED), ("own", OWN)):
+    streamed = STREAMED.replace("PATH", str(pictures(folder / "pictures")))
+    for name, text in (("shared", SHARED), ("penalised", PENALISED), ("own", OWN), ("streamed", streamed)):
         (folder / f"{name}.toml").write_text(text)
     launched = torchrun(HERE / "ranks_driver.py", folder, environment=environment)
     assert launched.status == 0, launched.out + launched.err
@@ -154,13 +181,15 @@ def rows(run: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name not in timings} for row in read]
 
 
-@pytest.mark.parametrize("name", ["shared", "penalised"])
+@pytest.mark.parametrize("name", ["shared", "penalised", "streamed"])
 def test_two_ranks_follow_one_to_rounding(played: Played, tmp_path: Path, name: str) -> None:
     """Thirty steps move weights by some 5e-3: had the ranks other noise or data, they would differ by about as much.
 
-    Rounding is 1e-7 of a gradient, and an optimizer that divides by its size passes it on, to some 1e-6 of weights.
+    Rounding is 1e-7 of a gradient, and an optimizer that divides by its size passes it on, to some 1e-6 of weights. The
+    single rank holds its data where the two stream theirs.
     """
-    alone = ganzoo.train(played.folder / f"{name}.toml", out=tmp_path / "alone", device="cpu", quiet=True)
+    held: dict[str, Any] = {"out": tmp_path / "alone", "device": "cpu", "quiet": True, "train__data": "device"}
+    alone = ganzoo.train(played.folder / f"{name}.toml", **held)
     for file in ("generator", "discriminator", "ema-generator"):
         ours, theirs = (load_file(last(run) / f"{file}.safetensors") for run in (played.folder / name, alone.directory))
         begun = load_file(alone.directory / "checkpoints" / "step-00000000" / f"{file}.safetensors")
@@ -171,18 +200,27 @@ def test_two_ranks_follow_one_to_rounding(played: Played, tmp_path: Path, name: 
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
-def test_a_run_that_was_stopped_on_one_rank_stops_on_all_and_ends_as_if_it_had_not(played: Played) -> None:
-    """With batch norm and dropout, of which each rank has its own statistics and its own draws."""
+@pytest.mark.parametrize(("straight", "stopped"), [("straight", "stopped"), ("streamed", "streamed, stopped")])
+def test_a_run_that_was_stopped_on_one_rank_stops_on_all_and_ends_as_if_it_had_not(
+    played: Played, straight: str, stopped: str
+) -> None:
+    """With batch norm and dropout, of which each rank has its own statistics and its own draws; or with workers, which
+    are told to stop as well, as all are whom torchrun tells.
+    """
     for seen in played.seen:
-        assert (seen["stopped"], seen["resumed"]) == (["interrupted", 6], ["finished", 30])
-    straight, resumed = (played.folder / name for name in ("straight", "stopped"))
-    assert rows(resumed) == rows(straight)
-    files = sorted(file.name for file in last(straight).glob("*.safetensors"))
-    assert "rank-1.safetensors" in files
+        assert (seen[stopped], seen[f"{stopped}, resumed"]) == (["interrupted", 6], ["finished", 30])
+    assert_same(played.folder / stopped, played.folder / straight)
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """Rows, grids, weights and whatever else a checkpoint holds, bit for bit."""
+    assert rows(run) == rows(other)
+    files = sorted(file.name for file in last(other).glob("*.safetensors"))
+    assert files
     for file in files:
-        assert (last(resumed) / file).read_bytes() == (last(straight) / file).read_bytes(), file
-    for grid in (straight / "samples").glob("*.png"):
-        assert (resumed / "samples" / grid.name).read_bytes() == grid.read_bytes()
+        assert (last(run) / file).read_bytes() == (last(other) / file).read_bytes(), file
+    for grid in (other / "samples").glob("*.png"):
+        assert (run / "samples" / grid.name).read_bytes() == grid.read_bytes()
 
 
 def test_each_rank_has_its_own_statistics_and_its_own_draws(played: Played) -> None:
@@ -239,16 +277,22 @@ def test_a_run_goes_on_with_as_many_ranks_as_it_began_with(played: Played) -> No
 
 
 @pytest.mark.parametrize(
-    ("trouble", "said"),
+    ("text", "trouble", "said"),
     [
-        ("raises", "error: rank 1: RuntimeError: this rank cannot go on"),
-        pytest.param("is killed", "another rank is gone and did not say why", marks=pytest.mark.slow),
+        (OWN, "raises", "error: rank 1: RuntimeError: this rank cannot go on"),
+        pytest.param(OWN, "is killed", "another rank is gone and did not say why", marks=pytest.mark.slow),
+        pytest.param(STREAMED, "is killed", "another rank is gone and did not say why", marks=pytest.mark.slow),
+        pytest.param(STREAMED, "loses a worker", "a worker process that reads the data was", marks=pytest.mark.slow),
+        pytest.param(STREAMED, "", "1 of 8 images cannot be read", marks=pytest.mark.slow),
     ],
 )
 def test_a_rank_that_fails_ends_all_within_seconds(
-    environment: dict[str, str], tmp_path: Path, trouble: str, said: str
+    environment: dict[str, str], tmp_path: Path, text: str, trouble: str, said: str
 ) -> None:
-    (tmp_path / "own.toml").write_text(OWN)
+    """torchrun tells those that are left, and their workers, to stop; that is not what is wrong."""
+    damaged = pictures(tmp_path / "pictures") / "7.png"
+    damaged.write_bytes(damaged.read_bytes()[:-30] if not trouble else damaged.read_bytes())
+    (tmp_path / "own.toml").write_text(text.replace("PATH", str(damaged.parent)))
     command = ["-m", "ganzoo", "run", tmp_path / "own.toml", "--out", tmp_path / "run", "--steps", 10**7]
     done = torchrun(*command, environment={**environment, "TROUBLE": trouble})
     assert done.status == 1
@@ -256,25 +300,15 @@ def test_a_rank_that_fails_ends_all_within_seconds(
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["status"] == "failed"
     assert said.removeprefix("error: ") in facts["reason"]
+    assert "DataLoader" not in done.err
 
 
-@pytest.mark.slow
-def test_a_signal_to_torchrun_leaves_a_checkpoint(environment: dict[str, str], tmp_path: Path) -> None:
-    """torchrun passes it on to its ranks; the terminal has told them already, so it comes twice."""
-    (tmp_path / "shared.toml").write_text(SHARED)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command = [
-        "-m",
-        "ganzoo",
-        "run",
-        str(tmp_path / "shared.toml"),
-        "--out",
-        str(tmp_path / "run"),
-        "--steps",
-        "9999999",
-    ]
+@contextmanager
+def going(run: Path, recipe: Path, steps: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Inside: two ranks that have written their second checkpoint, in a session of their own."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "ganzoo", "run"]
     process = subprocess.Popen(
-        [*launcher, *command],
+        [*launcher, str(recipe), "--out", str(run), "--steps", str(steps), "--device", "cpu"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -282,14 +316,50 @@ def test_a_signal_to_torchrun_leaves_a_checkpoint(environment: dict[str, str], t
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "checkpoints" / "step-00000009").exists() and time.monotonic() < deadline:
+    while not (run / "checkpoints" / "step-00000009").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("text", [SHARED, STREAMED])
+def test_a_signal_to_torchrun_leaves_a_checkpoint(
+    environment: dict[str, str], tmp_path: Path, text: str, number: int
+) -> None:
+    """torchrun passes it on to its ranks and their workers; the terminal has told them already, so it comes twice."""
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(text.replace("PATH", str(pictures(tmp_path / "pictures"))))
+    with going(tmp_path / "run", recipe, 10**7, environment) as process:
+        os.killpg(process.pid, number)
+        out, err = process.communicate(timeout=60)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["status"] == "interrupted", out + err
     assert last(tmp_path / "run").name == f"step-{facts['step']:08d}"
     assert "error:" not in err
+
+
+@pytest.mark.slow
+def test_streaming_ranks_that_are_killed_go_on_at_once_and_end_as_if_they_had_not_been(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(STREAMED.replace("PATH", str(pictures(tmp_path / "pictures"))))
+    with going(tmp_path / "killed", recipe, 400, environment) as process:
+        ranks = psutil.Process(process.pid).children()
+        for one in ranks:
+            one.kill()
+    assert len(ranks) == 2
+    assert json.loads((tmp_path / "killed" / "run.json").read_text())["status"] == "running"
+    straight = ["run", recipe, "--out", tmp_path / "straight", "--steps", 400, "--device", "cpu"]
+    for command in (["resume", tmp_path / "killed"], straight):
+        done = torchrun("-m", "ganzoo", *command, environment=environment)
+        assert done.status == 0, done.out + done.err
+    assert_same(tmp_path / "killed", tmp_path / "straight")
 
 
 def test_a_single_process_has_nobody_to_wait_for() -> None:

@@ -88,9 +88,12 @@ def test_seeking_a_stream_gives_what_drawing_would_have_given(workers: int) -> N
         assert data.drawn == 8
 
 
-def test_the_shards_of_a_stream_are_those_of_the_device() -> None:
-    for rank in range(2):
-        assert drawn(streamed(1, shard=(rank, 2)), 4) == drawn(resident(shard=(rank, 2)), 4)
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_shards_of_a_stream_are_those_of_the_device_and_together_the_batch_of_one_rank(paired: bool) -> None:
+    shards = [drawn(streamed(1, paired=paired, shard=(rank, 2)), 7) for rank in range(2)]
+    assert shards == [drawn(resident(paired=paired, shard=(rank, 2)), 7) for rank in range(2)]
+    for whole, one, other in zip(drawn(resident(paired=paired), 7), *shards, strict=True):
+        assert whole == {key: one[key] + other[key] for key in whole}
 
 
 def test_the_first_examples_are_as_the_files_have_them() -> None:
@@ -311,6 +314,25 @@ def test_a_run_can_be_resumed_whether_its_data_are_streamed_or_held(recipe: Path
     ours, theirs = made(resumed), made(straight)
     ours.pop("step-00000007.png")  # the end that it had
     assert ours == theirs
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_killed_is_resumed_at_once(recipe: Path) -> None:
+    """Three times, at other moments, with workers that are busy: they do not keep the run locked."""
+    start = [sys.executable, "-m", "ganzoo"]
+    settings = ["--set", "train.data=stream", "--set", "train.workers=3", "--data-root", str(recipe.parent / "data")]
+    settings += ["--device", "cpu", "--steps", "300", "--quiet"]
+    straight = train(recipe, "straight", train__data="device", steps=300)
+    for number in range(3):
+        run = recipe.parent / f"killed-{number}"
+        process = subprocess.Popen([*start, "run", str(recipe), "--out", str(run), *settings])
+        while not (run / "checkpoints" / f"step-{10 * number + 5:08}").exists() and process.poll() is None:
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        done = subprocess.run([*start, "resume", str(run), "--quiet"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert made(ganzoo.load(run)) == made(straight)
 
 
 def test_a_stream_is_not_resumed_on_other_files(recipe: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -50,9 +52,12 @@ class Troubled(TwoPlayer):
         if now == "raises":
             raise RuntimeError("this rank cannot go on")
         if now == "is asked to stop":
-            os.kill(os.getpid(), signal.SIGTERM)
+            # this rank and its workers, as torchrun does it: what comes from the rank itself would end its workers
+            subprocess.run(["kill", "-TERM", "--", f"-{os.getpid()}"], check=True, start_new_session=True)
         if now == "is killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if now == "loses a worker":
+            psutil.Process().children()[0].kill()
         if now == "drifts":
             with torch.no_grad():
                 next(self.generator.parameters()).add_(0.1)

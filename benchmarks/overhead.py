@@ -30,6 +30,7 @@ from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.run import Run
 from ganzoo.run_directory import RunDirectory
+from ganzoo.session import Session
 
 STEPS = 20
 """Of training, timed together."""
@@ -74,16 +75,12 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
         save_checkpoint(path, training.checkpoint())
         shutil.rmtree(files.checkpoints / step_name(training.step))
 
-    def log() -> None:
-        training.log(run, events)
-
-    def grid() -> None:
-        training.draw_grids(run, events)
+    session = Session(training, run, events)
 
     some_steps()
     step = median(some_steps, options.times, clock) / STEPS
     train = recipe.train
-    counted = (("a row", log, train.log_every), ("a grid", grid, train.sample_every))
+    counted = (("a row", session.log, train.log_every), ("a grid", session.draw_grids, train.sample_every))
     table = Table(title=f"{model}, a step of {step * 1e3:.2f} ms\n{processor(device)}")
     for column in ("what", "ms", "every so many steps", "% of wall time"):
         table.add_column(column, justify="left" if column == "what" else "right")

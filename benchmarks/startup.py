@@ -85,7 +85,7 @@ for name, home, function in (
     ("data", ganzoo.launch.Obtained, "load"),
     ("networks and optimizers", ganzoo.launch, "assemble"),
     ("checkpoint of step 0", ganzoo.launch, "save_checkpoint"),
-    ("grid of step 0", ganzoo.launch.Training, "draw_grids"),
+    ("grid of step 0", ganzoo.launch.Session, "draw_grids"),
     ("first step", ganzoo.launch.Training, "advance"),
 ):
     measured(name, home, function)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from ganzoo.atomic import new_folder
-from ganzoo.checkpoint import Checkpoint, checkpoints_of, load_checkpoint, save_checkpoint
+from ganzoo.checkpoint import save_checkpoint
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.dry_run import DryRun, dry_run
@@ -26,23 +25,22 @@ from ganzoo.engine.distributed import ALONE, Ranks, join
 from ganzoo.engine.garbage import undisturbed
 from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.engine.streaming import StreamedData
-from ganzoo.errors import CheckpointError, RunError
-from ganzoo.facts import data_changed, data_facts, facts_of, machine, now, runner_of
+from ganzoo.errors import RunError
+from ganzoo.facts import data_facts, facts_of, machine, now, runner_of
 from ganzoo.interfaces import Source
 from ganzoo.parts import build_game
 from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
-from ganzoo.recipe import differences, read_recipe, recipe_toml
+from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
+from ganzoo.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
 from ganzoo.run import Run, load
 from ganzoo.run_directory import RunDirectory
+from ganzoo.session import Session, rewind
 from ganzoo.training import Training
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
-
-NOT_PLAYED = ("train.data", "train.workers", "train.runner")
-"""What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
 SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 
@@ -119,7 +117,7 @@ def train(
                     files.checkpoints.mkdir()
                     files.write_facts(facts)
                     save_checkpoint(files.checkpoint(0), beginning)
-                locked.enter_context(_alone(directory))
+                locked.enter_context(directory.alone())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
         _play(run, training, observers, quiet=quiet, plain=plain)
@@ -146,13 +144,13 @@ def resume(
         with ranks.together():
             run = load(directory)
             if ranks.first:
-                locked.enter_context(_alone(run.files))
+                locked.enter_context(run.files.alone())
         with ranks.together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
-            checkpoint, path = _newest_intact(run.files, aloud=ranks.first)
-            _refuse_changes(checkpoint.state["recipe"], recipe.values, run.files.recipe, new_budget=steps is not None)
-            _refuse_other_ranks(checkpoint, ranks, run)
+            checkpoint, path = newest_intact(run.files, aloud=ranks.first)
+            refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
+            refuse_other_ranks(run, checkpoint, ranks)
             place = ranks.place(device)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         choice = run.data_choice
@@ -161,12 +159,7 @@ def resume(
             lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
         )
         with ranks.together():
-            if changed := data_changed(run.facts, obtained.data):
-                raise RunError(
-                    f'{run.directory}: the data set "{choice.entry.name}" is not the one that this run began with.\n'
-                    f"  {changed}",
-                    remedy="Point --data-root at the data of before, or start a new run.",
-                )
+            refuse_other_data(run, obtained)
             rehearsal = dry_run(recipe, obtained.info)
             evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
             with own_randomness(place):
@@ -185,7 +178,7 @@ def resume(
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.together():
             if ranks.first:
-                training.rewind(run.files)
+                rewind(training, run.files)
                 if steps is not None:
                     run.files.write_recipe(recipe_toml(recipe))
                 run.files.write_facts(run.facts)
@@ -260,7 +253,7 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    training.play(run, events)
+    Session(training, run, events).play()
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:
@@ -296,56 +289,7 @@ def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
     return path
 
 
-def _newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path]:
-    damage = []
-    for path in reversed(checkpoints_of(files.checkpoints)):
-        try:
-            checkpoint = load_checkpoint(path)
-        except CheckpointError as error:
-            damage.append(str(error))
-            continue
-        for line in damage if aloud else ():
-            print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
-        return checkpoint, path
-    raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
-
-
-def _refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any], file: Path, *, new_budget: bool) -> None:
-    allowed = (*NOT_PLAYED, *(("train.epochs", "train.steps") if new_budget else ()))
-    changed = [line for line in differences(old, new) if line.partition(":")[0] not in allowed]
-    if changed:
-        raise RunError(
-            f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
-            remedy="Undo that to go on with this run, or start a new one: ganzoo run " + str(file),
-        )
-
-
-def _refuse_other_ranks(checkpoint: Checkpoint, ranks: Ranks, run: Run) -> None:
-    """Each rank has random streams of its own, which others cannot go on with."""
-    trained = 1 + len(checkpoint.state.get("other_ranks", ()))
-    if trained != ranks.size:
-        command = f"ganzoo resume {run.directory}"
-        if trained > 1:
-            command = f"torchrun --nproc-per-node={trained} -m {command} (or {trained} over several machines)"
-        raise RunError(
-            f"{run.directory} goes on with as many ranks as it began with: {trained}, and here it has {ranks.size}.",
-            remedy=command,
-        )
-
-
 def _check_data(ranks: Ranks, obtained: Obtained) -> None:
     """All ranks read the same samples. Raises: TrainingFailed, FailedElsewhere."""
     told = obtained.data.listing or obtained.data.checksum  # the same whether they are read whole or streamed
     ranks.check_same("the data", f"{obtained.choice.entry.name} {told}", remedy=SHARED_DISK)
-
-
-@contextmanager
-def _alone(files: RunDirectory) -> Iterator[None]:
-    """Two processes never train one run: the lock goes with the process that holds it, however it ends."""
-    try:
-        with FileLock(files.lock, timeout=0):
-            yield
-    except Timeout as error:
-        raise RunError(
-            f"{files.path} is being trained by another process.", remedy="Wait for it, or stop it."
-        ) from error

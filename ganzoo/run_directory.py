@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ganzoo.atomic import replace_file, replace_json
 from ganzoo.checkpoint import step_name
@@ -39,6 +42,20 @@ class RunDirectory:
                 remedy="Runs are made by `ganzoo run RECIPE`, by default under runs/.",
             )
         return directory
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, no other process trains this run: the lock goes with the process that holds it, however it ends.
+
+        Raises: RunError where another one does so already.
+        """
+        try:
+            with FileLock(self.lock, timeout=0):
+                yield
+        except Timeout as error:
+            raise RunError(
+                f"{self.path} is being trained by another process.", remedy="Wait for it, or stop it."
+            ) from error
 
     def read_facts(self) -> dict[str, Any]:
         """run.json. Raises: RunError where it is damaged."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.session import Session
 from ganzoo.training import Training
 
 RECIPE = """
@@ -92,13 +93,13 @@ def packed(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
     """Every run of the test, from its first move on."""
     runs: list[Watched] = []
-    play = Training.play
+    play = Session.play
 
-    def watch(self: Training, *rest: Any) -> None:
-        runs.append(Watched(self))
-        play(self, *rest)
+    def watch(self: Session) -> None:
+        runs.append(Watched(self.training))
+        play(self)
 
-    monkeypatch.setattr(Training, "play", watch)
+    monkeypatch.setattr(Session, "play", watch)
     return runs
 
 

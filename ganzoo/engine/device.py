@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,3 +56,13 @@ def restore_random_states(states: dict[str, torch.Tensor], device: torch.device)
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def to_text(state: torch.Tensor) -> str:
+    """A random stream's state (uint8) as text."""
+    return base64.b64encode(state.cpu().numpy().tobytes()).decode()
+
+
+def from_text(text: str) -> torch.Tensor:
+    """The inverse of `to_text`."""
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
@@ -13,6 +13,7 @@ from ganzoo import __version__
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
+from ganzoo.recipe.coherence import Misfit, budget, reasons_to_stop, scoring
 from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
@@ -210,11 +211,11 @@ class Resolution:
         train: Train | None = self.settings(("train",), Train, without=("stop",))
         table = self.source.values["train"]
         if isinstance(table, dict):
-            self._check_budget(table)
+            self._misfits(budget(table, self.source.place))
             if "stop" in table:
                 stop: Stop | None = self.settings(("train", "stop"), Stop)
                 if stop:
-                    self._check_stop(stop)
+                    self._misfits(reasons_to_stop(stop))
                 return train and replace(train, stop=stop)
         return train
 
@@ -242,39 +243,8 @@ class Resolution:
         kept = tuple(one for one in chosen if one)
         scores = tuple(name for one in kept for name in getattr(zoo().resolve(one.entry), "gives", ()))
         evaluate = replace(evaluate, metrics=kept, extractor=extractor, scores=scores)
-        self._check_evaluate(evaluate, train)
+        self._misfits(scoring(evaluate, train))
         return evaluate
-
-    def _check_evaluate(self, evaluate: Evaluate, train: Train | None) -> None:
-        if train and (not train.log_every or evaluate.every % train.log_every):
-            what = f"evaluate.every should be a multiple of train.log_every ({train.log_every}), whose rows hold scores"
-            rows = train.log_every and max(1, round(evaluate.every / train.log_every)) * train.log_every
-            remedy = f"Write every = {rows}." if rows else "Write log_every = 50 in [train]."
-            self._wrong(("evaluate", "every"), f"{what}; found {evaluate.every}.", remedy)
-        if evaluate.best is not None and evaluate.best not in evaluate.scores:
-            what = f"evaluate.best should be one of the scores; found {found(evaluate.best)}."
-            self._wrong(("evaluate", "best"), what, f"There are: {', '.join(evaluate.scores)}.")
-
-    def _check_budget(self, table: Mapping[str, Any]) -> None:
-        if "epochs" in table and "steps" in table:
-            other = self.source.place(("train", "epochs"))
-            what = f"train.steps and train.epochs ({other}) are two budgets."
-            self._wrong(("train", "steps"), what, "Keep one: epochs for passes over the data, steps for rounds.")
-        elif "epochs" not in table and "steps" not in table:
-            self._wrong(("train",), "train has no budget.", "Write epochs = 10 or steps = 20000.")
-
-    def _check_stop(self, stop: Stop) -> None:
-        where: Key = ("train", "stop")
-        if stop.metric is None:
-            for name in ("target", "patience"):
-                if getattr(stop, name) is not None:
-                    what = f"train.stop.{name} needs train.stop.metric."
-                    self._wrong((*where, name), what, 'Write metric = "loss/generator" or another logged name.')
-        elif stop.target is None and stop.patience is None:
-            what = "train.stop.metric needs train.stop.target or train.stop.patience."
-            self._wrong(
-                (*where, "metric"), what, "Write target = 0.1, or patience = 20 for 20 rows without a new best."
-            )
 
     def _description(self) -> str:
         description = self.source.values.get("description", "")
@@ -326,6 +296,10 @@ class Resolution:
 
     def _wrong(self, key: Key, what: str, remedy: str = "") -> None:
         self.problems.append(Problem(self.source.place(key), what, remedy))
+
+    def _misfits(self, misfits: Iterable[Misfit]) -> None:
+        for misfit in misfits:
+            self._wrong(*misfit)
 
     def _missing(self, table: str, remedy: str) -> None:
         self.problems.append(Problem(self.source.file, f"there is no [{table}] table.", remedy))

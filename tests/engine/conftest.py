@@ -58,10 +58,10 @@ def training_of(recipe: Path | str, *overrides: str, seed: int = 0) -> Training:
 
 
 def play(training: Training, steps: int) -> Checkpoint:
-    """So many steps more, as `Training.play` takes them, and a copy of all that a later step depends on."""
+    """So many steps more, as `Session.play` takes them, and a copy of all that a later step depends on."""
     until = training.step + steps
     with own_randomness(torch.device("cpu")):
-        training._restore_streams()
+        training.restore_streams()
         while training.step < until:
             training.advance(min(training.rounds_to_next(), until - training.step))
             if training.step % training.recipe.train.log_every == 0:

@@ -64,6 +64,21 @@ def test_what_several_rounds_have_in_common_is_compiled_once(points: Path, train
     assert len(compiler.given) == 5
 
 
+def test_in_bfloat16_every_weight_is_cast_once_an_update_and_nothing_differs(
+    points: Path, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
+    settings = ("train.precision=bf16", "game.n_critic=2", 'regularizer=[{name="weight-clip"}]')
+    training, compiler = training_of(points, *settings), Compiler()
+    training.runner = CompiledRounds(training, "a test", compiler)
+    found = play(training, 20)
+    assert largest_gap(found, play(training_of(points, *settings), 20)) == 0.0
+    nodes = [node for piece in compiler.given for node in piece.graph.nodes if node.op == "call_function"]
+    cast = [node for node in nodes if "_to_copy" in str(node.target) and node.kwargs["dtype"] is torch.bfloat16]
+    weights = [node for node in cast if node.args[0].op == "placeholder" and node.args[0].name.startswith("held")]
+    # four tensors of each player: the generator's for all three moves together, the discriminator's for each
+    assert len(weights) == 4 + 3 * 4
+
+
 def test_recording_leaves_everything_as_it_was(points: Path, training_of: Make, play: Play) -> None:
     training = training_of(points, *LAZY)
     training.runner = runner = CompiledRounds(training, "a test", Compiler())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
+from torch.utils._pytree import tree_leaves
 
 from ganzoo.engine.device import own_randomness
 from ganzoo.engine.runners.recording import Undoing, memory_of
@@ -46,6 +47,7 @@ class TracedCapture:
             with own_randomness(self.training.device):
                 graph = self.trace(work, parameters, undoing)
                 inputs = lift(graph)
+                cast_once(graph)
                 whole = apart(graph)
                 with torch.no_grad():
                     _Compiling(whole, self.compiled).run(*inputs)
@@ -138,6 +140,35 @@ def lift(graph: fx.GraphModule) -> list[Tensor]:
     graph.graph.set_codegen(fx.graph.CodeGen())
     graph.recompile()
     return [tensor for _, tensor in inputs.values()]
+
+
+def cast_once(graph: fx.GraphModule) -> None:
+    """Lets one cast of a weight serve all who ask for it, until an operation writes to the weight.
+
+    autocast cannot know who moves: it casts a generator's weights for the discriminator's move and again for its own.
+    """
+    aten, casts = torch.ops.aten, dict[tuple[fx.Node, str], fx.Node]()
+    same = {node: node for node in graph.graph.find_nodes(op="placeholder")}  # what is a weight, under another name
+    views = dict(same)  # what shares a weight's memory
+    for node in list(graph.graph.nodes):
+        schema = getattr(node.target, "_schema", None)
+        if schema is None or not node.args:
+            continue
+        given = {argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)}
+        written = [(given | node.kwargs).get(argument.name) for argument in schema.arguments if argument.is_write]
+        updated = {views.get(each) for each in tree_leaves(written)}
+        casts = {key: cast for key, cast in casts.items() if key[0] not in updated and cast not in updated}
+        source = node.args[0] if isinstance(node.args[0], fx.Node) else None
+        if source in views and any(returned.alias_info for returned in schema.returns):
+            views[node] = views[source]
+        if source in same and node.target in (aten.alias.default, aten.detach.default):
+            same[node] = same[source]
+        if source in same and node.target is aten._to_copy.default:
+            cast = casts.setdefault((same[source], str(node.kwargs)), node)
+            views[node] = cast
+            if cast is not node:
+                node.replace_all_uses_with(cast)
+                graph.graph.erase_node(node)
 
 
 def apart(graph: fx.GraphModule) -> fx.GraphModule:

@@ -250,7 +250,8 @@ class Bench:
         training = self.training(case, precision)
         compiled = Compiled(training, "asked for") if "compile" in runner else None
         if runner.startswith("cudagraph"):
-            capture: Capture = AsItComes() if self.rehearsal else CudaCapture(self.device)
+            moved = [each for player in training.players.values() for each in player.parameters]
+            capture: Capture = AsItComes() if self.rehearsal else CudaCapture(self.device, moved)
             training.runner = Captured(training, "asked for", capture, compiled)
         elif compiled:
             training.runner = compiled

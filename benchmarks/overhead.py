@@ -53,7 +53,6 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
     torch.manual_seed(0)
     training = a_training(model, obtained, device, [])
-    training.keep_streams()
     files = RunDirectory(folder)
     files.samples.mkdir()
     files.checkpoints.mkdir()

@@ -70,6 +70,7 @@ def a_training(model: str, obtained: Obtained, device: torch.device, settings: l
     """The recipe's live state, as `ganzoo run` has it."""
     recipe = read_recipe(model, overrides=settings)
     training = assemble(recipe, obtained, dry_run(recipe, obtained.info), device)
+    training.keep_streams()
     training.runner = choose_runner(training)
     return training
 

@@ -70,6 +70,7 @@ class Training:
         self.means = Means()
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.met: list[str] = []
         self.runner: Runner = Eager(self, "nothing else was chosen")
         self.draws = 1
         self.step = 0
@@ -196,7 +197,7 @@ class Training:
             tensors["game"] = own
         mine = {
             "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
-            "means": {name: [self.means.sums[name].item(), n] for name, n in self.means.counts.items()},
+            "means": {name: [total.item(), self.means.counts.get(name, 0)] for name, total in self.means.sums.items()},
         }
         theirs, others = gather_own(self.ranks, self.game, mine)
         tensors.update(theirs)
@@ -214,6 +215,7 @@ class Training:
             "optimizers": optimizers,
             "stop": self.stop.state,
             "evaluation": self.evaluation.state if self.evaluation else None,
+            "runner": self.runner.met,
             "recipe": self.recipe.values,
         }
         return Checkpoint(tensors, state)
@@ -232,8 +234,10 @@ class Training:
         mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
         for name, (total, count) in mine["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
-            self.means.counts[name] = count
+            if count:
+                self.means.counts[name] = count
         self._norms = dict(state.get("gradient_norms", {}))
+        self.met = list(state.get("runner", ()))
         self.data.seek(state["drawn"])
         self.stop.state = dict(state["stop"])
         if self.evaluation and state.get("evaluation"):

@@ -62,7 +62,8 @@ def lives(run: Run) -> str:
     if not data:
         return ""
     workers = data.get("workers")
-    by = "" if workers is None else f" by {workers} worker{'s' * (workers != 1)}"
+    each = " of each rank" if run.facts.get("ranks", 1) > 1 else ""
+    by = "" if workers is None else f" by {workers} worker{'s' * (workers != 1)}{each}"
     return f"{'streamed' if data['on'] == 'stream' else 'held on the device'}{by}: {data['why']}"
 
 

@@ -32,8 +32,8 @@ class Train:
 
     epochs: passes over the data; steps: rounds of the game's `play`; batch_size: real samples a draw;
     seed: of everything random; precision: "bf16" runs the networks under autocast; runner: how a round is played, the
-    same in all but speed ("auto": by the device and the game); checkpoint_activations: networks compute a second time
-    what the backward pass needs, in the place of keeping it;
+    same in all but speed ("auto": by the device, the game and the steps); checkpoint_activations: networks compute a
+    second time what the backward pass needs, in the place of keeping it;
     log_every, sample_every, checkpoint_every: in steps, 0 for never (checkpoints at the start and end stay);
     samples: how many a grid shows; keep: how many checkpoints stay on disk;
     data: where the real samples live; workers: processes that read them where they are streamed. These two change where

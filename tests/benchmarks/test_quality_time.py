@@ -136,6 +136,23 @@ def test_a_training_that_breaks_loses_no_other(
     assert cells(printed.out, "few ")[3].startswith("not in ")
 
 
+def test_ctrl_c_loses_nothing_that_is_known(
+    bench: ModuleType, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = bench.Contestant.turn
+
+    def interrupted(contestant: Any, *told: Any) -> None:
+        if contestant.steps == 8:
+            raise KeyboardInterrupt
+        turn(contestant, *told)
+
+    monkeypatch.setattr(bench.Contestant, "turn", interrupted)
+    assert bench.main([str(recipe), "--target", "1e6", "0.001", *QUICK]) == 130
+    row = cells(capsys.readouterr().out, "ganzoo")
+    assert row[3].endswith("s (4)")
+    assert row[4].startswith("not in ")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

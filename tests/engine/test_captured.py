@@ -1,4 +1,6 @@
-"""The captured round, on the CPU: the very code that a GPU captures, with the capture itself played by a stand-in."""
+"""Rounds that are captured, in both ways: as a GPU does it, with a stand-in for the capture itself, and as a CPU does
+it, without the compiler, so that what is compared is what was taken down.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ganzoo.engine.runners.captured import Captured, stride_of
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.recording import Recording, difference
+from ganzoo.engine.runners.rounds import CompiledRounds
 from ganzoo.training import Training
 
 Make = Callable[..., Training]
@@ -41,11 +44,8 @@ class StandIn:
         work()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        with unchanged(self.training):
-            with Recording() as recorded:
-                work()
-            players = self.training.players.values()
-            gradients = [(each, each.grad) for player in players for each in player.parameters]
+        with unchanged(self.training), Recording() as recorded:
+            work()
         self.recorded += 1
 
         looks = [None, None]
@@ -58,9 +58,6 @@ class StandIn:
                 assert difference(recorded, replayed) is None
             else:
                 work()
-            for parameter, gradient in gradients:
-                if gradient is not None and parameter.grad is not None:
-                    gradient.copy_(parameter.grad)
             self.replayed += 1
 
         return replay
@@ -110,10 +107,16 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def captured(training: Training) -> StandIn:
-    stand_in = StandIn(training)
-    training.runner = Captured(training, "a test", stand_in)
-    return stand_in
+def as_on_a_gpu(training: Training) -> Captured:
+    return Captured(training, "a test", StandIn(training))
+
+
+def as_on_a_cpu(training: Training) -> Captured:
+    return CompiledRounds(training, "a test", compiles=lambda piece, given: piece)
+
+
+WAYS = [as_on_a_gpu, as_on_a_cpu]
+Way = Callable[[Training], Captured]
 
 
 ROUNDING = 1e-4
@@ -126,36 +129,67 @@ of 2**-23, tenfold, are 6e-5.
 """
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("game", GAMES)
 def test_fifty_captured_steps_are_fifty_eager_ones(
-    points: Path, game: str, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, game: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points, *GAMES[game])
     static = training_of(points, *GAMES[game])
-    stand_in = captured(static)
+    static.runner = way(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) <= ROUNDING
     for key in ("step", "drawn", "random", "averaged", "optimizers"):
         assert found.state[key] == expected.state[key], key
     assert found.state["means"].keys() == expected.state["means"].keys()
     assert [count for _, count in found.state["means"].values()] == [n for _, n in expected.state["means"].values()]
-    assert stand_in.recorded
-    assert stand_in.replayed
+    assert isinstance(static.runner, Captured)
+    assert static.runner.graphs
 
 
+IMAGES: dict[str, tuple[str, ...]] = {
+    "dcgan_mnist": ("train.batch_size=4",),
+    "wgan_gp_mnist": ("train.batch_size=4", "game.n_critic=2"),
+    "cyclegan_glyphs": ("train.batch_size=2", "game.pool=6"),
+    "pix2pix_glyphs": ("train.batch_size=2",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("recipe", IMAGES)
+def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
+    recipe: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+) -> None:
+    """Batch and instance norm, dropout, pools of images, penalties of convolutions."""
+    settings = ("generator.width=4", "discriminator.width=4", *IMAGES[recipe])
+    eager, static = (training_of(recipe, *settings) for _ in range(2))
+    for training in (eager, static):
+        training.averages = None  # which a graph blends with another rounding
+        for player in training.players.values():
+            player.schedule = None  # whose rates a graph reads as float32
+    static.runner = way(static)
+    expected, found = play(eager, STEPS), play(static, STEPS)
+    assert largest_gap(found, expected) == 0.0
+    assert found.state["random"] == expected.state["random"]
+    assert static.runner.graphs
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_without_averages_and_schedules_nothing_differs_at_all(
-    points: Path, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points)
     static = training_of(points)
-    captured(static)
+    static.runner = way(static)
     assert largest_gap(play(static, STEPS), play(eager, STEPS)) == 0.0
     assert eager.gradient_norms() == static.gradient_norms()
 
 
 def test_several_rounds_go_into_one_replay(points: Path, training_of: Make, play: Play) -> None:
     training = training_of(points)
-    stand_in = captured(training)
+    stand_in = StandIn(training)
+    training.runner = Captured(training, "a test", stand_in)
     assert stride_of(training) == 10
     play(training, STEPS)
     # two rounds as they come, eight singly up to the row at 10, then four graphs of ten rounds
@@ -177,7 +211,7 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     for name, batches in seen.items():
         training = training_of(points, "game.n_critic=3")
         if name == "captured":
-            captured(training)
+            training.runner = as_on_a_gpu(training)
             feed = training.runner.feed  # type: ignore[attr-defined]
             feed.prepare(training.draws)
             for _ in range(13):
@@ -188,8 +222,9 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
-    points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
@@ -197,38 +232,42 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
     for first, second in (("captured", "eager"), ("eager", "captured")):
         half = training_of(points, *settings)
         if first == "captured":
-            captured(half)
+            half.runner = way(half)
         save_checkpoint(tmp_path / first, play(half, 30))
         rest = training_of(points, *settings, seed=0)
         rest.restore(load_checkpoint(tmp_path / first), "a test")
         if second == "captured":
-            captured(rest)
+            rest.runner = way(rest)
         found = play(rest, 20)
         assert largest_gap(found, expected) <= ROUNDING
         assert found.state["random"] == expected.state["random"]
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_a_captured_run_resumes_exactly(
-    points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
-    captured(straight)
+    straight.runner = way(straight)
     save_checkpoint(tmp_path / "middle", play(straight, 30))
     expected = play(straight, 20)
     rest = training_of(points, *settings)
     rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
-    captured(rest)
+    rest.runner = way(rest)
     assert largest_gap(play(rest, 20), expected) == 0.0
 
 
-def test_rows_and_grids_are_those_of_eager(points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_and_grids_are_those_of_eager(
+    points: Path, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rows(run: ganzoo.Run) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in (run.directory / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")} for row in lines]
 
     eager = ganzoo.train(points, out=tmp_path / "eager", device="cpu", quiet=True)
-    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it, *_: Captured(it, "a test", StandIn(it)))
+    monkeypatch.setattr("ganzoo.launch.choose_runner", lambda it, *_: way(it))
     static = ganzoo.train(points, out=tmp_path / "captured", device="cpu", quiet=True)
     assert rows(static) == rows(eager)
     for grid in (eager.directory / "samples").iterdir():
@@ -327,6 +366,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop("third_folk", None)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("game", "why"),
     [
@@ -335,11 +375,11 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ],
 )
 def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
-    points: Path, folk: None, game: str, why: str, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, folk: None, game: str, why: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points, f"game.name={game}")
     static = training_of(points, f"game.name={game}")
-    captured(static)
+    static.runner = way(static)
     with pytest.warns(UserWarning, match=why) as said:
         found = play(static, 20)
     assert len(said) == 1
@@ -347,14 +387,15 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
     assert largest_gap(found, play(eager, 20)) == 0.0
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_a_game_that_never_does_the_same_again_says_so(
-    points: Path, folk: None, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, folk: None, way: Way, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     monkeypatch.setattr("ganzoo.engine.runners.captured.PATIENCE", 15)
     eager = training_of(points, "game.name=counts")
     static = training_of(points, "game.name=counts")
-    stand_in = captured(static)
+    runner = static.runner = way(static)
     with pytest.warns(UserWarning, match="no two of the first 15 rounds were alike"):
         found = play(static, 20)
-    assert not stand_in.recorded
+    assert not runner.graphs
     assert largest_gap(found, play(eager, 20)) == 0.0

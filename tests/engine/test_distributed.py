@@ -265,6 +265,7 @@ def test_weights_that_drift_apart_are_found_at_the_next_checkpoint(played: Playe
 def test_rank_0_alone_speaks_and_writes(played: Played) -> None:
     assert played.launched.out.count("recipe      shared") == 1
     assert played.launched.out.count("device      cpu") == played.launched.out.count("on each of 2 ranks")
+    assert "streamed by 2 workers of each rank" in played.launched.out
     assert "batch norm sees the 8 samples of its own rank" in played.launched.err
     assert json.loads((played.folder / "shared" / "run.json").read_text())["ranks"] == 2
     assert not list(played.folder.rglob("*.tmp"))

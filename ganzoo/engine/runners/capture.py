@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import torch
+from torch import nn
 
 Play = Callable[[], None]
 
@@ -18,20 +19,26 @@ class Capture(Protocol):
         """Does the work now, in the surroundings that it will be captured in."""
 
     def record(self, work: Play) -> Play:
-        """Takes down what `work` asks of the device, without doing any of it. Returns what does it: on the same memory,
-        with the numbers that are there then."""
+        """Takes down what `work` asks of the device, where everything stays as it was. Returns what does it: on the
+        same memory, with the numbers that are there then. It leaves the gradients that the work leaves.
+
+        Raises: RuntimeError where the work cannot be taken down.
+        """
 
 
 class CudaCapture:
     """CUDA graphs that share one pool of memory, for they are never replayed at the same time.
+
+    parameters: those whose gradients the work leaves.
 
     Work before a capture runs on the stream of the capture: what torch sets up once for each stream, the gradients'
     accumulators above all, must not belong to another one. The device's default random stream belongs to each graph by
     itself: a replay begins where the stream is then, and leaves it as much further as the work would have.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, parameters: Iterable[nn.Parameter] = ()) -> None:
         self.device = device
+        self.parameters = list(parameters)
         self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
 
@@ -49,4 +56,11 @@ class CudaCapture:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
             work()
-        return graph.replay
+        gradients = [parameter.grad for parameter in self.parameters]
+
+        def replay() -> None:
+            graph.replay()
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
+
+        return replay

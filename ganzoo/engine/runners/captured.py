@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.engine.data import DeviceData
-from ganzoo.engine.runners.capture import Capture
+from ganzoo.engine.runners.capture import Capture, Play
 from ganzoo.engine.runners.compiled import Compiled
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.feed import BufferFeed, OrderFeed
@@ -48,13 +48,12 @@ class Host:
 
 @dataclass(slots=True)
 class Graph:
-    """Rounds that were captured, with what they change on the host; gradients: of the last move of each player."""
+    """Rounds that were captured, with what they change on the host."""
 
-    replay: Callable[[], None]
+    replay: Play
     rounds: int
     counts: dict[str, int]
     extra: dict[str, Tensor]
-    gradients: list[tuple[nn.Parameter, Tensor | None]]
 
 
 class Captured(Runner):
@@ -68,6 +67,7 @@ class Captured(Runner):
     """
 
     name = "cudagraph"
+    most = STRIDE
 
     def __init__(self, training: Training, reason: str, capture: Capture, compiled: Compiled | None = None) -> None:
         super().__init__(training, reason)
@@ -75,7 +75,7 @@ class Captured(Runner):
         self.game = compiled.game if compiled else training.game
         self.capture = capture
         self.draws = training.draws
-        self.stride = stride_of(training)
+        self.stride = stride_of(training, self.most)
         data, most = training.data, self.draws * self.stride
         self.feed = OrderFeed(data, most) if isinstance(data, DeviceData) else BufferFeed(data, most)
         self.columns = [
@@ -100,12 +100,14 @@ class Captured(Runner):
         if key not in self.graphs and not self.known(*key):
             self.play()
             return
+        drawn = self.training.data.drawn
         self.feed.prepare(self.draws * rounds)
         self.write_sheet(rounds)
         if key not in self.graphs:
             try:
                 self.graphs[key] = self.record(rounds)
             except RuntimeError as error:
+                self.training.data.seek(drawn)
                 self.give_up(f"a round could not be captured: {str(error).splitlines()[0]}")
                 self.training.runner.advance(1)
                 return
@@ -130,7 +132,7 @@ class Captured(Runner):
         self.seen[before] += 1
         if not self.graphs and self.seen.total() == PATIENCE:
             warnings.warn(
-                f"runner cudagraph: no two of the first {PATIENCE:,} rounds were alike, and none could be captured: "
+                f"runner {self.name}: no two of the first {PATIENCE:,} rounds were alike, and none could be captured: "
                 "the game counts something in its extra state that never comes back to where it was.",
                 stacklevel=2,
             )
@@ -156,13 +158,11 @@ class Captured(Runner):
                 if getattr(module, name) is not buffer:
                     setattr(module, name, buffer)
                     raise RuntimeError(f"{type(module).__name__} has another tensor as its buffer {name} after it.")
-            moved = (parameter for player in self.training.players.values() for parameter in player.parameters)
             return Graph(
                 replay,
                 rounds=number,
                 counts={name: n - before.counts.get(name, 0) for name, n in after.counts.items()},
                 extra=after.extra,
-                gradients=[(parameter, parameter.grad) for parameter in moved],
             )
         finally:
             self.put(before)
@@ -178,8 +178,6 @@ class Captured(Runner):
         self.put(after)
         if self.training.averages:
             self.training.averages.count(self.updates(step, after.step))
-        for parameter, gradient in graph.gradients:
-            parameter.grad = gradient
 
     def known(self, phase: Phase, rounds: int) -> bool:
         """Whether so many rounds from a phase on are all like ones that were played."""
@@ -246,25 +244,25 @@ class Captured(Runner):
     def give_up(self, why: str) -> None:
         """Leaves the rest of the run to the runner that can play everything, and says so."""
         warnings.warn(
-            f"runner cudagraph: {why} Going on with {self.compiled.name if self.compiled else 'eager'}.", stacklevel=2
+            f"runner {self.name}: {why} Going on with {self.compiled.name if self.compiled else 'eager'}.", stacklevel=2
         )
         training = self.training
         for player in training.players.values():
             for group, rate in zip(player.optimizer.param_groups, player.base_rates, strict=True):
                 group["lr"] = rate
-        training.runner = self.compiled or Eager(training, f"cudagraph was asked for: {why}")
+        training.runner = self.compiled or Eager(training, f"{self.name} was asked for: {why}")
 
     def aside(self) -> AbstractContextManager[object]:
         """Networks run uncompiled, where any is compiled."""
         return self.compiled.aside() if self.compiled else nullcontext()
 
 
-def stride_of(training: Training) -> int:
-    """Rounds in a graph: as many as fit between any two things that are due, up to `STRIDE`."""
+def stride_of(training: Training, most: int = STRIDE) -> int:
+    """Rounds in a graph: as many as fit between any two things that are due, up to `most`."""
     train = training.recipe.train
     every = math.gcd(*(often for often in (train.log_every, train.sample_every, train.checkpoint_every) if often))
     whole = every or training.total_steps
-    return next(rounds for rounds in range(min(STRIDE, whole), 0, -1) if whole % rounds == 0)
+    return next(rounds for rounds in range(min(most, whole), 0, -1) if whole % rounds == 0)
 
 
 def make_capturable(optimizer: torch.optim.Optimizer, device: torch.device) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ganzoo.training import Training
 
 WORTH_COMPILING = 20_000
-"""Steps from which on `auto` compiles the networks of captured rounds: compiling takes a minute or so."""
+"""Steps of a run from which on `auto` compiles: that takes half a minute to several."""
 
 SAID = "the recipe says so"
 
@@ -30,11 +30,15 @@ def choose_runner(training: Training, say: Callable[[str], None] = lambda _: Non
         return Eager(training, why if asked == "auto" else f"{asked} was asked for: {why}")
     if training.recipe.train.checkpoint_activations:
         return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
+    long = training.total_steps >= WORTH_COMPILING  # whatever is done of them: a run that is resumed is played alike
     if asked == "auto":
         if device.type == "cuda":
-            long = training.total_steps - training.step >= WORTH_COMPILING
             return _captured(training, say, f"a {device.type} device waits for nobody then", compiled=long)
-        return Eager(training, f"on a {device.type} a step is arithmetic, and compiling gains too little")
+        if long:
+            return _whole(training, say, f"{training.total_steps:,} steps are worth compiling one")
+        return Eager(training, f"{training.total_steps:,} steps are not worth compiling one")
+    if asked == "compile" and device.type == "cpu":
+        return _whole(training, say, SAID)
     if asked == "compile":
         try:
             return _compiled(training, say, SAID)
@@ -52,6 +56,13 @@ def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Ru
     return Compiled(training, reason)
 
 
+def _whole(training: Training, say: Callable[[str], None], reason: str) -> Runner:
+    from ganzoo.engine.runners.rounds import CompiledRounds
+
+    say("the second step is compiled, which takes a while")
+    return CompiledRounds(training, reason)
+
+
 def _captured(training: Training, say: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
     from ganzoo.engine.runners.capture import CudaCapture
     from ganzoo.engine.runners.captured import Captured
@@ -65,4 +76,5 @@ def _captured(training: Training, say: Callable[[str], None], reason: str, *, co
             reason = networks.reason
         except CannotPlay as error:
             reason += f"; networks not compiled: {error}"
-    return Captured(training, reason, CudaCapture(training.device), networks)
+    moved = [each for player in training.players.values() for each in player.parameters]
+    return Captured(training, reason, CudaCapture(training.device, moved), networks)

@@ -34,6 +34,11 @@ class Runner(ABC):
     def advance(self, most: int) -> None:
         """Plays at least one round and at most `most`, and counts them in the training's `step`."""
 
+    @property
+    def met(self) -> list[str]:
+        """What the runner of a resumed run has to know of this one, if it shall play the very same rounds: nothing."""
+        return []
+
     def aside(self) -> AbstractContextManager[object]:
         """A context for what is no round: grids, scores."""
         return nullcontext()

@@ -1,0 +1,161 @@
+"""Rounds compiled as a whole on a CPU: what is compiled, what is left alone, and that a resumed run does the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, fx
+
+import ganzoo
+from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ganzoo.engine.runners.choice import WORTH_COMPILING, choose_runner
+from ganzoo.engine.runners.eager import Eager
+from ganzoo.engine.runners.recording import Undoing
+from ganzoo.engine.runners.rounds import CompiledRounds
+from ganzoo.training import Training
+
+Make = Callable[..., Training]
+Play = Callable[[Training, int], Checkpoint]
+Gap = Callable[[Checkpoint, Checkpoint], float]
+
+LAZY = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', "train.log_every=7")
+
+
+class Compiler:
+    """Notes what it is given, and does it as it is."""
+
+    def __init__(self) -> None:
+        self.given: list[fx.GraphModule] = []
+
+    def __call__(self, piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:
+        self.given.append(piece)
+        return piece
+
+    def operations(self) -> set[str]:
+        return {str(node.target) for piece in self.given for node in piece.graph.nodes if node.op == "call_function"}
+
+
+def test_a_penalty_is_compiled_with_the_network_that_it_differentiates(points: Path, training_of: Make) -> None:
+    products = []
+    for settings in ((), ('regularizer=[{name="r1"}]',)):
+        training, compiler = training_of(points, *settings), Compiler()
+        training.runner = CompiledRounds(training, "a test", compiler)
+        for _ in range(3):
+            training.advance()
+        # the discriminator's move, the generator's, and the means after it: no update, and nothing of the profiler's
+        assert len(compiler.given) == 3
+        assert not any("adam" in name or "profiler" in name for name in compiler.operations())
+        products.append(compiler.given[0].code.count("aten.mm."))
+    assert products[1] > products[0]
+
+
+def test_what_several_rounds_have_in_common_is_compiled_once(points: Path, training_of: Make) -> None:
+    training, compiler = training_of(points, *LAZY), Compiler()
+    training.runner = runner = CompiledRounds(training, "a test", compiler)
+    for _ in range(24):
+        training.advance()
+    assert len(runner.graphs) == 6
+    # a discriminator's move with the penalty and one without, the generator's, and an end with averages and one without
+    assert len(compiler.given) == 5
+
+
+def test_recording_leaves_everything_as_it_was(points: Path, training_of: Make, play: Play) -> None:
+    training = training_of(points, *LAZY)
+    training.runner = runner = CompiledRounds(training, "a test", Compiler())
+    play(training, 8)
+    before, random = training.checkpoint(), torch.get_rng_state()
+    held = {file: {name: each.clone() for name, each in tensors.items()} for file, tensors in before.tensors.items()}
+    runner.record(1)
+    after = training.checkpoint()
+    assert after.state | {"seconds": 0} == before.state | {"seconds": 0}
+    for file, tensors in after.tensors.items():
+        assert all(torch.equal(tensor, held[file][name]) for name, tensor in tensors.items()), file
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_what_is_written_twice_is_put_back_as_it_was() -> None:
+    whole, norm = torch.arange(6.0), torch.nn.BatchNorm1d(2)
+    with Undoing() as undoing:
+        whole[:3].mul_(2)
+        whole.add_(1)
+        torch._foreach_mul_([whole[2:4]], 10)
+        made = torch.zeros(2).add_(5)
+        norm(torch.randn(4, 2))  # whose operation says nothing of the averages that it writes to
+    undoing.put_back()
+    assert torch.equal(norm.running_mean, torch.zeros(2))
+    assert torch.equal(whole, torch.arange(6.0))
+    assert torch.equal(made, torch.tensor([5.0, 5.0]))
+
+
+@pytest.mark.parametrize("stopped", [1, 4, 9, 21, 28])
+def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
+    points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap, stopped: int
+) -> None:
+    """A compiled round differs from one that is played as it comes: here by a sign that none would overlook."""
+
+    def with_a_sign(piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:
+        def does(*held: Any) -> Any:
+            return torch.utils._pytree.tree_map_only(Tensor, torch.Tensor.neg, piece(*held))
+
+        return does
+
+    def started(seed: int = 0) -> Training:
+        training = training_of(points, *LAZY, seed=seed)
+        training.runner = CompiledRounds(training, "a test", with_a_sign)
+        return training
+
+    straight = started()
+    save_checkpoint(tmp_path / "middle", play(straight, stopped))
+    expected = play(straight, 35 - stopped)
+    rest = training_of(points, *LAZY, seed=0)
+    rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
+    rest.runner = CompiledRounds(rest, "a test", with_a_sign)
+    found = play(rest, 35 - stopped)
+    assert largest_gap(found, expected) == 0.0
+    assert found.state["means"] == expected.state["means"]
+    assert found.state["runner"] == expected.state["runner"]
+
+
+def test_a_long_run_is_compiled_and_a_short_one_is_not(points: Path, training_of: Make) -> None:
+    long = choose_runner(training_of(points, f"train.steps={WORTH_COMPILING}"))
+    assert isinstance(long, CompiledRounds)
+    assert long.reason == f"{WORTH_COMPILING:,} steps are worth compiling one"
+    short = choose_runner(training_of(points, f"train.steps={WORTH_COMPILING - 1}"))
+    assert isinstance(short, Eager)
+    assert short.reason == f"{WORTH_COMPILING - 1:,} steps are not worth compiling one"
+
+
+def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(
+    points: Path, training_of: Make, play: Play, largest_gap: Gap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch._inductor
+
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("no compiler is here\nand more of that")
+
+    monkeypatch.setattr(torch._inductor, "compile", fails)
+    training = training_of(points, "train.runner=compile")
+    training.runner = choose_runner(training)
+    with pytest.warns(UserWarning, match=r"torch's compiler failed: ValueError: no compiler is here Going on") as said:
+        found = play(training, 20)
+    assert len(said) == 1
+    assert isinstance(training.runner, Eager)
+    assert largest_gap(found, play(training_of(points), 20)) == 0.0
+
+
+@pytest.mark.slow
+def test_a_run_that_is_compiled_and_stopped_ends_as_if_it_had_not_been(points: Path, tmp_path: Path) -> None:
+    settings = ["train.runner=compile", "ema.every=2", 'regularizer=[{name="r1", every=3}]']
+    straight = ganzoo.train(points, out=tmp_path / "straight", device="cpu", overrides=settings, quiet=True)
+    ganzoo.train(points, out=tmp_path / "run", device="cpu", overrides=settings, steps=30, quiet=True)
+    resumed = ganzoo.resume(tmp_path / "run", device="cpu", steps=50, quiet=True)
+    assert straight.facts["runner"] == resumed.facts["runner"] == "compile"
+    last = "checkpoints/step-00000050"
+    for file in sorted((straight.directory / last).glob("*.safetensors")):
+        assert file.read_bytes() == (resumed.directory / last / file.name).read_bytes(), file.name
+    assert json.loads((resumed.directory / "run.json").read_text())["step"] == 50

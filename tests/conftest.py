@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,41 @@ def real_data() -> Path:
 def recipes() -> Path:
     """The folder of the recipes that ganzoo ships."""
     return REPOSITORY / "recipes"
+
+
+SMALL = """
+[generator]
+name = "mlp"
+latent_dim = 4
+hidden = [16]
+output = "none"
+[discriminator]
+name = "mlp"
+hidden = [16]
+[loss]
+name = "non-saturating"
+[dataset]
+name = "gaussians"
+size = 500
+[optimizer.generator]
+name = "adam"
+[optimizer.discriminator]
+name = "adam"
+[train]
+steps = 4
+"""
+
+
+@pytest.fixture(scope="session")
+def small_recipe() -> Callable[[Path, str], Path]:
+    """Writes a recipe to a path, and gives the path back: a small GAN of points, but for what the text says of it."""
+
+    def write(path: Path, differs: str) -> Path:
+        (path.parent / "points.toml").write_text(SMALL)
+        path.write_text(f'extends = "points.toml"\n{differs}')
+        return path
+
+    return write
 
 
 @dataclass(frozen=True)

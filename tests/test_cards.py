@@ -21,29 +21,20 @@ Captured = pytest.CaptureFixture[str]
 
 MODELS = Path(__file__).parent.parent / "docs" / "models"
 
+Write = Callable[[Path, str], Path]
+
 RECIPE = """
 description = "a | small <b>GAN</b>"
 [generator]
-name = "mlp"
 latent_dim = 2
 hidden = [8]
-output = "none"
 [discriminator]
-name = "mlp"
 hidden = [8]
 [loss]
 name = "wasserstein"
 [[regularizer]]
 name = "gradient-penalty"
-[dataset]
-name = "gaussians"
-size = 500
-[optimizer.generator]
-name = "adam"
-[optimizer.discriminator]
-name = "adam"
 [train]
-steps = 4
 log_every = 2
 sample_every = 2
 samples = 9
@@ -70,15 +61,15 @@ source = "arXiv:1706.08500"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, small_recipe: Write) -> Path:
     """A folder with runs of one recipe and the seeds 0, 1, 2, scored, and one of another width."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "small.toml").write_text(RECIPE)
+    recipe = small_recipe(folder / "small.toml", RECIPE)
     for seed in range(3):
-        run = ganzoo.train(folder / "small.toml", out=folder / f"seed-{seed}", device="cpu", quiet=True, seed=seed)
+        run = ganzoo.train(recipe, out=folder / f"seed-{seed}", device="cpu", quiet=True, seed=seed)
         ganzoo.evaluate(run, metrics=["gaussian-modes"], n=400, draws=2, device="cpu")
     wide = ["generator.hidden=[16]", "train.seed=5"]
-    ganzoo.train(folder / "small.toml", out=folder / "wide", device="cpu", quiet=True, overrides=wide)
+    ganzoo.train(recipe, out=folder / "wide", device="cpu", quiet=True, overrides=wide)
     return folder
 
 

@@ -20,27 +20,18 @@ from ganzoo.metrics.score import Protocol, Score, save_scores
 
 Captured = pytest.CaptureFixture[str]
 
+Write = Callable[[Path, str], Path]
+
 RECIPE = """
 description = "a small GAN"
 [generator]
-name = "mlp"
 latent_dim = 2
 hidden = [8]
-output = "none"
 [discriminator]
-name = "mlp"
 hidden = [8]
 [loss]
 name = "hinge"
-[dataset]
-name = "gaussians"
-size = 500
-[optimizer.generator]
-name = "adam"
-[optimizer.discriminator]
-name = "adam"
 [train]
-steps = 4
 log_every = 2
 sample_every = 2
 samples = 9
@@ -71,12 +62,12 @@ WIDER = ["generator.hidden=[16]", "train.seed=3", "loss.name=wasserstein"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, small_recipe: Write) -> Path:
     """A folder with the runs small, wide (another width, seed and loss) and other (other data)."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "small.toml").write_text(RECIPE)
+    recipe = small_recipe(folder / "small.toml", RECIPE)
     for name, overrides in (("small", []), ("wide", WIDER), ("other", ["dataset.size=400"])):
-        ganzoo.train(folder / "small.toml", out=folder / name, device="cpu", quiet=True, overrides=overrides)
+        ganzoo.train(recipe, out=folder / name, device="cpu", quiet=True, overrides=overrides)
     return folder
 
 

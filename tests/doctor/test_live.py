@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,9 @@ from ganzoo.doctor.finding import Finding
 from ganzoo.doctor.live import Watch
 
 RECIPE = """
-[generator]
-name = "mlp"
-latent_dim = 4
-hidden = [16]
-output = "none"
-[discriminator]
-name = "mlp"
-hidden = [16]
-[loss]
-name = "non-saturating"
-[dataset]
-name = "gaussians"
-size = 500
 [optimizer.generator]
-name = "adam"
 lr = 1e-9
 [optimizer.discriminator]
-name = "adam"
 lr = 0.05
 [train]
 steps = 160
@@ -42,10 +28,8 @@ sample_every = 0
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "still.toml"
-    path.write_text(RECIPE)
-    return path
+def recipe(tmp_path: Path, small_recipe: Callable[[Path, str], Path]) -> Path:
+    return small_recipe(tmp_path / "still.toml", RECIPE)
 
 
 class FakeRun:

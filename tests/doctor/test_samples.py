@@ -108,24 +108,11 @@ def test_distances_are_what_they_are_called() -> None:
 
 
 RECIPE = """
-[generator]
-name = "mlp"
-latent_dim = 4
-hidden = [16]
-output = "none"
-[discriminator]
-name = "mlp"
-hidden = [16]
-[loss]
-name = "non-saturating"
 [dataset]
-name = "gaussians"
 size = 5000
 [optimizer.generator]
-name = "adam"
 lr = 5e-3
 [optimizer.discriminator]
-name = "adam"
 lr = 5e-3
 [ema]
 [train]
@@ -138,10 +125,8 @@ checkpoint_every = 150
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("doctor") / "points.toml"
-    path.write_text(RECIPE)
-    return path
+def recipe(tmp_path_factory: pytest.TempPathFactory, small_recipe: Callable[[Path, str], Path]) -> Path:
+    return small_recipe(tmp_path_factory.mktemp("doctor") / "small.toml", RECIPE)
 
 
 def found(recipe: Path, out: Path, *overrides: str) -> list[ganzoo.Finding]:

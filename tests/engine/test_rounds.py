@@ -13,7 +13,7 @@ from torch import Tensor, fx
 
 import ganzoo
 from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.engine.runners.choice import WORTH_COMPILING, choose_runner
+from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.engine.runners.eager import Eager
 from ganzoo.engine.runners.recording import Undoing
 from ganzoo.engine.runners.rounds import CompiledRounds
@@ -136,13 +136,23 @@ def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
     assert found.state["runner"] == expected.state["runner"]
 
 
-def test_a_long_run_is_compiled_and_a_short_one_is_not(points: Path, training_of: Make) -> None:
-    long = choose_runner(training_of(points, f"train.steps={WORTH_COMPILING}"))
-    assert isinstance(long, CompiledRounds)
-    assert long.reason == f"{WORTH_COMPILING:,} steps are worth compiling one"
-    short = choose_runner(training_of(points, f"train.steps={WORTH_COMPILING - 1}"))
-    assert isinstance(short, Eager)
-    assert short.reason == f"{WORTH_COMPILING - 1:,} steps are not worth compiling one"
+@pytest.mark.parametrize(
+    ("settings", "name", "reason"),
+    [
+        (("train.steps=20000",), "compile", "20,000 steps are worth compiling a step"),
+        (("train.steps=19999",), "eager", "19,999 steps are not worth compiling a step"),
+        (("train.steps=20000", "train.stop.seconds=60"), "eager", "60 seconds are not worth compiling a step"),
+        (("train.steps=20000", "train.stop.seconds=600"), "compile", "600 seconds are worth compiling a step"),
+        (("train.steps=500", "train.stop.seconds=600"), "eager", "600 seconds are not worth compiling a step"),
+        (("train.steps=20000", "train.checkpoint_activations=true"), "eager", "eager alone computes activations"),
+    ],
+)
+def test_a_long_run_is_compiled_and_a_short_one_is_not(
+    points: Path, training_of: Make, settings: tuple[str, ...], name: str, reason: str
+) -> None:
+    runner = choose_runner(training_of(points, *settings))
+    assert runner.name == name
+    assert reason in runner.reason
 
 
 def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(

@@ -136,4 +136,4 @@ def test_the_console_says_what_plays_a_run_and_why(
 ) -> None:
     ganzoo.train(recipe, out=tmp_path / "run", device="cpu", steps=2, plain=True)
     (said,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("runner ")]
-    assert said.split(maxsplit=1)[1] == "eager (2 steps are not worth compiling one)"
+    assert said.split(maxsplit=1)[1] == "eager (2 steps are not worth compiling a step)"

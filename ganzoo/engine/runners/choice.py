@@ -11,8 +11,8 @@ from ganzoo.engine.runners.runner import CannotPlay, Runner
 if TYPE_CHECKING:
     from ganzoo.training import Training
 
-WORTH_COMPILING = 20_000
-"""Steps of a run from which on `auto` compiles: that takes half a minute to several."""
+STEPS, SECONDS = 20_000, 600
+"""A run's budget from which on `auto` compiles: that takes a quarter of a minute to several."""
 
 SAID = "the recipe says so"
 
@@ -30,13 +30,13 @@ def choose_runner(training: Training, say: Callable[[str], None] = lambda _: Non
         return Eager(training, why if asked == "auto" else f"{asked} was asked for: {why}")
     if training.recipe.train.checkpoint_activations:
         return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
-    long = training.total_steps >= WORTH_COMPILING  # whatever is done of them: a run that is resumed is played alike
     if asked == "auto":
+        budget, long = budget_of(training)
         if device.type == "cuda":
             return _captured(training, say, f"a {device.type} device waits for nobody then", compiled=long)
-        if long:
-            return _whole(training, say, f"{training.total_steps:,} steps are worth compiling one")
-        return Eager(training, f"{training.total_steps:,} steps are not worth compiling one")
+        if device.type == "cpu" and long:
+            return _whole(training, say, f"{budget} are worth compiling a step")
+        return Eager(training, f"{budget} are not worth compiling a step")
     if asked == "compile" and device.type == "cpu":
         return _whole(training, say, SAID)
     if asked == "compile":
@@ -47,6 +47,17 @@ def choose_runner(training: Training, say: Callable[[str], None] = lambda _: Non
     if device.type != "cuda":
         return Eager(training, f"cudagraph was asked for: a {device.type} has no CUDA graphs")
     return _captured(training, say, SAID, compiled=True)
+
+
+def budget_of(training: Training) -> tuple[str, bool]:
+    """A run's whole budget in words, and whether it is long enough to compile.
+
+    Whatever is done of it: a run that is resumed is played as it was before.
+    """
+    stop = training.recipe.train.stop
+    if stop and stop.seconds is not None:
+        return f"{stop.seconds:g} seconds", min(stop.seconds / SECONDS, training.total_steps / STEPS) >= 1
+    return f"{training.total_steps:,} steps", training.total_steps >= STEPS
 
 
 def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Runner:

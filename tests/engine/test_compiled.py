@@ -177,10 +177,10 @@ CASES = {
     "pix2pix": ("pix2pix_glyphs", SMALL),
 }
 
-STEPS = {"cyclegan": 2, "pix2pix": 2}
-"""Of the others 50. Instance norm over a few pixels amplifies: two eager runs of cyclegan, one begun with its weights
+STEPS = {"cyclegan": 1, "pix2pix": 1}
+"""Of compiled ones; of the others 50. Instance norm over a few pixels amplifies: two eager runs of cyclegan, one begun with its weights
 off by 2**-24 of themselves, are as far apart after 50 steps (2.1 of a tensor's largest number) as a compiled and an
-eager one (1.9), and no bound on that says anything. The second step is the first that is compiled as a whole.
+eager one (1.9), and no bound on that says anything.
 """
 
 
@@ -204,7 +204,7 @@ def test_compiled_steps_are_eager_ones(
     straight = training_of(recipe or points, *settings)
     training = training_of(recipe or points, *settings)
     training.runner = runner = of(training)
-    steps = STEPS.get(case, 50)
+    steps = STEPS.get(case, 50) + (of is rounds)  # the first of which is played as it comes
     found, expected = play(training, steps), play(straight, steps)
     assert training.runner is runner
     gap = largest_gap(found, expected)

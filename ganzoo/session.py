@@ -17,7 +17,7 @@ from ganzoo.facts import runner_of
 from ganzoo.pictures import picture, write_png
 from ganzoo.run import Run
 from ganzoo.run_directory import RunDirectory
-from ganzoo.stopping import Interruption
+from ganzoo.stopping import Interrupted, Interruption
 from ganzoo.training import Training
 
 
@@ -41,6 +41,7 @@ class Session:
         """
         training, train = self.training, self.recipe.train
         with own_randomness(training.device), Interruption(patient=self.ranks.several) as interruption:
+            training.interruption = interruption
             training.restore_streams()
             self.tell(self.hooks.ganzoo_run_started)
             training.skip_clock()
@@ -51,7 +52,10 @@ class Session:
                         self.draw_grids()
                     self.ranks.copy_from_first(training.weights())  # elsewhere the seed may have drawn others
                     while training.step < training.total_steps and reason is None and not self.asked(interruption):
-                        training.advance(training.rounds_to_next())
+                        try:
+                            training.advance(training.rounds_to_next())
+                        except Interrupted:
+                            break
                         self.run.step = training.step
                         if due(training.step, train.log_every):
                             reason = self.log()

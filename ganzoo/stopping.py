@@ -52,6 +52,10 @@ class StopConditions:
         return value <= other if self.stop.direction == "down" else value >= other
 
 
+class Interrupted(Exception):
+    """A step was not played, for what it needed was told to stop as well: a terminal's Ctrl-C reaches a compiler, too."""
+
+
 class Interruption:
     """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second is obeyed at once.
 

@@ -31,7 +31,7 @@ from ganzoo.game import Game
 from ganzoo.loop import Means, Player
 from ganzoo.parts import build, build_schedule
 from ganzoo.recipe.model import Recipe
-from ganzoo.stopping import StopConditions
+from ganzoo.stopping import Interruption, StopConditions
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during import Evaluation
@@ -70,6 +70,7 @@ class Training:
         self.means = Means()
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.interruption: Interruption | None = None
         self.met: list[str] = []
         self.runner: Runner = Eager(self, "nothing else was chosen")
         self.draws = 1
@@ -81,7 +82,7 @@ class Training:
         self._norms_at = 0
 
     def advance(self, most: int = 1) -> None:
-        """At least one step and at most so many, by the runner's choice."""
+        """At least one step and at most so many, by the runner's choice. Raises: Interrupted where none was played."""
         with self.noise.drawn() if self.noise else nullcontext():
             self.runner.advance(most)
 

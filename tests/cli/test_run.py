@@ -217,7 +217,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(recipe: Path, tmp_path: P
     command = [sys.executable, "-m", "ganzoo", "run", str(recipe), "--out", str(out), "--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
     process = subprocess.Popen(
-        [*command, "--steps", "1000000"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--steps", "1000000", "--set", "train.runner=eager"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 60

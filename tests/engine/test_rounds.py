@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,30 @@ def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(
     assert len(said) == 1
     assert isinstance(training.runner, Eager)
     assert largest_gap(found, play(training_of(points), 20)) == 0.0
+
+
+def test_ctrl_c_that_ends_the_compiler_too_stops_the_run_before_the_step_and_says_nothing_of_compilers(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal tells all that runs in it to stop."""
+    import torch._inductor
+
+    def told_to_stop(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("its compiler died of a signal")
+
+    settings = ["train.runner=compile"]
+    with monkeypatch.context() as patched:
+        patched.setattr(torch._inductor, "compile", told_to_stop)
+        run = ganzoo.train(points, out=tmp_path / "run", device="cpu", overrides=settings, quiet=True)
+    assert (run.status, run.step, run.facts["runner"]) == ("interrupted", 1, "compile")
+    assert [row["step"] for row in run.metrics] == [1]
+    monkeypatch.setattr(torch._inductor, "compile", lambda piece, given, options: piece)
+    straight = ganzoo.train(points, out=tmp_path / "straight", device="cpu", overrides=settings, quiet=True)
+    resumed = ganzoo.resume(tmp_path / "run", device="cpu", quiet=True)
+    assert [row["step"] for row in resumed.metrics] == [row["step"] for row in straight.metrics]
+    for file in sorted(straight.checkpoint.glob("*.safetensors")):
+        assert file.read_bytes() == (resumed.checkpoint / file.name).read_bytes(), file.name
 
 
 @pytest.mark.slow

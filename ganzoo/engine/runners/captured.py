@@ -21,6 +21,7 @@ from ganzoo.engine.runners.feed import BufferFeed, OrderFeed
 from ganzoo.engine.runners.recording import Recording
 from ganzoo.engine.runners.runner import Runner
 from ganzoo.loop import play_round
+from ganzoo.stopping import Interrupted
 
 if TYPE_CHECKING:
     from ganzoo.training import Training
@@ -108,6 +109,8 @@ class Captured(Runner):
                 self.graphs[key] = self.record(rounds)
             except RuntimeError as error:
                 self.training.data.seek(drawn)
+                if self.training.interruption and self.training.interruption.asked:
+                    raise Interrupted from error
                 self.give_up(f"a round could not be captured: {str(error).splitlines()[0]}")
                 self.training.runner.advance(1)
                 return

@@ -32,7 +32,10 @@ class Runner(ABC):
 
     @abstractmethod
     def advance(self, most: int) -> None:
-        """Plays at least one round and at most `most`, and counts them in the training's `step`."""
+        """Plays at least one round and at most `most`, and counts them in the training's `step`.
+
+        Raises: Interrupted where none could be played because somebody asks to stop.
+        """
 
     @property
     def met(self) -> list[str]:

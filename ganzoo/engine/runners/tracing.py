@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from operator import getitem
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -25,9 +27,9 @@ Compile = Callable[[fx.GraphModule, Sequence[Tensor]], Callable[..., Any]]
 class TracedCapture:
     """Takes work down by playing it once, which is undone, and compiles what is left of it without Python and autograd.
 
-    Gradients are operations as any others by then, and so are gradients of gradients. Optimizers' steps stay as they
-    come: torch has one kernel for each, quicker than what a compiler makes of its formula. What lies between them is
-    compiled, and pieces that are the same in several graphs are so once.
+    Gradients are operations as any others by then, and so are gradients of gradients. Updates (optimizers' steps,
+    running averages) stay as they come: torch has a kernel for each, quicker than what a compiler makes of its formula.
+    What lies between them is compiled, and pieces that are the same in several graphs are so once.
     """
 
     def __init__(self, training: Training, compiles: Compile) -> None:
@@ -112,6 +114,8 @@ def leave(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]
 
 def by_inductor(piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:
     """torch's compiler, with the noise that torch would draw. Raises: RuntimeError where it fails."""
+    # it looks for CUDA, on whatever device it is to compile, and warns of a toolkit without a GPU
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import torch._inductor  # takes a second
 
     from ganzoo.engine.runners.compiled import first_line
@@ -172,22 +176,29 @@ def cast_once(graph: fx.GraphModule) -> None:
 
 
 def apart(graph: fx.GraphModule) -> fx.GraphModule:
-    """Its optimizers' steps as modules submod_1, submod_3, ... and what lies between them as submod_0, submod_2, ..."""
+    """Its updates as modules submod_1, submod_3, ... and what lies between them as submod_0, submod_2, ...
+
+    An update is an optimizer's step, which torch marks for its profiler, and what is done to many tensors in one call.
+    """
     profiler = torch.ops.profiler
-    part, step, parts, marks = 0, None, {}, []
+    updates, marks, step = set[fx.Node](), list[fx.Node](), None
     for node in graph.graph.nodes:
         if node.target is profiler._record_function_enter_new.default:
             marks.append(node)
-            if step is None and node.args[0].startswith("Optimizer.step#"):
-                part, step = part + 1, node
+            if step is None and str(node.args[0]).startswith("Optimizer.step#"):
+                step = node
         elif node.target is profiler._record_function_exit._RecordFunction:
             marks.append(node)
             if node.args[0] is step:
-                part, step = part + 1, None
-        else:
-            parts[node] = part
+                step = None
+        elif step or "_foreach_" in str(node.target) or (node.target is getitem and node.args[0] in updates):
+            updates.add(node)
     for node in reversed(marks):
         graph.graph.erase_node(node)
+    parts, part = dict[fx.Node, int](), 0
+    for node in graph.graph.nodes:
+        part += (node in updates) != part % 2
+        parts[node] = part
     return split_module(graph, graph, parts.__getitem__, keep_original_order=True)
 
 

@@ -53,7 +53,7 @@ class StopConditions:
 
 
 class Interrupted(Exception):
-    """A step was not played, for what it needed was told to stop as well: a terminal's Ctrl-C reaches a compiler, too."""
+    """A step was not played, for what it needed was told to stop, too: a terminal's Ctrl-C reaches a compiler."""
 
 
 class Interruption:

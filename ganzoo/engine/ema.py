@@ -50,8 +50,12 @@ class Averages:
             mine: list[torch.Tensor] = list(averaged.module.parameters())
             theirs: list[torch.Tensor] = list(self.players[name].parameters())
             with torch.no_grad():
-                torch._foreach_mul_(mine, old)
-                torch._foreach_add_(mine, list(torch._foreach_mul(theirs, new)))
+                if new.is_cpu:
+                    for average, weight in zip(mine, theirs, strict=True):
+                        average.lerp_(weight, new)
+                else:
+                    torch._foreach_mul_(mine, old)
+                    torch._foreach_add_(mine, list(torch._foreach_mul(theirs, new)))
                 for buffer, current in zip(averaged.module.buffers(), self.players[name].buffers(), strict=True):
                     buffer.copy_(current)
 

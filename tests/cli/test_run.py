@@ -215,10 +215,9 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_end_gets_its_end(recip
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "ganzoo", "run", str(recipe), "--out", str(out), "--device", "cpu"]
+    endless = [*command, "--steps", "1000000", "--set", "train.runner=eager"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
-    process = subprocess.Popen(
-        [*command, "--steps", "1000000", "--set", "train.runner=eager"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(endless, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:

@@ -49,9 +49,10 @@ def test_a_penalty_is_compiled_with_the_network_that_it_differentiates(points: P
         training.runner = CompiledRounds(training, "a test", compiler)
         for _ in range(3):
             training.advance()
-        # the discriminator's move, the generator's, and the means after it: no update, and nothing of the profiler's
+        # the discriminator's move, the generator's, and the means after it: no update, nothing of the profiler's, and
+        # none of the copies that undo the round
         assert len(compiler.given) == 3
-        assert not any("adam" in name or "profiler" in name for name in compiler.operations())
+        assert not any(word in name for word in ("adam", "profiler", "clone") for name in compiler.operations())
         products.append(compiler.given[0].code.count("aten.mm."))
     assert products[1] > products[0]
 
@@ -109,7 +110,7 @@ def test_what_is_written_twice_is_put_back_as_it_was() -> None:
     assert torch.equal(made, torch.tensor([5.0, 5.0]))
 
 
-@pytest.mark.parametrize("stopped", [1, 4, 9, 21, 28])
+@pytest.mark.parametrize("stopped", [1, 9, 28])
 def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
     points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap, stopped: int
 ) -> None:

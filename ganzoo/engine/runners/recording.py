@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -76,7 +77,8 @@ class Undoing(Recording):
         if isinstance(written, Tensor) and memory_of(written) not in self._made:
             place = (memory_of(written), written.storage_offset(), written.shape, written.stride())
             if place not in self._kept:
-                self._kept[place] = (written.detach(), written.detach().clone())
+                with disable_proxy_modes_tracing():  # who traces the work would find copies in it
+                    self._kept[place] = (written.detach(), written.detach().clone())
 
     def put_back(self) -> None:
         """Everything that was written over holds again what it held before."""

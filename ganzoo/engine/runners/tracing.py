@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from operator import getitem
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -27,9 +26,9 @@ Compile = Callable[[fx.GraphModule, Sequence[Tensor]], Callable[..., Any]]
 class TracedCapture:
     """Takes work down by playing it once, which is undone, and compiles what is left of it without Python and autograd.
 
-    Gradients are operations as any others by then, and so are gradients of gradients. Updates (optimizers' steps,
-    running averages) stay as they come: torch has a kernel for each, quicker than what a compiler makes of its formula.
-    What lies between them is compiled, and pieces that are the same in several graphs are so once.
+    Gradients are operations as any others by then, and so are gradients of gradients. Optimizers' steps stay as they
+    come: torch has one kernel for each, quicker than what a compiler makes of its formula. What lies between them is
+    compiled, and pieces that are the same in several graphs are so once.
     """
 
     def __init__(self, training: Training, compiles: Compile) -> None:
@@ -176,29 +175,22 @@ def cast_once(graph: fx.GraphModule) -> None:
 
 
 def apart(graph: fx.GraphModule) -> fx.GraphModule:
-    """Its updates as modules submod_1, submod_3, ... and what lies between them as submod_0, submod_2, ...
-
-    An update is an optimizer's step, which torch marks for its profiler, and what is done to many tensors in one call.
-    """
+    """Its optimizers' steps as modules submod_1, submod_3, ... and what lies between them as submod_0, submod_2, ..."""
     profiler = torch.ops.profiler
-    updates, marks, step = set[fx.Node](), list[fx.Node](), None
+    part, step, parts, marks = 0, None, {}, []
     for node in graph.graph.nodes:
         if node.target is profiler._record_function_enter_new.default:
             marks.append(node)
-            if step is None and str(node.args[0]).startswith("Optimizer.step#"):
-                step = node
+            if step is None and node.args[0].startswith("Optimizer.step#"):
+                part, step = part + 1, node
         elif node.target is profiler._record_function_exit._RecordFunction:
             marks.append(node)
             if node.args[0] is step:
-                step = None
-        elif step or "_foreach_" in str(node.target) or (node.target is getitem and node.args[0] in updates):
-            updates.add(node)
+                part, step = part + 1, None
+        else:
+            parts[node] = part
     for node in reversed(marks):
         graph.graph.erase_node(node)
-    parts, part = dict[fx.Node, int](), 0
-    for node in graph.graph.nodes:
-        part += (node in updates) != part % 2
-        parts[node] = part
     return split_module(graph, graph, parts.__getitem__, keep_original_order=True)
 
 

@@ -13,18 +13,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.engine.data import WHOLE, Order, Shard, orders_of, to_unit_range
-from ganzoo.engine.workers import live_for_the_run, no_news_of_children, tells_of_a_lost_worker, usual_workers
+from ganzoo.engine.workers import live_for_the_run, lost_worker, no_news_of_children, usual_workers
 from ganzoo.errors import DatasetError, TrainingFailed
 from ganzoo.interfaces import Batch, Source
 
 AHEAD = 2
 """Batches that each worker has ready before they are asked for."""
 
-LOST = (
-    "a worker process that reads the data was killed.",
-    "The machine's memory, or /dev/shm, may have been full: fewer train.workers take less of it.",
-)
-"""What is wrong, and the remedy, where the next batch does not come."""
+LOST = "The machine's memory, or /dev/shm, may have been full: fewer train.workers take less of it."
+"""What to do about a worker that was killed."""
 
 Rows = Mapping[str, Sequence[int]]
 """Which examples a batch is of, by key."""
@@ -77,16 +74,20 @@ class StreamedData:
         """The next batch."""
         if self._batches is None:
             self._batches = self._begin()
+        lost = ""
         try:
             read = next(self._batches)
         except Exception as error:
-            if not self.workers or not tells_of_a_lost_worker(error):
+            lost = lost_worker(error) if self.workers else ""
+            if not lost:
                 raise
-            read = LOST  # and raised below, for what the loader raised holds on to it, and it to the other workers
+        if lost:  # raised here, for what the loader raised holds on to it, and it to the other workers
+            self.close()
+            raise TrainingFailed(f"a worker process that reads the data was killed: {lost}.", remedy=LOST)
         if not isinstance(read, dict):
             self.close()
             what, remedy = read
-            raise (TrainingFailed if read is LOST else DatasetError)(what, remedy=remedy)
+            raise DatasetError(what, remedy=remedy)
         self.drawn += 1
         return self._on_device(read)
 

@@ -37,6 +37,7 @@ def live_for_the_run(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     run = multiprocessing.parent_process()
     if sys.platform == "linux" and run is not None:
+        signal.signal(signal.SIGTERM, lambda *_: None)  # where it reaches a thread that a library began before this
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != run.pid:  # it was killed before that was said
             os._exit(1)
@@ -67,10 +68,12 @@ def no_news_of_children() -> Iterator[None]:
             signal.signal(signal.SIGCHLD, heard)
 
 
-def tells_of_a_lost_worker(error: Exception) -> bool:
-    """Whether a loader raised this because a worker is gone, and not because one met with it while it read."""
-    if "in DataLoader worker process" in str(error):
-        return False
-    gone = isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid")
+def lost_worker(error: Exception) -> str:
+    """What a loader says of a worker that is gone; nothing where one met with this error while it read."""
+    said = str(error)
+    if "in DataLoader worker process" in said:
+        return ""
+    if isinstance(error, RuntimeError) and said.startswith("DataLoader worker (pid"):
+        return said.partition(". ")[0]
     # right after its end: the memory of a batch is handed over through a connection to who made it
-    return gone or isinstance(error, (ConnectionError, EOFError, FileNotFoundError))
+    return repr(error) if isinstance(error, (ConnectionError, EOFError, FileNotFoundError)) else ""

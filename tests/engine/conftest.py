@@ -79,6 +79,9 @@ def largest_gap(one: Checkpoint, other: Checkpoint) -> float:
     for file, held in one.tensors.items():
         for name, tensor in held.items():
             there = other.tensors[file][name].double()
+            assert tensor.shape == there.shape
+            if not tensor.numel():
+                continue
             gaps.append(((tensor.double() - there).abs().max() / (there.abs().max() + 1e-12)).item())
     return max(gaps)
 

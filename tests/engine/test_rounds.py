@@ -67,6 +67,17 @@ def test_what_several_rounds_have_in_common_is_compiled_once(points: Path, train
     assert len(compiler.given) == 5
 
 
+def test_averages_of_batch_norm_change_nothing_of_the_moves_before(training_of: Make) -> None:
+    """The next average takes in what a generator's move writes to: its piece has to be the same piece."""
+    small = ("train.batch_size=8", "generator.width=2", "discriminator.width=2")
+    training, compiler = training_of("dcgan_mnist", 'dataset.name="glyphs"', "ema.every=2", *small), Compiler()
+    training.runner = CompiledRounds(training, "a test", compiler)
+    for _ in range(4):
+        training.advance()
+    # a discriminator's move, a generator's, and an end with averages and one without
+    assert len(compiler.given) == 4
+
+
 def test_in_bfloat16_every_weight_is_cast_once_an_update_and_nothing_differs(
     points: Path, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:

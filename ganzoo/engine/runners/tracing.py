@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch._ops import OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
 from torch.utils._pytree import tree_leaves
@@ -48,6 +49,7 @@ class TracedCapture:
             with own_randomness(self.training.device):
                 graph = self.trace(work, parameters, undoing)
                 inputs = lift(graph)
+                name_once(graph)
                 cast_once(graph)
                 whole = apart(graph)
                 with torch.no_grad():
@@ -145,6 +147,14 @@ def lift(graph: fx.GraphModule) -> list[Tensor]:
     return [tensor for _, tensor in inputs.values()]
 
 
+def name_once(graph: fx.GraphModule) -> None:
+    """Calls what an operation wrote to by the name it had before: no piece hands it on, so more are the same."""
+    for node in graph.graph.nodes:
+        writes = written(node)
+        if len(writes) == 1 and len(node.target._schema.returns) == 1:  # that is what it returns
+            node.replace_all_uses_with(writes[0])
+
+
 def cast_once(graph: fx.GraphModule) -> None:
     """Lets one cast of a weight serve all who ask for it, until an operation writes to the weight.
 
@@ -154,15 +164,12 @@ def cast_once(graph: fx.GraphModule) -> None:
     same = {node: node for node in graph.graph.find_nodes(op="placeholder")}  # what is a weight, under another name
     views = dict(same)  # what shares a weight's memory
     for node in list(graph.graph.nodes):
-        schema = getattr(node.target, "_schema", None)
-        if schema is None or not node.args:
+        if not isinstance(node.target, OpOverload):
             continue
-        given = {argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)}
-        written = [(given | node.kwargs).get(argument.name) for argument in schema.arguments if argument.is_write]
-        updated = {views.get(each) for each in tree_leaves(written)}
+        updated = {views.get(each) for each in written(node)}
         casts = {key: cast for key, cast in casts.items() if key[0] not in updated and cast not in updated}
-        source = node.args[0] if isinstance(node.args[0], fx.Node) else None
-        if source in views and any(returned.alias_info for returned in schema.returns):
+        source = node.args[0] if node.args and isinstance(node.args[0], fx.Node) else None
+        if source in views and any(returned.alias_info for returned in node.target._schema.returns):
             views[node] = views[source]
         if source in same and node.target in (aten.alias.default, aten.detach.default):
             same[node] = same[source]
@@ -172,6 +179,14 @@ def cast_once(graph: fx.GraphModule) -> None:
             if cast is not node:
                 node.replace_all_uses_with(cast)
                 graph.graph.erase_node(node)
+
+
+def written(node: fx.Node) -> list[fx.Node]:
+    """What an operation writes to."""
+    arguments = node.target._schema.arguments if isinstance(node.target, OpOverload) else ()
+    given = dict(zip((argument.name for argument in arguments), node.args, strict=False)) | node.kwargs
+    values = tree_leaves([given.get(argument.name) for argument in arguments if argument.is_write])
+    return [value for value in values if isinstance(value, fx.Node)]
 
 
 def apart(graph: fx.GraphModule) -> fx.GraphModule:

@@ -71,6 +71,23 @@ def differences(players: list[list[nn.Parameter]], averages: list[GradientAverag
     return worst, asked
 
 
+def overwritten(moves: int = 300) -> int:
+    """In how many moves a mean is not what it should be while ranks keep each other waiting, each now and then."""
+    rank, size = dist.get_rank(), dist.get_world_size()
+    parameter = nn.Parameter(torch.zeros(200_003))
+    average, gradient, wrong = GradientAverage([parameter]), torch.arange(200_003) % 16 * float(size), 0
+    for move in range(moves):
+        for late in (move // 3 % (size + 1), move // 5 % (size + 1)):  # before the move, and after it
+            if late == rank:
+                torch.linalg.inv(torch.eye(100))
+            if parameter.grad is None:
+                parameter.grad = gradient + float(move * size)
+                average()
+        wrong += not torch.equal(parameter.grad, gradient + move * size)
+        parameter.grad = None
+    return wrong
+
+
 def opened() -> int:
     """How many files and pipes this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -106,7 +123,7 @@ def main(folder: Path) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's word to those that are left comes with RankGone
     ranks = join()
     rank, size, before = ranks.rank, ranks.size, opened()
-    seen: dict[str, object] = {"together": averaged()}
+    seen: dict[str, object] = {"together": averaged(), "overwritten": overwritten()}
 
     os.environ["LOCAL_WORLD_SIZE"] = str(size if rank else 1)
     seen["apart"] = averaged()

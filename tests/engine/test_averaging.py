@@ -53,6 +53,10 @@ def test_means_are_the_sum_of_shares_in_the_order_of_ranks_bit_for_bit(averaged:
         assert seen["together"]["worst"] == 0
 
 
+def test_no_rank_writes_over_what_another_still_reads(averaged: Averaged) -> None:
+    assert [seen["overwritten"] for seen in averaged.seen] == [0] * (averaged.ranks - 1)
+
+
 @pytest.mark.parametrize("why", NOT_FOR_ALL)
 def test_all_send_where_one_rank_cannot_share_memory(averaged: Averaged, why: str) -> None:
     """Three numbers of some 1 are added up in another order: that is a few times 1e-7."""

@@ -35,7 +35,7 @@ TOKEN = 64
 
 
 class CommonMemory:
-    """Two rows of numbers of each rank, to be filled in turn, and the sum of all ranks' rows. Made by `common_memory`.
+    """Rows of numbers of each rank, to be filled in turn, and the sum of all ranks' rows. Made by `common_memory`.
 
     memory: TOKEN bytes, then numbers of `dtype`; heard, told: by rank, the ends of pipes from and to the others.
     mine: this rank's rows; turn: which of them is to be filled before the next call; sum: the same bits on all ranks,
@@ -52,8 +52,9 @@ class CommonMemory:
     ) -> None:
         self.heard, self.told = heard, told
         rank, size = dist.get_rank(), dist.get_world_size()
-        total, *rows = torch.frombuffer(memory, dtype=dtype, offset=TOKEN).view(1 + 2 * size, -1)
-        self.rows = [[row[:numbers] for row in rows[turn::2]] for turn in range(2)]
+        turns = turns_of(size)
+        total, *rows = torch.frombuffer(memory, dtype=dtype, offset=TOKEN).view(1 + turns * size, -1)
+        self.rows = [[row[:numbers] for row in rows[turn::turns]] for turn in range(turns)]
         self.mine = [of_all[rank] for of_all in self.rows]
         self.turn = 0
         self.sum = torch.zeros(numbers, dtype=dtype)
@@ -65,11 +66,12 @@ class CommonMemory:
         """Adds up the rows of this turn, in the order of ranks. Raises: RankGone.
 
         Two ranks do so each for itself. Of more, each adds up a share of the length, which is less to read: the sum of
-        all shares is common, and copied. What one rank reads after a wait, no other writes to before the next.
+        all shares is common, and copied. What one rank reads after a wait, no other writes to before the next: two
+        ranks, who wait once, have a second row each for it.
         """
         self.asked = any(self.wait(asked))
         rows = self.rows[self.turn]
-        self.turn = 1 - self.turn
+        self.turn = (self.turn + 1) % len(self.rows)
         if len(rows) == 2:
             torch.add(*rows, out=self.sum)
         else:
@@ -85,6 +87,11 @@ class CommonMemory:
         for rank, end in self.told.items():
             tell(rank, end, word)
         return [word, *(hear(rank, end) for rank, end in self.heard.items())]
+
+
+def turns_of(size: int) -> int:
+    """How many rows each of `size` ranks has."""
+    return 2 if size == 2 else 1
 
 
 def tell(rank: int, end: Connection, word: bool) -> None:
@@ -114,7 +121,7 @@ def common_memory(numbers: int, dtype: torch.dtype) -> CommonMemory | None:
     """
     size = dist.get_world_size()
     share = -(-numbers // (size * LINE)) * LINE
-    length = TOKEN + (1 + 2 * size) * size * share * dtype.itemsize
+    length = TOKEN + (1 + turns_of(size) * size) * size * share * dtype.itemsize
     with ExitStack() as meanwhile:
         try:
             heard, offer = offered(length, meanwhile)

@@ -63,7 +63,7 @@ class Session:
                             self.draw_grids()
                         if due(training.step, train.checkpoint_every):
                             self.save()
-                    self.end(reason, interrupted=self.asked(interruption))
+                    self.end(reason, interruption.why if self.asked(interruption) else "")
             except BaseException as error:
                 self.record(status="failed", reason=f"{type(error).__name__}: {error}")
                 if isinstance(error, torch.OutOfMemoryError):
@@ -161,8 +161,11 @@ class Session:
         if regular:
             keep_only(path)
 
-    def end(self, reason: str | None, *, interrupted: bool) -> None:
-        """The last checkpoint and grid, and a row for the steps after the last one that was due."""
+    def end(self, reason: str | None, interrupted: str) -> None:
+        """The last checkpoint and grid, and a row for the steps after the last one that was due.
+
+        interrupted: by what, if it was.
+        """
         training, train = self.training, self.recipe.train
         self.save()
         if train.sample_every and not due(training.step, train.sample_every) and not interrupted:
@@ -174,7 +177,7 @@ class Session:
             self.write_row(row)
         done = training.step >= training.total_steps
         status = "finished" if done else "interrupted" if interrupted else "stopped"
-        self.record(status=status, reason=reason or ("the budget is spent" if done else "Ctrl-C"))
+        self.record(status=status, reason=reason or ("the budget is spent" if done else interrupted))
 
     def record(self, **facts: Any) -> None:
         """Brings run.json up to date."""

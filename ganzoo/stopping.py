@@ -59,13 +59,14 @@ class Interrupted(Exception):
 class Interruption:
     """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second is obeyed at once.
 
-    asked: whether to stop. Outside of the main thread signals are left alone.
+    asked: whether to stop; why: by what, in words. Outside of the main thread signals are left alone.
     patient: a second one changes nothing, for torchrun passes on to its ranks what the terminal told them already; it
     kills them by itself after half a minute.
     """
 
     def __init__(self, *, patient: bool = False) -> None:
         self.asked = False
+        self.why = "another rank was asked to stop"  # unless this one is
         self.patient = patient
         self._before: dict[int, Any] = {}
 
@@ -83,3 +84,4 @@ class Interruption:
         if self.asked and not self.patient:
             raise KeyboardInterrupt
         self.asked = True
+        self.why = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -100,7 +100,7 @@ class StopAt:
 def test_an_interrupted_run_ends_with_the_same_weights_rows_and_grids(recipe: Path, tmp_path: Path, step: int) -> None:
     ganzoo.train(recipe, out=tmp_path / "straight", quiet=True)
     stopped = ganzoo.train(recipe, out=tmp_path / "stopped", quiet=True, observers=[StopAt(step)])
-    assert (stopped.status, stopped.step) == ("interrupted", step)
+    assert (stopped.status, stopped.facts["reason"], stopped.step) == ("interrupted", "Ctrl-C", step)
     resumed = ganzoo.resume(tmp_path / "stopped", quiet=True)
     assert (resumed.status, resumed.step) == ("finished", 40)
     assert digests(tmp_path / "stopped") == digests(tmp_path / "straight")

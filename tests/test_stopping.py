@@ -54,6 +54,13 @@ def test_an_unknown_metric_is_said_with_those_there_are() -> None:
     assert "loss/generator" in str(caught.value)
 
 
+@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_it_is_known_what_asked(number: int, why: str) -> None:
+    with Interruption() as interruption:
+        os.kill(os.getpid(), number)
+    assert (interruption.asked, interruption.why) == (True, why)
+
+
 def test_the_first_signal_asks_and_the_second_is_obeyed() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption:

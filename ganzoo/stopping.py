@@ -53,7 +53,7 @@ class StopConditions:
 
 
 class Interrupted(Exception):
-    """A step was not played, for what it needed was told to stop, too: a terminal's Ctrl-C reaches a compiler."""
+    """A step was not begun, for the run was asked to stop while it was prepared."""
 
 
 class Interruption:

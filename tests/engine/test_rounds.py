@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -187,15 +186,22 @@ def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(
     assert largest_gap(found, play(training_of(points), 20)) == 0.0
 
 
-def test_ctrl_c_that_ends_the_compiler_too_stops_the_run_before_the_step_and_says_nothing_of_compilers(
-    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dies", [True, False])
+def test_ctrl_c_while_a_step_is_compiled_stops_the_run_before_it_and_says_nothing_of_compilers(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
     """A terminal tells all that runs in it to stop."""
     import torch._inductor
 
-    def told_to_stop(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        raise ValueError("its compiler died of a signal")
+    asked = []
+
+    def told_to_stop(piece: fx.GraphModule, *_: object, **__: object) -> fx.GraphModule:
+        if not asked:
+            signal.raise_signal(signal.SIGINT)  # once: a second is obeyed at once
+        asked.append(piece)
+        if dies:
+            raise ValueError("its compiler died of a signal")
+        return piece
 
     settings = ["train.runner=compile"]
     with monkeypatch.context() as patched:

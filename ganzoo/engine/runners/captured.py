@@ -105,16 +105,24 @@ class Captured(Runner):
         self.feed.prepare(self.draws * rounds)
         self.write_sheet(rounds)
         if key not in self.graphs:
-            try:
-                self.graphs[key] = self.record(rounds)
-            except RuntimeError as error:
+            graph = self.record_or_say(rounds)
+            if self.training.interruption and self.training.interruption.asked:
                 self.training.data.seek(drawn)
-                if self.training.interruption and self.training.interruption.asked:
-                    raise Interrupted from error
-                self.give_up(f"a round could not be captured: {str(error).splitlines()[0]}")
+                raise Interrupted  # whatever became of it: a compiler that was told to stop does less than it can
+            if isinstance(graph, str):
+                self.training.data.seek(drawn)
+                self.give_up(f"a round could not be captured: {graph}")
                 self.training.runner.advance(1)
                 return
+            self.graphs[key] = graph
         self.replay(self.graphs[key])
+
+    def record_or_say(self, rounds: int) -> Graph | str:
+        """So many rounds, captured, or why that cannot be."""
+        try:
+            return self.record(rounds)
+        except RuntimeError as error:
+            return str(error).splitlines()[0]
 
     def play(self) -> None:
         """One round as it comes, arranged as it will be captured."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.engine.data import WHOLE, Order, Shard, orders_of, to_unit_range
-from ganzoo.engine.workers import live_for_the_run, lost_worker, no_news_of_children, usual_workers
+from ganzoo.engine.workers import begun, lost_worker, no_news_of_children, usual_workers
 from ganzoo.errors import DatasetError, TrainingFailed
 from ganzoo.interfaces import Batch, Source
 
@@ -73,7 +73,7 @@ class StreamedData:
     def __call__(self) -> Batch:
         """The next batch."""
         if self._batches is None:
-            self._batches = self._begin()
+            self._batches = begun(self._start, self.workers)
         lost = ""
         try:
             read = next(self._batches)
@@ -105,7 +105,7 @@ class StreamedData:
     def _on_device(self, samples: Mapping[str, Tensor]) -> Batch:
         return {key: to_unit_range(read.to(self.device, non_blocking=True)) for key, read in samples.items()}
 
-    def _begin(self) -> Iterator[Any]:
+    def _start(self, first: Callable[[int], None]) -> Iterator[Any]:
         loader: DataLoader[Any] = DataLoader(
             Reading(self.source),  # type: ignore[arg-type]  # it is asked for a batch by its rows, not for one number
             batch_size=None,  # what is read is a batch already
@@ -114,7 +114,7 @@ class StreamedData:
             prefetch_factor=AHEAD if self.workers else None,
             collate_fn=as_it_is,
             pin_memory=self.device.type == "cuda",
-            worker_init_fn=live_for_the_run,
+            worker_init_fn=first,
             multiprocessing_context="fork" if self.workers and sys.platform == "linux" else None,
             generator=torch.Generator(),  # the loader draws a seed for its workers, and not from training's stream
         )

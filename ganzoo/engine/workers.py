@@ -5,16 +5,25 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ganzoo.engine.placement import ranks_here
+from ganzoo.errors import TrainingFailed
+
+Batches = Iterator[Any]
 
 MOST = 8
 """Workers at most, where nobody says how many."""
+
+PATIENCE, TRIES = 15.0, 3
+"""Seconds in which workers have to begin, and how often they are begun."""
 
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl(2): which signal a process is sent once the thread that began it is gone."""
@@ -24,6 +33,51 @@ def usual_workers() -> int:
     """One for each core that this rank has but for the one that trains; one at least, and eight at most."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(MOST, cores // ranks_here() - 1))
+
+
+def begun(start: Callable[[Callable[[int], None]], Batches], workers: int) -> Batches:
+    """What `start` returns, once all of its workers are at work. start: is given what a worker does first.
+
+    A process that is forked while a thread of C++ code enters Python, as those of gloo do, may never begin: Python 3.11
+    waits in it for a lock which that thread held. All are ended then, and begun again.
+
+    Raises: TrainingFailed where that does not help.
+    """
+    if sys.platform != "linux" or not workers:
+        return start(live_for_the_run)
+    for _ in range(TRIES):
+        before = set(multiprocessing.active_children())
+        heard, told = os.pipe()
+
+        def first(number: int, ends: tuple[int, int] = (heard, told)) -> None:
+            live_for_the_run(number)
+            os.write(ends[1], b"!")
+            for end in ends:
+                os.close(end)
+
+        try:
+            batches = start(first)
+            if words_from(heard, workers):
+                return batches
+        finally:
+            os.close(heard)
+            os.close(told)
+        for process in set(multiprocessing.active_children()) - before:
+            process.kill()
+        del batches  # it waits for them
+    raise TrainingFailed(
+        f"the processes that read the data did not begin within {PATIENCE:g} seconds, {TRIES} times.",
+        remedy="The machine may be too busy for them: train.workers=0 reads in the run's own process.",
+    )
+
+
+def words_from(pipe: int, workers: int) -> bool:
+    """Whether each of so many workers has said a word in time."""
+    missing, end, coming = workers, time.monotonic() + PATIENCE, select.poll()
+    coming.register(pipe, select.POLLIN)
+    while missing and coming.poll(max(0.0, end - time.monotonic()) * 1000):
+        missing -= len(os.read(pipe, missing))
+    return not missing
 
 
 def live_for_the_run(_: int) -> None:

@@ -20,6 +20,7 @@ import ganzoo
 from ganzoo.datasets.image_folder import ImageFolder
 from ganzoo.datasets.obtain import read
 from ganzoo.engine import placement as placing
+from ganzoo.engine import workers as beginning
 from ganzoo.engine.data import WHOLE, DeviceData, Order, Shard
 from ganzoo.engine.placement import Wanted, placement
 from ganzoo.engine.streaming import AHEAD, StreamedData
@@ -180,6 +181,34 @@ def test_a_worker_that_is_killed_ends_the_run_where_its_batch_is_asked_for(worke
         time.sleep(0.01)
     with pytest.raises(TrainingFailed, match=r"reads the data was killed: \S(.|\n)*train\.workers"):
         drawn(data, 100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked")
+@pytest.mark.parametrize("tries", [1, 2])
+def test_workers_that_never_begin_are_begun_again(
+    workers: list[psutil.Process], tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a fork while another thread held one of Python's locks."""
+
+    def stands_still(number: int) -> None:
+        (tmp_path / str(multiprocessing.current_process().pid)).touch()
+        if number == 1 and len(list(tmp_path.iterdir())) <= 2 * tries:
+            signal.pause()
+        begin(number)
+
+    begin = beginning.live_for_the_run
+    monkeypatch.setattr(beginning, "live_for_the_run", stands_still)
+    monkeypatch.setattr(beginning, "PATIENCE", 1.0)
+    monkeypatch.setattr(beginning, "TRIES", 2)
+    before = set(psutil.Process().children())
+    data = streamed(2)
+    if tries == 1:
+        assert drawn(data, 7) == drawn(resident(), 7)
+    else:
+        with pytest.raises(TrainingFailed, match=r"did not begin within 1 seconds, 2 times(.|\n)*workers=0"):
+            data()
+    workers += [psutil.Process(int(file.name)) for file in tmp_path.iterdir() if psutil.pid_exists(int(file.name))]
+    assert set(psutil.Process().children()) <= before | set(workers)
 
 
 def test_the_news_of_other_children_reach_whom_they_reached(workers: list[psutil.Process]) -> None:

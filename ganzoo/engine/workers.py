@@ -123,11 +123,11 @@ def no_news_of_children() -> Iterator[None]:
 
 
 def lost_worker(error: Exception) -> str:
-    """What a loader says of a worker that is gone; nothing where one met with this error while it read."""
+    """How a worker that is gone ended, as the loader says; nothing where one met with this error while it read."""
     said = str(error)
     if "in DataLoader worker process" in said:
         return ""
     if isinstance(error, RuntimeError) and said.startswith("DataLoader worker (pid"):
-        return said.partition(". ")[0]
+        return said.partition(". ")[0].rpartition(") ")[2]  # without its name and number
     # right after its end: the memory of a batch is handed over through a connection to who made it
     return repr(error) if isinstance(error, (ConnectionError, EOFError, FileNotFoundError)) else ""

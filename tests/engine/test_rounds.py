@@ -120,7 +120,7 @@ def test_what_is_written_twice_is_put_back_as_it_was() -> None:
     assert torch.equal(made, torch.tensor([5.0, 5.0]))
 
 
-@pytest.mark.parametrize("stopped", [1, 9, 28])
+@pytest.mark.parametrize("stopped", [1, 4, 9, 21, 28])
 def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
     points: Path, tmp_path: Path, training_of: Make, play: Play, largest_gap: Gap, stopped: int
 ) -> None:

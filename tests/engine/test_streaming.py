@@ -179,7 +179,8 @@ def test_a_worker_that_is_killed_ends_the_run_where_its_batch_is_asked_for(worke
     workers[0].kill()
     while workers[0].status() != psutil.STATUS_ZOMBIE:  # the loader is who asks after its children
         time.sleep(0.01)
-    with pytest.raises(TrainingFailed, match=r"reads the data was killed: \S(.|\n)*train\.workers"):
+    said = r"a worker process that reads the data was killed: \S(.|\n)*train\.workers"
+    with pytest.raises(TrainingFailed, match=said):
         drawn(data, 100)
 
 

@@ -41,14 +41,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from ganzoo.core.interfaces import Shape, Source
 from ganzoo.datasets.folder_index import SETTLED
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.image_files import images_in
 from ganzoo.datasets.image_folder import ImageFolder
-from ganzoo.engine.data import DeviceData, Order
-from ganzoo.engine.device import choose_device
-from ganzoo.engine.streaming import StreamedData
-from ganzoo.interfaces import Shape, Source
+from ganzoo.training.device import choose_device
+from ganzoo.training.device_data import DeviceData, Order
+from ganzoo.training.streamed_data import StreamedData
 
 BATCH = 64
 

@@ -25,8 +25,8 @@ from rich.table import Table
 import ganzoo
 from ganzoo.datasets.obtain import obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.doctor.diagnosis import Diagnosis, examine
 from ganzoo.errors import TrainingFailed
+from ganzoo.evaluation.doctor.diagnosis import Diagnosis, examine
 from ganzoo.recipe import read_recipe
 
 SMALL = ("generator.hidden=[128,256]", "discriminator.hidden=[256,128]")

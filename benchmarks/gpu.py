@@ -36,15 +36,15 @@ from torch.nn.functional import l1_loss, mse_loss
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganzoo.engine.data import DeviceData
-from ganzoo.engine.runners.capture import Capture, CudaCapture, Play
-from ganzoo.engine.runners.captured import Captured
-from ganzoo.engine.runners.compiled import Compiled, first_line
-from ganzoo.game import Game
-from ganzoo.interfaces import DatasetInfo, Examples
-from ganzoo.parts import build_game
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import DatasetInfo, Examples
 from ganzoo.recipe import read_recipe
-from ganzoo.training import Training
+from ganzoo.recipe.parts import build_game
+from ganzoo.training.device_data import DeviceData
+from ganzoo.training.runners.compiled import Compiled, first_line
+from ganzoo.training.runners.cuda_graph_rounds import Captured
+from ganzoo.training.runners.cuda_graphs import Capture, CudaCapture, Play
+from ganzoo.training.state import Training
 
 EPOCHS_STEPS = 93_800
 RUNNERS = ("eager", "compile", "cudagraph", "cudagraph, compiled")

@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganzoo.dry_run import Rehearsal
-from ganzoo.engine.activations import networks_of, recompute
-from ganzoo.interfaces import DatasetInfo
+from ganzoo.core.interfaces import DatasetInfo
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.dry_run import Rehearsal
+from ganzoo.training.activation_checkpointing import networks_of, recompute
 
 
 def images(channels: int, side: int) -> DatasetInfo:

@@ -21,16 +21,16 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from step_speed import MODELS, a_training, processor
 
-from ganzoo.checkpoint import save_checkpoint, step_name
-from ganzoo.console import Console
 from ganzoo.datasets.obtain import obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.facts import facts_of
+from ganzoo.display.console import Console
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
-from ganzoo.run import Run
-from ganzoo.run_directory import RunDirectory
-from ganzoo.session import Session
+from ganzoo.runs.checkpoint import save_checkpoint, step_name
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.run import Run
+from ganzoo.training.facts import facts_of
+from ganzoo.training.session import Session
 
 STEPS = 20
 """Of training, timed together."""

@@ -18,10 +18,10 @@ from typing import TextIO
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Game
-from ganzoo.interfaces import DatasetInfo, Examples
-from ganzoo.parts import build_game
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import DatasetInfo, Examples
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import build_game
 
 Play = Callable[[int], object]
 """Plays so many steps."""

@@ -40,17 +40,18 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import GanzooError
+from ganzoo.core.random_streams import random_states, restore_random_states, seed_everything
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.dry_run import dry_run
-from ganzoo.engine.device import choose_device, random_states, restore_random_states, seed_everything
-from ganzoo.engine.runners.choice import choose_runner
 from ganzoo.errors import TrainingFailed
-from ganzoo.launch import assemble, evaluation_of
-from ganzoo.metrics.during import Evaluation
-from ganzoo.parts import build_dataset, build_game
+from ganzoo.metrics.during_training import Evaluation
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import build_dataset, build_game
+from ganzoo.training.device import choose_device
+from ganzoo.training.launch import assemble, evaluation_of
+from ganzoo.training.runners.choice import choose_runner
 
 
 @dataclass(slots=True)

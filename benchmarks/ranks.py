@@ -89,14 +89,14 @@ def measure(options: argparse.Namespace) -> None:
     """One rank's part: the single rank's turns are rank 0's, all others are everybody's."""
     import torch
 
+    from ganzoo.core.random_streams import seed_everything
     from ganzoo.datasets.obtain import obtain
     from ganzoo.datasets.root import data_root
-    from ganzoo.dry_run import dry_run
-    from ganzoo.engine.device import seed_everything
-    from ganzoo.engine.distributed import ALONE, Ranks, join
-    from ganzoo.launch import assemble
     from ganzoo.recipe import read_recipe
-    from ganzoo.training import Training
+    from ganzoo.recipe.dry_run import dry_run
+    from ganzoo.training.distributed import ALONE, Ranks, join
+    from ganzoo.training.launch import assemble
+    from ganzoo.training.state import Training
 
     ranks, device = join(), torch.device("cpu")
     if not ranks.several:

@@ -66,7 +66,7 @@ start = now()
 import torch._dynamo
 taken["torch's compiler, which its optimizers import"] = since(start)
 begin = start = now()
-import ganzoo.launch
+import ganzoo.training.launch
 own = {"imports": since(start)}
 
 def measured(name, home, function):
@@ -80,13 +80,13 @@ def measured(name, home, function):
     setattr(home, function, wrapper)
 
 for name, home, function in (
-    ("plugins and recipe", ganzoo.launch, "read_recipe"),
-    ("rehearsal on the meta device", ganzoo.launch, "dry_run"),
-    ("data", ganzoo.launch.Obtained, "load"),
-    ("networks and optimizers", ganzoo.launch, "assemble"),
-    ("checkpoint of step 0", ganzoo.launch, "save_checkpoint"),
-    ("grid of step 0", ganzoo.launch.Session, "draw_grids"),
-    ("first step", ganzoo.launch.Training, "advance"),
+    ("plugins and recipe", ganzoo.training.launch, "read_recipe"),
+    ("rehearsal on the meta device", ganzoo.training.launch, "dry_run"),
+    ("data", ganzoo.training.launch.Obtained, "load"),
+    ("networks and optimizers", ganzoo.training.launch, "assemble"),
+    ("checkpoint of step 0", ganzoo.training.launch, "save_checkpoint"),
+    ("grid of step 0", ganzoo.training.launch.Session, "draw_grids"),
+    ("first step", ganzoo.training.launch.Training, "advance"),
 ):
     measured(name, home, function)
 

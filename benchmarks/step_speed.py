@@ -34,11 +34,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.dry_run import dry_run
-from ganzoo.engine.runners.choice import choose_runner
-from ganzoo.launch import assemble
 from ganzoo.recipe import read_recipe
-from ganzoo.training import Training
+from ganzoo.recipe.dry_run import dry_run
+from ganzoo.training.launch import assemble
+from ganzoo.training.runners.choice import choose_runner
+from ganzoo.training.state import Training
 
 MODELS = ("vanilla_mnist", "dcgan_mnist", "wgan_gp_mnist")
 

@@ -18,14 +18,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from ganzoo.core.random_streams import seed_everything
 from ganzoo.datasets.obtain import obtain
 from ganzoo.datasets.root import data_root
-from ganzoo.dry_run import dry_run
-from ganzoo.engine.device import seed_everything
-from ganzoo.launch import assemble
-from ganzoo.suites.reading import read_suite
-from ganzoo.suites.suite import Entry
-from ganzoo.training import Training
+from ganzoo.evaluation.suites.reading import read_suite
+from ganzoo.evaluation.suites.suite import Entry
+from ganzoo.recipe.dry_run import dry_run
+from ganzoo.training.launch import assemble
+from ganzoo.training.state import Training
 
 TURNS = 9
 TURN_SECONDS = 0.5

@@ -31,8 +31,8 @@ from torch.nn.functional import cross_entropy
 
 import ganzoo
 from ganzoo.datasets.root import data_root
-from ganzoo.engine.data import to_unit_range
-from ganzoo.parts import build_dataset
+from ganzoo.kinds.pixels import to_unit_range
+from ganzoo.recipe.parts import build_dataset
 
 EPOCHS = 4
 BATCH = 128

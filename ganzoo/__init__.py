@@ -10,81 +10,100 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganzoo.comparison import Comparison as Comparison
-    from ganzoo.comparison import compare as compare
-    from ganzoo.components import Component as Component
-    from ganzoo.doctor.diagnosis import diagnose as diagnose
-    from ganzoo.doctor.finding import Finding as Finding
+    from ganzoo.core.game import Draw as Draw
+    from ganzoo.core.game import Game as Game
+    from ganzoo.core.game import Move as Move
+    from ganzoo.core.game import Parts as Parts
+    from ganzoo.core.interfaces import Batch as Batch
+    from ganzoo.core.interfaces import Dataset as Dataset
+    from ganzoo.core.interfaces import DatasetInfo as DatasetInfo
+    from ganzoo.core.interfaces import Discriminator as Discriminator
+    from ganzoo.core.interfaces import Examples as Examples
+    from ganzoo.core.interfaces import Generator as Generator
+    from ganzoo.core.interfaces import Loss as Loss
+    from ganzoo.core.interfaces import Regularizer as Regularizer
+    from ganzoo.core.interfaces import Schedule as Schedule
+    from ganzoo.core.interfaces import Shape as Shape
+    from ganzoo.core.interfaces import Source as Source
+    from ganzoo.core.interfaces import Translator as Translator
+    from ganzoo.core.losses import Hinge as Hinge
+    from ganzoo.core.losses import LeastSquares as LeastSquares
+    from ganzoo.core.losses import Minimax as Minimax
+    from ganzoo.core.losses import NonSaturating as NonSaturating
+    from ganzoo.core.losses import Relativistic as Relativistic
+    from ganzoo.core.losses import Wasserstein as Wasserstein
+    from ganzoo.core.losses import full_precision as full_precision
+    from ganzoo.core.regularizers import R1 as R1
+    from ganzoo.core.regularizers import R2 as R2
+    from ganzoo.core.regularizers import GradientPenalty as GradientPenalty
+    from ganzoo.core.regularizers import LazyPenalty as LazyPenalty
+    from ganzoo.core.regularizers import WeightClip as WeightClip
+    from ganzoo.core.regularizers import gradient as gradient
+    from ganzoo.core.two_player import TwoPlayer as TwoPlayer
     from ganzoo.errors import GanzooError as GanzooError
+    from ganzoo.errors import MetricError as MetricError
     from ganzoo.errors import OptionError as OptionError
-    from ganzoo.evaluation import evaluate as evaluate
-    from ganzoo.game import Draw as Draw
-    from ganzoo.game import Game as Game
-    from ganzoo.game import Move as Move
-    from ganzoo.game import Parts as Parts
-    from ganzoo.hookspecs import hookimpl as hookimpl
-    from ganzoo.interfaces import Batch as Batch
-    from ganzoo.interfaces import Dataset as Dataset
-    from ganzoo.interfaces import DatasetInfo as DatasetInfo
-    from ganzoo.interfaces import Discriminator as Discriminator
-    from ganzoo.interfaces import Examples as Examples
-    from ganzoo.interfaces import Generator as Generator
-    from ganzoo.interfaces import Loss as Loss
-    from ganzoo.interfaces import Regularizer as Regularizer
-    from ganzoo.interfaces import Schedule as Schedule
-    from ganzoo.interfaces import Shape as Shape
-    from ganzoo.interfaces import Source as Source
-    from ganzoo.interfaces import Translator as Translator
-    from ganzoo.launch import resume as resume
-    from ganzoo.launch import train as train
+    from ganzoo.evaluation.comparison import Comparison as Comparison
+    from ganzoo.evaluation.comparison import compare as compare
+    from ganzoo.evaluation.doctor.diagnosis import diagnose as diagnose
+    from ganzoo.evaluation.doctor.finding import Finding as Finding
+    from ganzoo.evaluation.evaluate import evaluate as evaluate
     from ganzoo.metrics.interface import Extractor as Extractor
     from ganzoo.metrics.interface import Features as Features
     from ganzoo.metrics.interface import Metric as Metric
-    from ganzoo.metrics.interface import MetricError as MetricError
     from ganzoo.metrics.interface import Samples as Samples
-    from ganzoo.metrics.score import Score as Score
-    from ganzoo.run import Run as Run
-    from ganzoo.run import load as load
+    from ganzoo.plugins.components import Component as Component
+    from ganzoo.plugins.hookspecs import hookimpl as hookimpl
+    from ganzoo.runs.run import Run as Run
+    from ganzoo.runs.run import load as load
+    from ganzoo.runs.score import Score as Score
+    from ganzoo.training.launch import resume as resume
+    from ganzoo.training.launch import train as train
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Comparison": "comparison",
-    "compare": "comparison",
-    "Component": "components",
-    "diagnose": "doctor.diagnosis",
-    "Finding": "doctor.finding",
-    "GanzooError": "errors",
-    "OptionError": "errors",
-    "Draw": "game",
-    "Game": "game",
-    "Move": "game",
-    "Parts": "game",
-    "hookimpl": "hookspecs",
-    "Batch": "interfaces",
-    "Dataset": "interfaces",
-    "DatasetInfo": "interfaces",
-    "Discriminator": "interfaces",
-    "Examples": "interfaces",
-    "Generator": "interfaces",
-    "Loss": "interfaces",
-    "Regularizer": "interfaces",
-    "Schedule": "interfaces",
-    "Shape": "interfaces",
-    "Source": "interfaces",
-    "Translator": "interfaces",
-    "evaluate": "evaluation",
-    "resume": "launch",
-    "train": "launch",
-    "Extractor": "metrics.interface",
-    "Features": "metrics.interface",
-    "Metric": "metrics.interface",
-    "MetricError": "metrics.interface",
-    "Samples": "metrics.interface",
-    "Score": "metrics.score",
-    "Run": "run",
-    "load": "run",
+_NAMES = {
+    "core.game": ("Draw", "Game", "Move", "Parts"),
+    "core.interfaces": (
+        "Batch",
+        "Dataset",
+        "DatasetInfo",
+        "Discriminator",
+        "Examples",
+        "Generator",
+        "Loss",
+        "Regularizer",
+        "Schedule",
+        "Shape",
+        "Source",
+        "Translator",
+    ),
+    "core.losses": (
+        "Hinge",
+        "LeastSquares",
+        "Minimax",
+        "NonSaturating",
+        "Relativistic",
+        "Wasserstein",
+        "full_precision",
+    ),
+    "core.regularizers": ("R1", "R2", "GradientPenalty", "LazyPenalty", "WeightClip", "gradient"),
+    "core.two_player": ("TwoPlayer",),
+    "errors": ("GanzooError", "MetricError", "OptionError"),
+    "evaluation.comparison": ("Comparison", "compare"),
+    "evaluation.doctor.diagnosis": ("diagnose",),
+    "evaluation.doctor.finding": ("Finding",),
+    "evaluation.evaluate": ("evaluate",),
+    "metrics.interface": ("Extractor", "Features", "Metric", "Samples"),
+    "plugins.components": ("Component",),
+    "plugins.hookspecs": ("hookimpl",),
+    "runs.run": ("Run", "load"),
+    "runs.score": ("Score",),
+    "training.launch": ("resume", "train"),
 }
+"""Module -> the public names that live there."""
+
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = ["__version__", *_HOMES]
 

@@ -51,6 +51,10 @@ class RunError(GanzooError):
     """A run directory cannot be used as asked."""
 
 
+class MetricError(GanzooError):
+    """A metric or an extractor cannot be used as asked, or not on this machine."""
+
+
 class TrainingFailed(GanzooError):
     """The run itself failed, with good input: exit status 1."""
 

@@ -41,7 +41,7 @@ def named(file: Path) -> str:
 
 
 def reached(tree: ast.Module) -> Iterator[str]:
-    """Everything of ganzoo that a file gets at, in full: "ganzoo.game.Move", whichever way it is written."""
+    """Everything of ganzoo that a file gets at, in full: "ganzoo.core.game.Move", whichever way it is written."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -66,16 +66,17 @@ def private(name: str) -> bool:
     ("source", "wrong"),
     [
         ("from ganzoo import Component, Generator", []),
-        ("import ganzoo.errors\nfrom ganzoo.losses import Hinge", []),
+        ("import ganzoo.errors\nfrom ganzoo import Hinge, TwoPlayer", []),
         ("from ganzoo_mine.networks import N\nimport ganzoo_mine", []),
-        ("from ganzoo.engine.data import DeviceData", ["ganzoo.engine.data.DeviceData"]),
-        ("import ganzoo.launch", ["ganzoo.launch"]),
+        ("from ganzoo.training.device_data import DeviceData", ["ganzoo.training.device_data.DeviceData"]),
+        ("import ganzoo.training.launch", ["ganzoo.training.launch"]),
         ("from ganzoo import plugins", ["ganzoo.plugins"]),
-        ("from ganzoo.losses import _scale", ["ganzoo.losses._scale"]),
-        ("from ganzoo.losses import nothing_of_the_kind", ["ganzoo.losses.nothing_of_the_kind"]),
-        ("import ganzoo\nganzoo.parts.build()", ["ganzoo.parts.build", "ganzoo.parts"]),
-        ("import_module('ganzoo.training')", ["ganzoo.training"]),
-        ("Component('loss', 'x', 'ganzoo.atomic:new_folder')", ["ganzoo.atomic.new_folder"]),
+        ("from ganzoo.errors import _scale", ["ganzoo.errors._scale"]),
+        ("from ganzoo.core.losses import Hinge", ["ganzoo.core.losses.Hinge"]),
+        ("from ganzoo.errors import nothing_of_the_kind", ["ganzoo.errors.nothing_of_the_kind"]),
+        ("import ganzoo\nganzoo.parts.build()", ["ganzoo.recipe.parts.build", "ganzoo.recipe.parts"]),
+        ("import_module('ganzoo.training.state')", ["ganzoo.training.state"]),
+        ("Component('loss', 'x', 'ganzoo.datasets.atomic:new_folder')", ["ganzoo.datasets.atomic.new_folder"]),
     ],
 )
 def test_the_wall_is_seen_from_every_side(source: str, wrong: list[str]) -> None:
@@ -94,6 +95,74 @@ def test_what_is_public_is_there_and_stands_on_the_page() -> None:
     page = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
     table = page.partition("### What is public")[2].partition("\n#")[0]
     assert tuple(re.findall(r"^\| `(ganzoo[\w.]*)` \|", table, re.MULTILINE)) == PUBLIC
+
+
+ROOMS = (
+    "core",
+    "plugins",
+    "recipe",
+    "datasets",
+    "kinds",
+    "runs",
+    "display",
+    "metrics",
+    "training",
+    "evaluation",
+    "testing",
+    "cli",
+)
+"""The rooms of the engine from the lowest up; each may import from those before it."""
+
+
+def module_of(file: Path) -> str:
+    """A file's name as an import has it: "ganzoo.core.game"."""
+    return ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(tree: ast.Module, modules: set[str]) -> Iterator[str]:
+    """Every module of ganzoo that a file imports, inside functions and for types only included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("ganzoo"))
+        elif isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("ganzoo")):
+            assert not node.level, "the engine imports by full names"
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in modules else str(node.module) for name in whole)
+
+
+def upward(module: str, imported: str) -> bool:
+    """Whether an import goes from a room to one above it; the public face, `from ganzoo import Run`, is in no room."""
+    parts = imported.split(".")
+    if len(parts) == 1 or parts[1] not in ROOMS:
+        return False
+    return ROOMS.index(parts[1]) > ROOMS.index(module.split(".")[1])
+
+
+def test_an_import_that_runs_upwards_is_seen() -> None:
+    modules = {"ganzoo.runs.run", "ganzoo.core.game"}
+    source = "if TYPE_CHECKING:\n    from ganzoo.runs import run\ndef f():\n    from ganzoo.training.state import X"
+    found = list(imports_of(ast.parse(source), modules))
+    assert found == ["ganzoo.runs.run", "ganzoo.training.state"]
+    assert [upward("ganzoo.datasets.x", name) for name in found] == [True, True]
+    assert [upward("ganzoo.cli.x", name) for name in (*found, "ganzoo", "ganzoo.errors")] == [False] * 4
+
+
+def test_no_import_of_the_engine_runs_upwards() -> None:
+    """Type-only imports too: a room can be understood without those above it."""
+    files = {module_of(file): file for file in ENGINE.rglob("*.py")}
+    wrong = [
+        f"{module} imports {imported}"
+        for module, file in files.items()
+        if module.count(".") and module.split(".")[1] in ROOMS
+        for imported in imports_of(ast.parse(file.read_text(encoding="utf-8")), set(files))
+        if upward(module, imported)
+    ]
+    assert wrong == []
+
+
+def test_nothing_lies_beside_the_rooms() -> None:
+    beside = {each.name for each in ENGINE.iterdir() if each.name != "__pycache__"}
+    assert beside == {*ROOMS, "__init__.py", "__main__.py", "errors.py", "py.typed"}
 
 
 def engine_files() -> list[Path]:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo.checkpoint import checkpoints_of, load_checkpoint
-from ganzoo.session import Session
-from ganzoo.training import Training
+from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.training.session import Session
+from ganzoo.training.state import Training
 
 RECIPE = """
 [game]

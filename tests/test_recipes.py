@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from torch import nn
 
-from ganzoo.dry_run import dry_run
 from ganzoo.errors import DatasetUnavailable
-from ganzoo.parts import build_dataset, build_game
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import build_dataset, build_game
 
 SHIPPED = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 COLOUR = {"dcgan_cifar10", "dcgan_folder", "relativistic_stacked_mnist"}

@@ -13,7 +13,7 @@ import click
 from ganzoo.cli.complete import suites
 
 if TYPE_CHECKING:
-    from ganzoo.suites.results import Result
+    from ganzoo.evaluation.suites.results import Result
 
 Folder = click.Path(path_type=Path)
 
@@ -74,8 +74,8 @@ def benchmark(
     """
     if steps and seconds:
         raise click.UsageError("--steps and --seconds are two ways to say one thing: give one of them.")
-    from ganzoo.suites.playing import play
-    from ganzoo.suites.reading import chosen, read_suite
+    from ganzoo.evaluation.suites.playing import play
+    from ganzoo.evaluation.suites.reading import chosen, read_suite
 
     read = read_suite(suite, steps=steps, seconds=seconds)
     folder = out or Path("runs") / read.name
@@ -102,8 +102,8 @@ def benchmark(
 
 def show(result: Result, folder: Path) -> None:
     """The tables, in a file or a pipe as Markdown, whose rows are never folded; and where they lie."""
-    from ganzoo.console.terminal import Terminal, is_lively
-    from ganzoo.suites.table import for_terminal, markdown
+    from ganzoo.display.console.terminal import Terminal, is_lively
+    from ganzoo.evaluation.suites.table import for_terminal, markdown
 
     if is_lively():
         terminal = Terminal(plain=False)

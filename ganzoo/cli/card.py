@@ -38,8 +38,8 @@ def card(runs: tuple[Path, ...], out: Path | None, into: Path | None, name: str,
         raise GanzooError("-o and --into are two places.", remedy="-o writes a file anew, --into renews a part of one.")
     if target and (target.suffix.lower() != ".md" or target.is_dir() or not target.parent.is_dir()):
         raise GanzooError(f"{target}: a card is a Markdown file in a folder that exists.", remedy="-o card.md")
-    from ganzoo.atomic import replace_file
-    from ganzoo.cards import card_of, put, read_knowledge
+    from ganzoo.datasets.atomic import replace_file
+    from ganzoo.evaluation.cards import card_of, put, read_knowledge
 
     page = read_page(into) if into and into.exists() else ""
     made = card_of(runs, name=name)

@@ -14,7 +14,7 @@ from ganzoo.errors import GanzooError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganzoo.comparison import Comparison
+    from ganzoo.evaluation.comparison import Comparison
 
 
 @click.command()
@@ -36,8 +36,8 @@ def compare(runs: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
     if out and (out.suffix.lower() not in (".html", ".htm") or out.is_dir() or not out.parent.is_dir()):
         missing = "" if out.parent.is_dir() else f" in a folder that exists (there is no {out.parent})"
         raise GanzooError(f"-o {out}: the page is an HTML file{missing}.", remedy="Name one: -o comparison.html")
-    from ganzoo.atomic import replace_file
-    from ganzoo.comparison import compare as together
+    from ganzoo.datasets.atomic import replace_file
+    from ganzoo.evaluation.comparison import compare as together
 
     comparison = together(runs)
     if out:
@@ -57,9 +57,9 @@ def show(comparison: Comparison) -> None:
     """Tables of what differs, of budgets and of scores, then what has to be known and what to do."""
     from rich.text import Text
 
-    from ganzoo.console import words
-    from ganzoo.console.terminal import Terminal, is_lively
-    from ganzoo.report.comparison import told_settings
+    from ganzoo.display.console import messages as words
+    from ganzoo.display.console.terminal import Terminal, is_lively
+    from ganzoo.display.report.comparison import told_settings
 
     terminal = Terminal(plain=not is_lively())
     for entrant in comparison.entrants:
@@ -111,8 +111,8 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     """Each number under each protocol as a part of its own, the best places first; then the protocols."""
     from rich.text import Text
 
-    from ganzoo.console import words
-    from ganzoo.report.comparison import told_place
+    from ganzoo.display.console import messages as words
+    from ganzoo.display.report.comparison import told_place
 
     if not comparison.columns:
         terminal.print("\nNo scores are recorded.")

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
+from ganzoo.plugins.components import SHELVES
 
 
 def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -24,7 +24,7 @@ def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 
 def suites(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shipped suites, the folders, and the .toml files that begin so."""
-    from ganzoo.suites.finding import installed
+    from ganzoo.evaluation.suites.lookup import installed
 
     return [*(CompletionItem(name) for name in installed() if name.startswith(incomplete)), *_files(incomplete)]
 

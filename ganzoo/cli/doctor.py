@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ganzoo.doctor.diagnosis import Diagnosis
-    from ganzoo.doctor.finding import Finding
-    from ganzoo.run import Run
+    from ganzoo.evaluation.doctor.diagnosis import Diagnosis
+    from ganzoo.evaluation.doctor.finding import Finding
+    from ganzoo.runs.run import Run
 
 Line = tuple[str, str]
 """A label and a text."""
@@ -36,7 +36,7 @@ def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: 
     if run is None:
         if no_samples:
             raise click.UsageError("--no-samples is about a run: name one.")
-        from ganzoo.doctor.machine import what_is_here
+        from ganzoo.evaluation.doctor.machine import what_is_here
 
         found = what_is_here(data_root)
         if as_json:
@@ -44,8 +44,8 @@ def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: 
         else:
             show(machine(found))
         return
-    from ganzoo.doctor.diagnosis import examine
-    from ganzoo.run import load
+    from ganzoo.evaluation.doctor.diagnosis import examine
+    from ganzoo.runs.run import load
 
     made = load(run)
     diagnosis = examine(made, samples=not no_samples, data_root=data_root, say=say)
@@ -140,8 +140,8 @@ def show(lines: Iterator[Line]) -> None:
     """A label and a text a line."""
     from rich.text import Text
 
-    from ganzoo.console.terminal import Terminal, is_lively
-    from ganzoo.console.words import clean
+    from ganzoo.display.console.messages import clean
+    from ganzoo.display.console.terminal import Terminal, is_lively
 
     terminal = Terminal(plain=not is_lively())
     for label, text in lines:

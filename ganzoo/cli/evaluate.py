@@ -14,7 +14,7 @@ import click
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
-    from ganzoo.metrics.score import Score
+    from ganzoo.runs.score import Score
 
 Seed = click.IntRange(min=0, max=2**63 - 1)
 
@@ -82,8 +82,8 @@ def evaluate(
             f"--set {next(iter(options))}.…: it sets options of something that --metric or --extractor names.",
             remedy="Name it: --metric kid --set kid.subsets=50",
         )
-    from ganzoo.evaluation import evaluate as score
-    from ganzoo.run import load
+    from ganzoo.evaluation.evaluate import evaluate as score
+    from ganzoo.runs.run import load
 
     found = score(
         load(run, best=best),
@@ -131,8 +131,8 @@ def show(scores: Sequence[Score]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ganzoo.console import words
-    from ganzoo.console.terminal import Terminal, is_lively
+    from ganzoo.display.console import messages as words
+    from ganzoo.display.console.terminal import Terminal, is_lively
 
     one = scores[0]
     letters = words.letters(scores)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import click
 
 from ganzoo.cli.complete import shelves
-from ganzoo.components import SHELVES
 from ganzoo.errors import PluginError
 from ganzoo.plugins import zoo
+from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.zoo import nearest
 
 Row = dict[str, str]

@@ -17,12 +17,12 @@ from typing import Any
 import click
 
 from ganzoo import __version__
-from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError
-from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins import zoo
+from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.credit import fields_of, first
 from ganzoo.plugins.discovery import same_name
+from ganzoo.plugins.hookspecs import PROJECT
 
 RESERVED = frozenset({PROJECT, "zoo", "plugin", "plugins", "recipes", *SHELVES, *SHELVES.values()})
 """What means something else here already."""
@@ -154,7 +154,7 @@ def rendered(facts: dict[str, Any]) -> dict[str, str]:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(PROJECT, "template"),
+        loader=PackageLoader(PROJECT, "testing/template"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -172,7 +172,7 @@ def rendered(facts: dict[str, Any]) -> dict[str, str]:
 
 def write(target: Path, files: dict[str, str]) -> Path:
     """Writes all files, or none. Raises: GanzooError where `target` is there already, or cannot be made."""
-    from ganzoo.atomic import new_folder
+    from ganzoo.datasets.atomic import new_folder
 
     try:
         with new_folder(target) as folder:

@@ -16,9 +16,9 @@ from ganzoo.errors import GanzooError
 )
 def report(run: Path, out: Path | None) -> None:
     """Write one self-contained HTML page about the run in the directory RUN: facts, grids, curves, recipe."""
-    from ganzoo.atomic import replace_file
-    from ganzoo.report import page
-    from ganzoo.run import load
+    from ganzoo.datasets.atomic import replace_file
+    from ganzoo.display.report import page
+    from ganzoo.runs.run import load
 
     made = load(run)
     target = out or made.directory / "report.html"

@@ -21,11 +21,11 @@ Folder = click.Path(path_type=Path)
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
     """Go on with the run in the directory RUN exactly where it stopped, as if it had not."""
-    from ganzoo.console import waiting
+    from ganzoo.display.console import waiting
 
     with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
-        from ganzoo.launch import resume as go_on
-        from ganzoo.run import load
+        from ganzoo.runs.run import load
+        from ganzoo.training.launch import resume as go_on
 
         before = load(run)
         if steps is not None and steps < before.step:

@@ -49,10 +49,10 @@ def run(
     """
     if steps and epochs:
         raise click.UsageError("--steps and --epochs are two ways to say one thing: give one of them.")
-    from ganzoo.console import waiting
+    from ganzoo.display.console import waiting
 
     with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
-        from ganzoo.launch import train
+        from ganzoo.training.launch import train
 
         done = train(
             recipe,

@@ -13,7 +13,7 @@ from ganzoo.errors import GanzooError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganzoo.run import Run
+    from ganzoo.runs.run import Run
 
 PICTURES, ARRAYS = (".png", ".gif"), (".npy", ".npz")
 
@@ -78,9 +78,9 @@ def sample(
     if direction:
         raise GanzooError("--direction: there is nothing to translate.", remedy="Name it: --input FILE_OR_FOLDER.")
     check(out, interpolate=interpolate)
-    from ganzoo.atomic import replace_file
-    from ganzoo.pictures import picture, png
-    from ganzoo.run import load
+    from ganzoo.datasets.atomic import replace_file
+    from ganzoo.kinds.pictures import picture, png
+    from ganzoo.runs.run import load
 
     made = load(run, best=best)
     index = None if label is None else label_of(made, label)
@@ -115,8 +115,8 @@ def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, 
         raise GanzooError(f"{out}: a translation becomes a .png, or a folder of them.", remedy="Name one of these.")
     if out.is_file() and not out.suffix:
         raise GanzooError(f"{out} is a file, and a folder is wanted.", remedy="Name a folder, or a .png.")
-    from ganzoo.run import load
-    from ganzoo.translation import translate_files
+    from ganzoo.runs.run import load
+    from ganzoo.runs.translation import translate_files
 
     made = load(run)
     step = int(made.checkpoint.name.rpartition("-")[2])
@@ -172,14 +172,14 @@ def labels_for(run: Run, count: int, index: int | None) -> Tensor | None:
 
 def walk(run: Run, count: int, seed: int, index: int | None, *, ema: bool) -> bytes:
     """A .gif of samples that change together."""
-    from ganzoo.pictures import gif
+    from ganzoo.kinds.pictures import gif
 
     return gif(run.walk(count, seed=seed, ema=ema, labels=labels_for(run, count, index)))
 
 
 def interpolation(run: Run, count: int, seed: int, index: int | None, *, ema: bool) -> tuple[bytes, str]:
     """A .png whose rows are walks from left to right, and what it is."""
-    from ganzoo.pictures import picture, png
+    from ganzoo.kinds.pictures import picture, png
 
     steps = min(WALK, count)
     rows = count // steps

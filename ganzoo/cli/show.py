@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganzoo.cli.complete import names
-from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import Entry, PluginRow, zoo
+from ganzoo.plugins.components import SHELVES
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Recipe
@@ -65,7 +65,7 @@ def find(name: str, *, or_none: bool = False) -> list[Entry]:
     everything = [entry for shelf in SHELVES for entry in zoo().entries(shelf)]
     found = [entry for entry in everything if _same(entry, bare) and plugin in ("", entry.plugin)]
     if not found and not or_none:
-        from ganzoo.recipe.words import did_you_mean
+        from ganzoo.recipe.messages import did_you_mean
 
         known = sorted({entry.name for entry in everything} | {row.name for row in zoo().plugins()})
         raise GanzooError(
@@ -91,8 +91,8 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
 
 def thing_facts(entry: Entry) -> dict[str, Any]:
     """What is known of one thing on a shelf, as `--json` prints it."""
+    from ganzoo.recipe.messages import describe
     from ganzoo.recipe.options import options_of
-    from ganzoo.recipe.words import describe
 
     target = zoo().resolve(entry)
     whose = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'

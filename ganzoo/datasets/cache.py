@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ganzoo.atomic import replace_file
+from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.root import cache
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import reachable
 from ganzoo.errors import DatasetError, DatasetUnavailable
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 Split = Literal["train", "test"]
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

@@ -13,11 +13,11 @@ import numpy as np
 from annotated_types import Interval, Len
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 from ganzoo.datasets.files import NAMED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_files import TEST_SHARE, Half, Split, decode_all, find_folder, fits, no_image
 from ganzoo.errors import DatasetError
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 Size = Annotated[int, Interval(ge=4, le=4096)]

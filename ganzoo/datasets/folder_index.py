@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
-from ganzoo.atomic import replace_file
+from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.cache import read_cached
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.files import Files, broken_files, list_files

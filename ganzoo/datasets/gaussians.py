@@ -10,8 +10,8 @@ import torch
 from annotated_types import Gt, Interval
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.digest import digest_of
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 TRAIN, TEST = 0, 1
 """Seeds of the two splits."""

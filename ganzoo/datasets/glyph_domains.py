@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape
 from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape
 
 VERSION = 1
 """Rises whenever the pixels change, so that old caches are not taken for new ones."""

@@ -7,9 +7,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 VERSION = 1
 """Rises whenever the pixels change, so that old caches are not taken for new ones."""

@@ -12,9 +12,9 @@ import psutil
 import torch
 from torch import Tensor
 
+from ganzoo.core.interfaces import Shape
 from ganzoo.datasets.files import ENDINGS, Files, broken_files
 from ganzoo.errors import DatasetError, DatasetUnavailable
-from ganzoo.interfaces import Shape
 
 if TYPE_CHECKING:
     from PIL.Image import Image

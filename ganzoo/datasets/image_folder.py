@@ -13,10 +13,10 @@ import torch
 from annotated_types import Interval, Len
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import download
 from ganzoo.datasets.idx import IMAGES, LABELS, count_idx, find_idx, read_idx
 from ganzoo.errors import DatasetError, DatasetUnavailable
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 Split = Literal["train", "test"]
 FILES: dict[Split, tuple[str, str]] = {

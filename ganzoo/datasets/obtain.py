@@ -8,11 +8,11 @@ from typing import Literal
 
 import torch
 
-from ganzoo.engine.placement import Placement, Wanted, placement
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Source
+from ganzoo.datasets.placement import Placement, Wanted, placement
 from ganzoo.errors import DatasetError, DatasetUnavailable
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Source
-from ganzoo.parts import BuildError, build_dataset
 from ganzoo.recipe.model import Choice
+from ganzoo.recipe.parts import BuildError, build_dataset
 
 CPU = torch.device("cpu")
 NOT_YET = Placement("device", "not loaded yet")

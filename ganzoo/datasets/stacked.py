@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from annotated_types import Interval
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.mnist import MNIST
 from ganzoo.errors import DatasetUnavailable
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 
 TEST = 26_000
 """Pictures of the test split, as many as are generated for the published scores."""

@@ -11,12 +11,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.interfaces import Dataset, Examples
+from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
-from ganzoo.engine.data import to_unit_range
-from ganzoo.engine.device import own_randomness
-from ganzoo.interfaces import Dataset, Examples
-from ganzoo.metrics.interface import Extractor, Features, MetricError
+from ganzoo.errors import MetricError
+from ganzoo.kinds.pixels import to_unit_range
+from ganzoo.metrics.interface import Extractor, Features
 
 VERSION = 1
 """Rises whenever the network or its training changes, so that old caches are not taken for new ones."""

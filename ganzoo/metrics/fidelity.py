@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Interval
 
-from ganzoo.metrics.interface import Better, Metric, MetricError, Needs, Samples
+from ganzoo.errors import MetricError
+from ganzoo.metrics.interface import Metric, Needs, Samples
+from ganzoo.runs.score import Better
 
 
 def torch_fidelity(module: str) -> Any:

@@ -9,8 +9,9 @@ import torch
 from annotated_types import Gt, Interval
 from torch import Tensor
 
-from ganzoo.interfaces import Dataset, DatasetInfo
-from ganzoo.metrics.interface import Better, Metric, Needs, Samples
+from ganzoo.core.interfaces import Dataset, DatasetInfo
+from ganzoo.metrics.interface import Metric, Needs, Samples
+from ganzoo.runs.score import Better
 
 
 class GaussianModes(Metric):

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset
 from ganzoo.datasets.download import reachable
 from ganzoo.datasets.root import cache
-from ganzoo.errors import DatasetUnavailable
-from ganzoo.interfaces import Dataset
+from ganzoo.errors import DatasetUnavailable, MetricError
 from ganzoo.metrics.fidelity import torch_fidelity
-from ganzoo.metrics.interface import Extractor, Features, MetricError
+from ganzoo.metrics.interface import Extractor, Features
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"

@@ -11,15 +11,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Dataset, DatasetInfo
+from ganzoo.core.interfaces import Dataset, DatasetInfo
+from ganzoo.runs.score import Better
 
-Better = Literal["down", "up"]
 Needs = Literal["samples", "features", "logits", "labels"]
-
-
-class MetricError(GanzooError):
-    """A metric or an extractor cannot be used as asked, or not on this machine."""
 
 
 class Features(NamedTuple):

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Source
+from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.obtain import read
-from ganzoo.engine.data import to_uint8
-from ganzoo.engine.device import own_randomness, seed_everything
-from ganzoo.errors import GanzooError
-from ganzoo.game import Game
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples, Source
-from ganzoo.metrics.interface import Extractor, Metric, MetricError, Samples
-from ganzoo.parts import build
+from ganzoo.errors import GanzooError, MetricError
+from ganzoo.kinds.pixels import to_uint8
+from ganzoo.metrics.interface import Extractor, Metric, Samples
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice
+from ganzoo.recipe.parts import build
 
 Split = Literal["train", "test"]
 

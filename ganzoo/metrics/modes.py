@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ganzoo.interfaces import Dataset, DatasetInfo
+from ganzoo.core.interfaces import Dataset, DatasetInfo
 from ganzoo.metrics.fidelity import at_least
-from ganzoo.metrics.interface import Better, Metric, Needs, Samples
+from ganzoo.metrics.interface import Metric, Needs, Samples
+from ganzoo.runs.score import Better
 
 
 class Modes(Metric):

@@ -10,7 +10,8 @@ from annotated_types import Interval
 from torch import Tensor
 
 from ganzoo.metrics.fidelity import at_least
-from ganzoo.metrics.interface import Better, Metric, Samples
+from ganzoo.metrics.interface import Metric, Samples
+from ganzoo.runs.score import Better
 
 CHUNK = 1000
 """Rows of the matrix of distances that are held at once."""

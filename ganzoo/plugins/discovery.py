@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins.credit import NOBODY, Credit, credit_of, fields_of, first
+from ganzoo.plugins.hookspecs import PROJECT
 
 UNKNOWN = "(unknown)"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pluggy
 
 from ganzoo.errors import GanzooError, PluginError
-from ganzoo.hookspecs import hookimpl
+from ganzoo.plugins.hookspecs import hookimpl
 from ganzoo.plugins.registration import PluginRow, cause_of
 
 
@@ -83,7 +83,7 @@ def events_manager(manager: pluggy.PluginManager, rows: dict[str, PluginRow], *,
 
 def nobody(project_name: str = "ganzoo") -> pluggy.PluginManager:
     """A manager with every hook and without a plugin."""
-    from ganzoo import hookspecs
+    from ganzoo.plugins import hookspecs
 
     events = pluggy.PluginManager(project_name)
     events.add_hookspecs(hookspecs)

@@ -7,9 +7,6 @@ from typing import Final
 PUBLIC: Final = (
     "ganzoo",
     "ganzoo.errors",
-    "ganzoo.losses",
-    "ganzoo.regularizers",
     "ganzoo.testing",
-    "ganzoo.two_player",
 )
 """Modules whose names without a leading underscore are public; of `ganzoo` itself those in `__all__`."""

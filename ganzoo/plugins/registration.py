@@ -11,8 +11,8 @@ from typing import Any
 
 import pluggy
 
-from ganzoo.components import SHELVES, Component
 from ganzoo.errors import GanzooError
+from ganzoo.plugins.components import SHELVES, Component
 from ganzoo.plugins.credit import NOBODY, Credit
 from ganzoo.plugins.discovery import Claim, same_name
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pluggy
 
-from ganzoo import hookspecs
-from ganzoo.components import SHELVES
 from ganzoo.errors import PluginError
-from ganzoo.hookspecs import PROJECT
+from ganzoo.plugins import hookspecs
+from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.discovery import Claim, claims, same_name
 from ganzoo.plugins.events import events_manager
+from ganzoo.plugins.hookspecs import PROJECT
 from ganzoo.plugins.registration import Entry, PluginRow, RefusedError, cause_of, name_on, register
 
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ganzoo.errors import PluginError, Problem
 from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.messages import describe, did_you_mean, found, shown
 from ganzoo.recipe.options import AUTHORS, Option, options_line
-from ganzoo.recipe.words import describe, did_you_mean, found, shown
 
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import PluginError
-from ganzoo.recipe.words import describe, did_you_mean, shown
+from ganzoo.recipe.messages import describe, did_you_mean, shown
 
 FROM_DATA = ("sample_shape", "n_classes", "input_shape")
 """Parameters that the engine fills in from the data where a constructor names them."""

@@ -13,13 +13,13 @@ from ganzoo import __version__
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
-from ganzoo.recipe.coherence import Misfit, budget, reasons_to_stop, scoring
+from ganzoo.recipe.consistency import Misfit, budget, reasons_to_stop, scoring
 from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.messages import did_you_mean, found
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.overrides import with_overrides, with_settings
 from ganzoo.recipe.source import Source, find_recipe, layer, read_source
-from ganzoo.recipe.words import did_you_mean, found
 
 TABLES = (
     "game",

@@ -8,9 +8,9 @@ from typing import Any
 import tomlkit
 
 from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.messages import shown
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.source import is_tables
-from ganzoo.recipe.words import shown
 
 
 def recipe_toml(recipe: Recipe) -> str:

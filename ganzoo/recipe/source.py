@@ -14,7 +14,7 @@ from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.keys import Key
 from ganzoo.recipe.lines import key_lines
-from ganzoo.recipe.words import found
+from ganzoo.recipe.messages import found
 
 LARGEST = 1 << 20
 """Bytes: a recipe is a page of text, and anything this large is another kind of file."""

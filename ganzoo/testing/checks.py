@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from ganzoo.engine.device import own_randomness
+from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.registration import cause_of
 from ganzoo.testing.failure import Failure, NotChecked

@@ -13,8 +13,8 @@ from unittest import mock
 
 import torch
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.errors import DatasetUnavailable
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.streams import SEED, start_stream, streams

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ganzoo.regularizers import R1
+from ganzoo.core.regularizers import R1
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import output
 from ganzoo.testing.failure import Failure, NotChecked, require

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Loss
+from ganzoo.core.interfaces import Loss
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
 from ganzoo.testing.subject import Subject
@@ -124,7 +124,7 @@ def computes_in_float32(subject: Subject) -> None:
     for (player, coarse), (_, exact) in zip(
         both(loss, real, fake), both(loss, real.float(), fake.float()), strict=True
     ):
-        mend = "begin with `scores.float()` (ganzoo.losses.full_precision)."
+        mend = "begin with `scores.float()` (ganzoo.full_precision)."
         require(coarse.dtype == torch.float32, f"of bfloat16 scores the {player}'s loss is {coarse.dtype}.", mend)
         close = torch.allclose(coarse, exact, rtol=1e-5, atol=1e-6)
         require(close, f"of bfloat16 scores the {player}'s loss is {coarse.item()}, not {exact.item()}.", mend)

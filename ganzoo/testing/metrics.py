@@ -13,9 +13,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
+from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
 from ganzoo.datasets.gaussians import Gaussians
-from ganzoo.interfaces import Dataset, DatasetInfo, Examples
-from ganzoo.metrics.interface import Extractor, Features, Metric, MetricError, Samples
+from ganzoo.errors import MetricError
+from ganzoo.metrics.interface import Extractor, Features, Metric, Samples
 from ganzoo.testing.checks import Check
 from ganzoo.testing.datasets import offline
 from ganzoo.testing.failure import Failure, NotChecked, require

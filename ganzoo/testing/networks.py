@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganzoo.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
-from ganzoo.engine.ema import Averages
 from ganzoo.errors import GanzooError
+from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
+from ganzoo.training.ema import Averages
 
 Question = Callable[[Network], None]
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from ganzoo.checkpoint import pack_optimizer, unpack_optimizer
-from ganzoo.interfaces import Schedule
+from ganzoo.core.interfaces import Schedule
+from ganzoo.runs.checkpoint import pack_optimizer, unpack_optimizer
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
 from ganzoo.testing.streams import start_stream

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from ganzoo.errors import PluginError
 from ganzoo.recipe.check import check
+from ganzoo.recipe.messages import describe, shown
 from ganzoo.recipe.options import Option
-from ganzoo.recipe.words import describe, shown
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
 from ganzoo.testing.subject import Subject

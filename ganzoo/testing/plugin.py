@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from ganzoo.components import SHELVES
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import Entry, PluginRow, zoo
+from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.discovery import same_name
 from ganzoo.plugins.zoo import nearest
 from ganzoo.recipe import read_recipe
 from ganzoo.testing.checks import Check
 from ganzoo.testing.datasets import dataset_checks
 from ganzoo.testing.discriminators import discriminator_checks
-from ganzoo.testing.duet import duet
 from ganzoo.testing.generators import generator_checks
 from ganzoo.testing.losses import loss_checks
 from ganzoo.testing.metrics import extractor_checks, metric_checks
 from ganzoo.testing.optimizers import optimizer_checks, schedule_checks
 from ganzoo.testing.options import option_checks
+from ganzoo.testing.recipe_fixture import Scene, reader_of
 from ganzoo.testing.recipes import play_checks
 from ganzoo.testing.registration import registration_checks, shelf_checks
 from ganzoo.testing.regularizers import regularizer_checks
-from ganzoo.testing.scene import Scene, reader_of
 from ganzoo.testing.subject import Subject
+from ganzoo.testing.two_player_recipe import duet
 
 BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
     "generator": generator_checks,

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ganzoo.core.loop import moves
 from ganzoo.errors import RecipeError
-from ganzoo.loop import moves
-from ganzoo.pictures import picture
+from ganzoo.kinds.pictures import picture
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import NotChecked, require
+from ganzoo.testing.recipe_fixture import Scene
 from ganzoo.testing.recording import leaves_of, named
 from ganzoo.testing.registration import not_installed
 from ganzoo.testing.resume import plays_the_same, resumes_exactly
-from ganzoo.testing.scene import Scene
 from ganzoo.testing.streams import start_stream
-from ganzoo.training import Training
+from ganzoo.training.state import Training
 
 
 def play_checks(name: str, scene: Scene, parts: Sequence[Check]) -> Iterator[Check]:

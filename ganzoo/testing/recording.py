@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Move
-from ganzoo.loop import moves
-from ganzoo.training import Training
+from ganzoo.core.game import Move
+from ganzoo.core.loop import moves
+from ganzoo.training.state import Training
 
 Weights = Mapping[str, list[Tensor]]
 """Player's name -> copies of its parameters."""

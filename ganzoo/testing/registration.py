@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
-from ganzoo.hookspecs import PROJECT
 from ganzoo.plugins import PluginRow, zoo
+from ganzoo.plugins.hookspecs import PROJECT
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import require
 from ganzoo.testing.subject import Subject

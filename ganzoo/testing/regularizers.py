@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ganzoo.interfaces import Regularizer
+from ganzoo.core.interfaces import Regularizer
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.streams import only_torchs_stream, start_stream

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.engine.device import from_text, restore_random_states
+from ganzoo.core.random_streams import from_text, restore_random_states
+from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ganzoo.testing.failure import require
-from ganzoo.testing.scene import Scene
+from ganzoo.testing.recipe_fixture import Scene
 from ganzoo.testing.streams import only_torchs_stream, require_other_streams
-from ganzoo.training import Training
+from ganzoo.training.state import Training
 
 PER_RUN = ("seconds", "row_before")
 """What a checkpoint's state says of the clock."""

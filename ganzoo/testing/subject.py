@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.device import own_randomness
+from ganzoo.core.interfaces import Shape
+from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Shape
-from ganzoo.parts import BuildError, build
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.options import Option, options_of
+from ganzoo.recipe.parts import BuildError, build
 from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.streams import start_stream
 

@@ -12,8 +12,8 @@ import pytest
 
 from ganzoo.cli import ganzoo
 from ganzoo.cli.complete import names, recipes, shelves
-from ganzoo.components import SHELVES
 from ganzoo.plugins import zoo
+from ganzoo.plugins.components import SHELVES
 
 CONTEXT = click.Context(ganzoo)
 ARGUMENT = click.Argument(["x"])

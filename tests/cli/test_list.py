@@ -11,8 +11,8 @@ import pytest
 
 from ganzoo.cli import status_of
 from ganzoo.cli.list import rows_of, show_tables
-from ganzoo.components import SHELVES
 from ganzoo.plugins import zoo
+from ganzoo.plugins.components import SHELVES
 
 Captured = pytest.CaptureFixture[str]
 

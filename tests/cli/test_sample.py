@@ -14,7 +14,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.cli import status_of
-from ganzoo.two_player import TwoPlayer
+from ganzoo.core.two_player import TwoPlayer
 
 Captured = pytest.CaptureFixture[str]
 
@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ganzoo.atomic.replace_file", full)
+    monkeypatch.setattr("ganzoo.datasets.atomic.replace_file", full)
     assert sample(digits, tmp_path / "grid.png") == 2
     assert f"{tmp_path / 'grid.png'}: cannot be written: No space left on device" in capsys.readouterr().err
 

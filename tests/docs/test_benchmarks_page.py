@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from ganzoo.recipe.words import shown
-from ganzoo.suites.finding import installed
-from ganzoo.suites.reading import ENTRY
-from ganzoo.suites.results import Result
-from ganzoo.suites.suite import Budget, Head, Scoring
-from ganzoo.suites.table import markdown
+from ganzoo.evaluation.suites.lookup import installed
+from ganzoo.evaluation.suites.reading import ENTRY
+from ganzoo.evaluation.suites.results import Result
+from ganzoo.evaluation.suites.suite import Budget, Head, Scoring
+from ganzoo.evaluation.suites.table import markdown
+from ganzoo.recipe.messages import shown
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
@@ -56,7 +56,7 @@ def test_every_shipped_suite_has_its_place_on_the_page(name: str) -> None:
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_a_result_is_of_the_suite_as_it_is_shipped(path: Path) -> None:
     """Every entry and seed is there, trained for as long as the suite says, and no mean hides a run."""
-    from ganzoo.suites.reading import read_suite
+    from ganzoo.evaluation.suites.reading import read_suite
 
     suite, found = read_suite(path.stem), result(path)
     rows = [row for group in found.groups for row in group.rows]

@@ -1,4 +1,4 @@
-"""docs/hooks.md is what ganzoo/hookspecs.py says. `python tests/docs/test_hooks_page.py` writes it anew."""
+"""docs/hooks.md is what ganzoo/plugins/hookspecs.py says. `python tests/docs/test_hooks_page.py` writes it anew."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ast
 import inspect
 from pathlib import Path
 
-from ganzoo import hookspecs
+from ganzoo.plugins import hookspecs
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "hooks.md"
 
 HEAD = """# Hooks
 
-Every hook of ganzoo, as [ganzoo/hookspecs.py](../ganzoo/hookspecs.py) has it: this page is made from that file by
+Every hook of ganzoo, as [ganzoo/plugins/hookspecs.py](../ganzoo/plugins/hookspecs.py) has it: this page is made from that file by
 `python tests/docs/test_hooks_page.py`, and a test holds the two together. [plugins.md](plugins.md) shows how they are
 used.
 

@@ -16,14 +16,14 @@ import pytest
 import torch
 
 import ganzoo as ganzoo_package
-from ganzoo import builtin
 from ganzoo.cli import COMMANDS, ganzoo
-from ganzoo.loop import play_round
+from ganzoo.core.loop import play_round
+from ganzoo.core.two_player import TwoPlayer
+from ganzoo.evaluation.suites.reading import read_suite
+from ganzoo.plugins import builtin
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.messages import shown
 from ganzoo.recipe.model import Ema, Evaluate, Stop, Train
-from ganzoo.recipe.words import shown
-from ganzoo.suites.reading import read_suite
-from ganzoo.two_player import TwoPlayer
 
 TOP = Path(__file__).parent.parent.parent
 PAGES = sorted(

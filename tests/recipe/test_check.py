@@ -12,8 +12,8 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
 from ganzoo.errors import PluginError
 from ganzoo.recipe.check import Checked, check
+from ganzoo.recipe.messages import describe
 from ganzoo.recipe.options import options_of
-from ganzoo.recipe.words import describe
 
 Shape = tuple[int, ...]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ganzoo.cli import status_of
-from ganzoo.dry_run import dry_run
+from ganzoo.core.interfaces import DatasetInfo
 from ganzoo.errors import GanzooError, RecipeError
-from ganzoo.interfaces import DatasetInfo
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.saved import leaves

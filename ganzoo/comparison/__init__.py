@@ -1,6 +1,0 @@
-"""Runs side by side: the settings that differ, the budgets, and the scores that may be compared."""
-
-from ganzoo.comparison.columns import Column
-from ganzoo.comparison.comparison import Comparison, Entrant, compare
-
-__all__ = ["Column", "Comparison", "Entrant", "compare"]

@@ -1,1 +1,0 @@
-"""All that makes training fast and repeatable, and nothing that makes it a GAN."""

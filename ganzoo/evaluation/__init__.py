@@ -1,0 +1,1 @@
+"""Judging runs: scores, comparisons, suites, model cards, the doctor."""

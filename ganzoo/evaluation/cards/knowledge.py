@@ -1,0 +1,94 @@
+"""What a person has to say for a card: the numbers that papers publish, their sources, and why ours are others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Len
+
+from ganzoo.errors import Problem, RecipeError
+from ganzoo.recipe.check import check
+from ganzoo.recipe.messages import found
+from ganzoo.recipe.options import options_of
+from ganzoo.recipe.source import Source, is_tables, read_file
+
+Text = Annotated[str, Len(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A number from a paper. score: its name in ganzoo ("fid"); spread: as the paper gives it, such as over seeds.
+
+    protocol: how it was measured, in words; source: where it stands ("arXiv:1711.10337, Table 2").
+    """
+
+    score: Text
+    value: float
+    protocol: Text
+    source: Text
+    spread: Annotated[float, Ge(0)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """One table of a TOML file about papers, named after a recipe.
+
+    paper: the model's, where it is another than the components name; why: ours differ from the published numbers;
+    published: those numbers.
+    """
+
+    paper: str = ""
+    why: str = ""
+    published: tuple[Published, ...] = ()
+
+
+NOTHING = Knowledge()
+
+HEAD = {name: option for name, option in options_of(Knowledge).items() if name != "published"}
+NUMBER = options_of(Published)
+
+
+def read_knowledge(path: Path, recipe: str) -> Knowledge:
+    """The table of that recipe in a TOML file about papers, nothing where it has none; all of the file is checked.
+
+    Raises: RecipeError with all that is wrong: a number without its source or its protocol, a number without `why`.
+    """
+    source = read_file(path)
+    problems: list[Problem] = []
+    tables = {name: _table(source, name, value, problems) for name, value in source.values.items()}
+    if problems:
+        raise RecipeError(problems)
+    return tables.get(recipe, NOTHING)
+
+
+def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Knowledge:
+    """One recipe's table, checked; what is wrong with it is added to `problems`."""
+    if not isinstance(value, dict):
+        what = f"{name} should be a table, named after a recipe; found {found(value)}."
+        problems.append(Problem(source.place((name,)), what, f"Write [RECIPE] above it, such as [{name}]."))
+        return NOTHING
+    whose = f"the card of {name}"
+    head = check(
+        {key: one for key, one in value.items() if key != "published"},
+        HEAD,
+        key=(name,),
+        place=source.place,
+        whose=whose,
+    )
+    problems += head.problems
+    numbers = value.get("published", [])
+    if numbers and not is_tables(numbers):
+        what = f"{name}.published should be an array of tables; found {found(numbers)}."
+        problems.append(Problem(source.place((name, "published")), what, f"Write [[{name}.published]]."))
+        return NOTHING
+    published = []
+    for number, table in enumerate(numbers):
+        checked = check(table, NUMBER, key=(name, "published", number), place=source.place, whose="a published number")
+        problems += checked.problems
+        published += [] if checked.problems else [Published(**checked.values)]
+    if numbers and not head.values.get("why", "").strip():
+        what = f"{name}.why is missing: numbers are published, and nothing says why ours are others."
+        problems.append(Problem(source.place((name, "published")), what, f'Write why = "..." in [{name}].'))
+    return NOTHING if head.problems else Knowledge(**head.values, published=tuple(published))

@@ -1,0 +1,256 @@
+"""From a suite's file to a `Suite`: every key checked, every entry's recipe read, every error at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganzoo.errors import Problem, RecipeError
+from ganzoo.evaluation.suites.lookup import find_suite
+from ganzoo.evaluation.suites.suite import ENDLESS, Budget, Entry, Head, Scoring, Suite
+from ganzoo.plugins import zoo
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.check import check
+from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.messages import did_you_mean, found
+from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.options import options_of
+from ganzoo.recipe.resolve import Resolution, named
+from ganzoo.recipe.source import Source, find_recipe, is_tables, read_file, read_text
+
+TABLES = ("budget", "score", "set", "entry")
+ENTRY = ("name", "recipe", "steps", "set")
+NOT_SET: Mapping[Key, str] = {
+    ("extends",): "extends belongs into a recipe file.",
+    ("train", "seed"): "train.seed is what the suite's seeds are.",
+}
+"""What a suite does not set in its recipes."""
+
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def read_suite(source: str | Path, *, steps: int | None = None, seconds: float | None = None) -> Suite:
+    """Reads and checks a suite and every recipe in it.
+
+    source: a path, or a shipped suite's name. steps, seconds: a budget for all entries, in the place of the suite's.
+    Raises: RecipeError with everything that is wrong, each with its place.
+    """
+    path = find_suite(source)
+    return Reading(path, read_file(path, "suite"), steps=steps, seconds=seconds).suite()
+
+
+class Reading:
+    """The work of checking one suite; collects what is wrong as it goes."""
+
+    def __init__(self, path: Path, source: Source, *, steps: int | None, seconds: float | None) -> None:
+        self.path = path
+        self.source = source
+        self.checker = Resolution(path, source)
+        self.steps, self.seconds = steps, seconds
+
+    def suite(self) -> Suite:
+        """The suite. Raises: RecipeError."""
+        head = self.head()
+        budget = self.checker.settings(("budget",), Budget) if "budget" in self.source.values else Budget()
+        if budget and budget.steps and budget.seconds:
+            self.wrong(("budget", "seconds"), "budget.steps and budget.seconds are two budgets.", "Keep one.")
+        scoring = self.scoring()
+        entries = self.entries(budget or Budget(), head.seeds[0] if head else 0)
+        if self.checker.problems or head is None or scoring is None:
+            raise RecipeError(sorted(self.checker.problems, key=in_file))
+        return Suite(
+            name=self.path.stem,
+            file=self.path,
+            text=read_text(self.path, "suite"),
+            description=head.description,
+            paper=head.paper,
+            seeds=head.seeds,
+            entries=entries,
+            scoring=scoring,
+        )
+
+    def head(self) -> Head | None:
+        """The keys above the first table."""
+        known = options_of(Head, whose="a suite")
+        plain = {name: value for name, value in self.source.values.items() if name not in TABLES}
+        for name in [name for name in plain if name not in known]:
+            words = (*known, *TABLES)
+            what = f"{dotted((name,))} is not part of a suite."
+            self.wrong((name,), what, f"{did_you_mean(name, words)}A suite has: {', '.join(words)}.")
+            del plain[name]
+        if "seeds" not in plain:
+            self.wrong((), "there are no seeds.", "Write seeds = [0, 1, 2] at the top.")
+            return None
+        checked = check(plain, known, key=(), place=self.source.place, whose="a suite")
+        self.checker.problems += checked.problems
+        if checked.problems:
+            return None
+        head = Head(**checked.values)
+        if len(set(head.seeds)) < len(head.seeds):
+            self.wrong(("seeds",), "seeds should be different ones.", "The same seed gives the same run.")
+        return head
+
+    def scoring(self) -> Scoring | None:
+        """The [score] table with the metrics and the extractor that it names."""
+        table = self.source.values.get("score")
+        if not isinstance(table, dict):
+            self.wrong(("score",), "there is no [score] table.", 'Write [score] and metrics = ["fid"].')
+            return None
+        scoring: Scoring | None = self.checker.settings(
+            ("score",), Scoring, without=("metrics", "extractor", "written")
+        )
+        metrics = table.get("metrics", [])
+        if not isinstance(metrics, list) or not metrics or not all(isinstance(one, str | dict) for one in metrics):
+            what = "score.metrics should be a list of metrics' names, or of tables with a name"
+            self.wrong(("score", "metrics"), f"{what}; found {found(metrics)}.", 'Write metrics = ["fid"].')
+            return None
+        whole = {**table, "metrics": [named(one) for one in metrics]}
+        if "extractor" in table:
+            whole["extractor"] = named(table["extractor"])
+        self.source.values["score"] = whole
+        chosen = [self.checker.component(("score", "metrics", number), "metric") for number in range(len(metrics))]
+        extractor = self.checker.component(("score", "extractor"), "extractor")
+        kept = tuple(one for one in chosen if one)
+        if scoring is None or len(kept) < len(metrics):
+            return None
+        self.check_columns(kept)
+        written = {name: self.checker.values["score"].get(name) for name in ("metrics", "extractor")}
+        return replace(scoring, metrics=kept, extractor=extractor, written=written)
+
+    def check_columns(self, metrics: Sequence[Choice]) -> None:
+        """Notes a metric whose scores have the names of another's: they would stand in one column."""
+        given: dict[str, str] = {}
+        for choice in metrics:
+            for name in getattr(zoo().resolve(choice.entry), "gives", ()):
+                if given.setdefault(name, choice.table) != choice.table:
+                    number = metrics.index(choice)
+                    what = f'{choice.table} gives "{name}", and so does {given[name]}.'
+                    self.wrong(("score", "metrics", number), what, "Keep one of them, or write a second suite.")
+                    break
+
+    def entries(self, budget: Budget, seed: int) -> tuple[Entry, ...]:
+        """The [[entry]] tables, in order."""
+        tables = self.source.values.get("entry", [])
+        if not is_tables(tables):
+            self.wrong(
+                ("entry",),
+                "there is no [[entry]].",
+                'Write [[entry]] and recipe = "mine.toml", or a name of `ganzoo list recipes`.',
+            )
+            return ()
+        entries: dict[str, Entry] = {}
+        for number, table in enumerate(tables):
+            entry = self.entry(("entry", number), table, budget, seed)
+            if entry and entry.name in entries:
+                what = f'{dotted(("entry", number))}: "{entry.name}" is the name of an entry above.'
+                self.wrong(("entry", number), what, "Give it a name of its own.")
+            elif entry:
+                entries[entry.name] = entry
+        return tuple(entries.values())
+
+    def entry(self, key: Key, table: Mapping[str, Any], budget: Budget, seed: int) -> Entry | None:
+        """One [[entry]] table, with its recipe as it will be played; None where it is wrong."""
+        sound = [
+            self.known(key, table),
+            self.kind((*key, "recipe"), str, "a recipe's name or file", needed=True),
+            self.kind((*key, "name"), str, "text"),
+            self.kind((*key, "steps"), int, "int, at least 1"),
+            self.kind((*key, "set"), dict, "a table, a part of a recipe"),
+            self.kind(("set",), dict, "a table, a part of a recipe"),
+        ]
+        if not all(sound):
+            return None
+        name = table.get("name", Path(table["recipe"]).stem)
+        if not FOLDER_NAME.fullmatch(name):
+            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {found(name)}."
+            self.wrong((*key, "name"), what, "Runs lie in folders of that name.")
+            return None
+        if budget.seconds and "steps" in table:
+            what = f"{dotted((*key, 'steps'))} and budget.seconds are two budgets."
+            self.wrong((*key, "steps"), what, "Keep one for all entries.")
+            return None
+        recipe = self.recipe(key, table["recipe"], self.budget(key, table, budget, seed))
+        if recipe is None:
+            return None
+        return Entry(name=name, source=table["recipe"], recipe=recipe, place=self.source.place(key))
+
+    def budget(self, key: Key, table: Mapping[str, Any], budget: Budget, seed: int) -> dict[str, tuple[Any, str]]:
+        """How long an entry is trained, as settings of its recipe."""
+        settings: dict[str, tuple[Any, str]] = {"train.seed": (seed, self.source.place(("seeds",)))}
+        steps, seconds = self.steps, self.seconds
+        where = f"--steps {steps}" if steps else f"--seconds {seconds}"
+        if steps is None and seconds is None:
+            steps, seconds = table.get("steps", budget.steps), budget.seconds
+            where = self.source.place((*key, "steps") if "steps" in table else ("budget",))
+        if steps is not None or seconds is not None:
+            settings["train.steps"] = (ENDLESS if steps is None else steps, where)
+        if seconds is not None:
+            settings["train.stop.seconds"] = (float(seconds), where)
+        return settings
+
+    def recipe(self, key: Key, name: str, settings: Mapping[str, tuple[Any, str]]) -> Recipe | None:
+        """The recipe that an entry names, with what the suite and the entry set on top."""
+        layers = [self.source.inside(("set",)), self.source.inside((*key, "set"))]
+        for above in layers:
+            for inside, what in NOT_SET.items():
+                if above.at(inside) is not None:
+                    self.checker.problems.append(Problem(above.place(inside), what, "Take it out."))
+                    return None
+        beside = self.path.parent / name
+        try:
+            path = beside if beside.is_file() else find_recipe(name)
+            return read_recipe(path, layers=layers, settings=settings)
+        except RecipeError as error:
+            self.checker.problems += [self.from_here((*key, "recipe"), name, problem) for problem in error.problems]
+            return None
+
+    def from_here(self, key: Key, name: str, problem: Problem) -> Problem:
+        """What is wrong with an entry's recipe: as it is where the suite wrote it, else from where the suite asks."""
+        if problem.where.startswith((str(self.path), "--")):
+            return problem
+        what = f'{dotted(key)} = "{name}": {problem.where}: {problem.what}'
+        return Problem(self.source.place(key), what, problem.remedy)
+
+    def known(self, key: Key, table: Mapping[str, Any]) -> bool:
+        """Whether an entry has no other keys than entries have."""
+        unknown = [name for name in table if name not in ENTRY]
+        for name in unknown:
+            what = f"{dotted((*key, name))} is not part of an entry."
+            self.wrong((*key, name), what, f"{did_you_mean(name, ENTRY)}An entry has: {', '.join(ENTRY)}.")
+        return not unknown
+
+    def kind(self, key: Key, kind: type, words: str, *, needed: bool = False) -> bool:
+        """Whether the value at a key is of a kind, or is left out where it may be."""
+        value = self.source.at(key)
+        if value is None:
+            if needed:
+                what = f"{dotted(key[:-1])} has no {key[-1]}."
+                self.wrong(key[:-1], what, f'Write {key[-1]} = "mine.toml", or a name of `ganzoo list recipes`.')
+            return not needed
+        right = isinstance(value, kind) and not (isinstance(value, int) and (isinstance(value, bool) or value < 1))
+        if not right:
+            self.wrong(key, f"{dotted(key)} should be {words}; found {found(value)}.")
+        return right
+
+    def wrong(self, key: Key, what: str, remedy: str = "") -> None:
+        """Notes one thing that is wrong."""
+        self.checker.problems.append(Problem(self.source.place(key) if key else str(self.path), what, remedy))
+
+
+def in_file(problem: Problem) -> tuple[str, int]:
+    """Problems in the order of the file's lines."""
+    file, _, line = problem.where.rpartition(":")
+    return (f" {file}", int(line)) if line.isdecimal() else (problem.where, 0)
+
+
+def chosen(suite: Suite, only: Sequence[str]) -> tuple[Entry, ...]:
+    """The entries of those names, or all. Raises: RecipeError for a name that is none."""
+    names = [entry.name for entry in suite.entries]
+    for name in only:
+        if name not in names:
+            remedy = f"{did_you_mean(name, names)}Entries: {', '.join(names)}."
+            raise RecipeError([Problem(f"--only {name}", f'the suite "{suite.name}" has no such entry.', remedy)])
+    return tuple(entry for entry in suite.entries if not only or entry.name in only)

@@ -1,0 +1,104 @@
+"""The engine's own components, through the same door as everybody's. Imports no torch."""
+
+from __future__ import annotations
+
+import pkgutil
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ganzoo.plugins.components import Component
+from ganzoo.plugins.hookspecs import hookimpl
+
+GAMES = [("two-player", "core.two_player:TwoPlayer", "a generator against a discriminator", "arXiv:1406.2661")]
+LOSSES = [
+    ("minimax", "core.losses:Minimax", "the original, saturating objective", "arXiv:1406.2661"),
+    ("non-saturating", "core.losses:NonSaturating", "the generator maximises log D(G(z))", "arXiv:1406.2661"),
+    ("least-squares", "core.losses:LeastSquares", "scores are regressed on targets", "arXiv:1611.04076"),
+    ("hinge", "core.losses:Hinge", "a margin for the discriminator", "arXiv:1705.02894"),
+    ("wasserstein", "core.losses:Wasserstein", "the critic estimates a distance", "arXiv:1701.07875"),
+    ("relativistic", "core.losses:Relativistic", "real against generated, in pairs", "arXiv:1807.00734"),
+]
+REGULARIZERS = [
+    ("gradient-penalty", "core.regularizers:GradientPenalty", "gradients of norm one in between", "arXiv:1704.00028"),
+    ("r1", "core.regularizers:R1", "small gradients at real samples", "arXiv:1801.04406"),
+    ("r2", "core.regularizers:R2", "small gradients at generated samples", "arXiv:1801.04406"),
+    ("weight-clip", "core.regularizers:WeightClip", "weights held in a box", "arXiv:1701.07875"),
+]
+OPTIMIZERS = [
+    ("adam", "core.optimizers:adam", "adaptive moments", "arXiv:1412.6980"),
+    ("adamw", "core.optimizers:adamw", "Adam with decoupled weight decay", "arXiv:1711.05101"),
+    ("rmsprop", "core.optimizers:rmsprop", "gradients over their running root mean square", ""),
+    ("sgd", "core.optimizers:sgd", "stochastic gradient descent, with momentum or without", ""),
+]
+SCHEDULES = [
+    ("constant", "core.schedules:Constant", "the same learning rate throughout", ""),
+    ("linear-decay", "core.schedules:LinearDecay", "constant for a while, then a straight line down", ""),
+    ("cosine", "core.schedules:Cosine", "half a cosine down", "arXiv:1608.03983"),
+]
+DATASETS = [
+    ("mnist", "datasets.mnist:MNIST", "70,000 handwritten digits, 28x28", "doi:10.1109/5.726791"),
+    ("fashion-mnist", "datasets.mnist:FashionMNIST", "70,000 articles of clothing, 28x28", "arXiv:1708.07747"),
+    ("kmnist", "datasets.mnist:KMNIST", "70,000 cursive Japanese characters, 28x28", "arXiv:1812.01718"),
+    ("cifar10", "datasets.cifar10:CIFAR10", "60,000 colour photographs of ten kinds, 32x32", ""),
+    ("image-folder", "datasets.image_folder:ImageFolder", "any folder of images", ""),
+    ("unpaired-folders", "datasets.domain_folders:UnpairedFolders", "two domains of images, each by itself", ""),
+    ("paired-folders", "datasets.domain_folders:PairedFolders", "two domains of images that belong together", ""),
+    ("glyphs", "datasets.glyphs:Glyphs", "70,000 digits that ganzoo draws itself, offline", ""),
+    ("stacked-mnist", "datasets.stacked:StackedMNIST", "three digits in one: 1,000 modes", "arXiv:1712.04086"),
+    ("stacked-glyphs", "datasets.stacked:StackedGlyphs", "the same of drawn digits, offline", "arXiv:1712.04086"),
+    ("glyph-domains", "datasets.glyph_domains:GlyphDomains", "thin white digits and thick coloured ones, offline", ""),
+    ("gaussians", "datasets.gaussians:Gaussians", "points: a ring of 8 or a grid of 25 modes", "arXiv:1705.07761"),
+]
+METRICS = [
+    ("fid", "metrics.fidelity:FID", "distance between Gaussians fitted to features", "arXiv:1706.08500"),
+    ("kid", "metrics.fidelity:KID", "kernel distance between features", "arXiv:1801.01401"),
+    ("inception-score", "metrics.fidelity:InceptionScore", "sure and varied classes", "arXiv:1606.03498"),
+    ("precision-recall", "metrics.fidelity:PrecisionRecall", "quality and variety, apart", "arXiv:1904.06991"),
+    ("density-coverage", "metrics.neighbours:DensityCoverage", "the same, robust to outliers", "arXiv:2002.09797"),
+    ("modes", "metrics.modes:Modes", "modes captured of stacked digits", "arXiv:1712.04086"),
+    ("gaussian-modes", "metrics.gaussian_modes:GaussianModes", "modes captured of a mixture", "arXiv:1705.07761"),
+]
+EXTRACTORS = [
+    ("inception", "metrics.inception:Inception", "the network of the published scores, downloaded", "arXiv:1512.00567"),
+    ("digits", "metrics.digits:Digits", "a small classifier, trained here on the data set's labels", ""),
+]
+SHELVED = {
+    "game": GAMES,
+    "loss": LOSSES,
+    "regularizer": REGULARIZERS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "dataset": DATASETS,
+    "metric": METRICS,
+    "extractor": EXTRACTORS,
+}
+"""Shelf -> name, target inside ganzoo, summary, paper."""
+
+
+@hookimpl
+def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:
+    """The doctor, which looks at each row of a run that goes on."""
+    return [pkgutil.resolve_name("ganzoo.evaluation.doctor.live:Watch")(note)]
+
+
+@hookimpl
+def ganzoo_components() -> Sequence[Component]:
+    """Everything of the engine that stands on a shelf, from games to metrics, and the recipes it ships."""
+    own = [
+        Component(shelf, name, f"ganzoo.{target}", summary, paper)
+        for shelf, things in SHELVED.items()
+        for name, target, summary, paper in things
+    ]
+    return [*own, *recipes(Path(__file__).parent.parent)]
+
+
+def recipes(package: Path) -> Iterator[Component]:
+    """The recipes that ganzoo ships: in a wheel inside the package's folder, in a checkout beside it."""
+    inside = next((inside for inside in ("recipes", "../recipes") if (package / inside).is_dir()), "recipes")
+    for path in sorted((package / inside).glob("*.toml")):
+        try:
+            summary = tomllib.loads(path.read_text(encoding="utf-8")).get("description", "")
+        except (OSError, ValueError) as error:
+            summary = f"cannot be read: {error}"
+        yield Component("recipe", path.stem, f"ganzoo:{inside}/{path.name}", str(summary))

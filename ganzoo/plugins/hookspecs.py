@@ -1,0 +1,64 @@
+"""Every hook of ganzoo, and the only door into it.
+
+A hook changes in one way only: it gains arguments, and implementations that do not name them go on working.
+A hook that will go is announced with pluggy's `warn_on_impl` at least one minor release before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from ganzoo.plugins.components import Component
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganzoo import Run
+
+PROJECT = "ganzoo"
+"""The name of the pluggy project and of the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def ganzoo_components() -> Sequence[Component]:  # type: ignore[empty-body]
+    """Returns what the plugin puts on the shelves. Called once at start: it must be quick and import no torch."""
+
+
+@hookspec
+def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:  # type: ignore[empty-body]
+    """Returns new objects with hooks of their own, to follow one run that somebody watches in a terminal.
+
+    note: shows a label and a line of text below the run's display. Not called for runs that are quiet.
+    """
+
+
+@hookspec
+def ganzoo_run_started(run: Run) -> None:
+    """A run begins or goes on: its directory, recipe and first checkpoint exist."""
+
+
+@hookspec
+def ganzoo_metrics(run: Run, step: int, values: Mapping[str, float]) -> None:
+    """A row was written to metrics.jsonl: `values` are means over the steps since the row before."""
+
+
+@hookspec
+def ganzoo_samples(run: Run, step: int, samples: Mapping[str, Tensor], path: Path) -> None:
+    """A sample grid was written to `path`. samples: what the game's `preview` made, by grid name."""
+
+
+@hookspec
+def ganzoo_checkpoint(run: Run, step: int, path: Path) -> None:
+    """The checkpoint directory `path` is complete on disk."""
+
+
+@hookspec
+def ganzoo_run_finished(run: Run) -> None:
+    """The run came to an end, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed"."""

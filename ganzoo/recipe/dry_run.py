@@ -1,0 +1,297 @@
+"""One round of the game without data and without memory: what does not fit is found here, and named as recipe keys.
+
+The networks are built and played on torch's meta device, which has shapes and no numbers. Where an operation has no
+meta kernel, a tiny batch of random numbers on the CPU takes its place.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import Batch, DatasetInfo, Shape
+from ganzoo.core.random_streams import own_randomness
+from ganzoo.errors import RecipeError
+from ganzoo.plugins import zoo
+from ganzoo.recipe.keys import dotted
+from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import BuildError, build
+from ganzoo.recipe.shape_errors import (
+    Misfit,
+    MisfitError,
+    WatchedParts,
+    build_failures,
+    cannot_be_built,
+    does_not_run,
+    no_such_player,
+    options_said,
+    other_shape,
+)
+
+TINY = 4
+"""Samples in the batch on the CPU."""
+
+LONGEST = 256
+"""Moves in a round. A paper's critic moves five times, a hundred at most."""
+
+BYTES_A_PARAMETER = 16
+"""A float32 weight, its gradient, and Adam's two averages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a round showed.
+
+    info: the data that it was for; draws_per_round: batches a step takes; parameters: by player; metrics: the names
+    of what a row of metrics.jsonl will hold.
+    """
+
+    info: DatasetInfo
+    draws_per_round: int
+    parameters: Mapping[str, int]
+    metrics: tuple[str, ...]
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The game's players."""
+        return tuple(self.parameters)
+
+
+def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
+    """Plays one round of `recipe` on data like `info`.
+
+    dataset: the name of the data at hand where it is not the recipe's own (its fallback).
+    Raises: RecipeError, with every misfit that one round can show. The random streams stay as they are.
+    """
+    shapes = " and ".join(f"{key} {shape}" for key, shape in info.shapes.items()) or str(info.sample_shape)
+    data = f"dataset {dataset or recipe.dataset.entry.name} holds {shapes}"
+    with own_randomness(torch.device("cpu")):
+        try:
+            try:
+                return Rehearsal(recipe, info, torch.device("meta"), recipe.train.batch_size, data).play()
+            except MisfitError as error:
+                if not about_meta(error):
+                    raise
+                return Rehearsal(recipe, info, torch.device("cpu"), min(TINY, recipe.train.batch_size), data).play()
+        except MisfitError as found:
+            raise RecipeError([misfit.problem(recipe) for misfit in found.misfits]) from found
+
+
+def about_meta(error: BaseException | None) -> bool:
+    """Whether something failed for want of numbers or of a meta kernel, and not because it does not fit."""
+    while error is not None:
+        if isinstance(error, NotImplementedError) or re.search(r"\bmeta\b", str(error), re.IGNORECASE):
+            return True
+        error = error.__cause__
+    return False
+
+
+class Rehearsal:
+    """One round of one recipe on one device."""
+
+    def __init__(self, recipe: Recipe, info: DatasetInfo, device: torch.device, batch_size: int, data: str) -> None:
+        self.recipe = recipe
+        self.info = info
+        self.device = device
+        self.batch_size = batch_size
+        self.data = data
+        self.draws = 0
+        self.parts = WatchedParts(recipe, info)
+
+    def play(self) -> DryRun:
+        """Builds, checks the tables against the players, and plays. Raises: MisfitError."""
+        try:
+            game = self.build()
+        except MisfitError:  # perhaps for want of what it needs to know of the data
+            if missing := list(self.keys(zoo().resolve(self.recipe.game.entry))):
+                raise MisfitError(*missing) from None
+            raise
+        players = self.players(game)
+        self.fits_memory(players)
+        if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
+            raise MisfitError(*wrong)
+        metrics: dict[str, None] = {}
+        try:
+            self.round(game, players, metrics)
+        except MisfitError:
+            raise
+        except Exception as error:
+            raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
+        stop = self.recipe.train.stop
+        logged = (*metrics, *(self.recipe.evaluate.scores if self.recipe.evaluate else ()))
+        if stop and stop.metric and stop.metric not in logged:
+            what = f'train.stop.metric: this game logs no "{stop.metric}".'
+            raise MisfitError(Misfit("train.stop.metric", what, f"It logs: {', '.join(logged)}."))
+        return DryRun(
+            info=self.info,
+            draws_per_round=self.draws,
+            parameters={name: count(module) for name, module in players.items()},
+            metrics=tuple(metrics),
+        )
+
+    def build(self) -> Game:
+        """The game on the device, every network watched. Raises: MisfitError where constructors fail."""
+        try:
+            with torch.device(self.device):
+                game: Game = build(self.recipe.game, self.parts)
+        except BuildError as error:
+            failures = {misfit.table: misfit for misfit in self.failures(error)}
+            raise MisfitError(*failures.values()) from error
+        for table, network, shape in self.parts.networks():
+            if table in ("generator", "discriminator"):
+                network.register_forward_hook(self.watch(table, shape))
+        return game
+
+    def failures(self, first: BuildError) -> Iterator[Misfit]:
+        """The constructor that failed, and those of the other parts that would have failed after it."""
+        yield cannot_be_built(self.recipe, first)
+        for table in ("generator", "discriminator", "loss"):
+            try:
+                with torch.device(self.device):
+                    self.parts.again(table)
+            except BuildError as error:
+                if error.choice is not None:
+                    yield cannot_be_built(self.recipe, error)
+        yield from (cannot_be_built(self.recipe, error) for error in build_failures(self.recipe))
+
+    def players(self, game: Game) -> Mapping[str, nn.Module]:
+        """The game's players. Raises: MisfitError."""
+        try:
+            players = dict(game.players())
+        except Exception as error:
+            raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
+        if not players:
+            raise MisfitError(Misfit("game", f'the game "{self.recipe.game.entry.name}" has no players.'))
+        return players
+
+    def fits_memory(self, players: Mapping[str, nn.Module]) -> None:
+        """Refuses weights, or a batch, that are alone more than this machine holds. Raises: MisfitError."""
+        needed = sum(count(module) for module in players.values()) * BYTES_A_PARAMETER
+        free = psutil.virtual_memory().available
+        if self.batch_bytes() > free:
+            what = (
+                f"a batch is {self.batch_bytes() / 2**30:,.1f} GiB, and this machine has {free / 2**30:,.1f} GiB free"
+            )
+            raise MisfitError(Misfit("train.batch_size", f"{what}; {self.data}.", "Lower train.batch_size."))
+        if needed <= free:
+            return
+        networks = [(table, count(network)) for table, network, _ in self.parts.networks()] or [("game", 0)]
+        table, parameters = max(networks, key=lambda network: network[1])
+        what = (
+            f"{table} has {parameters:,} parameters: training takes {needed / 2**30:,.1f} GiB for weights, gradients "
+            f"and Adam's averages alone, and this machine has {free / 2**30:,.1f} GiB free."
+        )
+        raise MisfitError(Misfit(table, what, options_said(self.recipe, table)))
+
+    def batch_bytes(self) -> int:
+        """What a batch of real samples takes, in float32."""
+        return 4 * self.recipe.train.batch_size * sum(math.prod(self.info.shape_of(key)) for key in self.info.gives)
+
+    def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Misfit]:
+        """What the recipe's tables for players leave to be desired."""
+        game = self.recipe.game.entry.name
+        for shelf, tables in (("optimizer", self.recipe.optimizers), ("schedule", self.recipe.schedules)):
+            for player in tables:
+                if player not in players:
+                    table = dotted((shelf, player))
+                    what = f'{table}: the game "{game}" has no player of that name.'
+                    yield Misfit(table, what, no_such_player(player, players))
+        for player in self.recipe.ema.players if self.recipe.ema else ():
+            if player not in players:
+                what = f'ema.players: the game "{game}" has no player "{player}".'
+                yield Misfit("ema.players", what, no_such_player(player, players))
+        for player, module in players.items():
+            if player not in self.recipe.optimizers:
+                what = f'there is no [optimizer.{player}], and the game "{game}" has that player.'
+                yield Misfit("optimizer", what, f'Write [optimizer.{player}] and name = "adam".')
+            else:
+                yield from self.optimizer(player, module)
+            if player in self.recipe.schedules:
+                yield from _failure(self.recipe, lambda player=player: build(self.recipe.schedules[player]))  # type: ignore[misc]
+
+    def optimizer(self, player: str, module: nn.Module) -> Iterator[Misfit]:
+        """What is wrong with a player's optimizer."""
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        if not parameters:
+            yield Misfit(player, f"the player {player} has nothing to learn: it has no parameters.")
+        else:
+            yield from _failure(self.recipe, lambda: build(self.recipe.optimizers[player], parameters))
+
+    def keys(self, game: Game | type[Game]) -> Iterator[Misfit]:
+        """What the game reads from a batch and the data do not give."""
+        for key in game.needs:
+            if key not in self.info.gives:
+                what = f'the game "{self.recipe.game.entry.name}" needs "{key}" of each sample, and {self.data}'
+                yield Misfit("dataset", f"{what} and gives {' and '.join(self.info.gives)}.", "Choose another dataset.")
+
+    def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
+        """Plays, without the updates. metrics: takes the names logged. Raises: MisfitError, or what the game raises."""
+        name = self.recipe.game.entry.name
+        for number, move in enumerate(game.play(self.draw), start=1):
+            if number > LONGEST:
+                what = f'a round of the game "{name}" has more than {LONGEST:,} moves.'
+                raise MisfitError(Misfit("game", what, options_said(self.recipe, "game")))
+            if move.player not in players:
+                what = f'the game "{name}" moves a player "{move.player}" that it does not have.'
+                raise MisfitError(Misfit("game", what, no_such_player(move.player, players)))
+            if not isinstance(move.loss, Tensor) or move.loss.ndim:
+                shape = f"has the shape {tuple(move.loss.shape)}" if isinstance(move.loss, Tensor) else "is no tensor"
+                raise MisfitError(Misfit("loss", f"the loss of {move.player} {shape}; it should be a scalar tensor."))
+            if not move.loss.requires_grad:
+                raise MisfitError(Misfit("loss", f"the loss of {move.player} does not depend on any weights."))
+            inputs = [parameter for parameter in players[move.player].parameters() if parameter.requires_grad]
+            move.loss.backward(inputs=inputs)
+            metrics.update(dict.fromkeys((f"loss/{move.player}", *move.metrics)))
+        if not self.draws:
+            raise MisfitError(
+                Misfit("game", f'a round of the game "{name}" draws no data, so that epochs cannot be counted.')
+            )
+
+    def draw(self) -> Batch:
+        """A batch of the data's shapes, with random content or none."""
+        self.draws += 1
+        return {key: self.content(self.info.shape_of(key)) for key in self.info.gives}
+
+    def content(self, shape: Shape) -> Tensor:
+        """A batch of samples of that shape, or of labels where there is none."""
+        if not shape:
+            return torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
+        return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
+
+    def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
+        """A hook that looks at what comes out of a generator or a discriminator."""
+
+        def look(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            n = next((len(value) for value in inputs if isinstance(value, Tensor) and value.ndim), None)
+            if not isinstance(output, Tensor):
+                raise MisfitError(
+                    Misfit(table, f"{table} returns a {type(output).__name__}; it should return a tensor.")
+                )
+            made = tuple(output.shape)
+            if table == "generator" and made[1:] != expected:
+                raise MisfitError(other_shape(self.recipe, made[1:], self.data))
+            if n is not None and made[:1] != (n,):
+                right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
+                raise MisfitError(Misfit(table, f"{table} returns {made} for {n} samples; it should return {right}."))
+
+        return look
+
+
+def _failure(recipe: Recipe, builder: Callable[[], object]) -> Iterator[Misfit]:
+    try:
+        builder()
+    except BuildError as error:
+        yield cannot_be_built(recipe, error)
+
+
+def count(module: nn.Module) -> int:
+    """Parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,130 @@
+"""Builds what a recipe names: the only place where a component's constructor is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import (
+    Dataset,
+    DatasetInfo,
+    Discriminator,
+    Generator,
+    Loss,
+    Regularizer,
+    Schedule,
+    Shape,
+    Translator,
+)
+from ganzoo.errors import GanzooError, OptionError
+from ganzoo.plugins import zoo
+from ganzoo.recipe.model import Choice, Recipe
+
+
+class BuildError(GanzooError):
+    """A component's constructor raised. choice: what was being built (None: a table that the game asked for and the
+    recipe lacks); table: the recipe's table; cause: the exception."""
+
+    def __init__(self, table: str, choice: Choice | None, cause: Exception) -> None:
+        name = f' "{choice.entry.name}"' if choice else ""
+        super().__init__(f"[{table}]{name} cannot be built: {cause}")
+        self.table = table
+        self.choice = choice
+        self.cause = cause
+
+
+def build(choice: Choice, *first: Any, **filled: Any) -> Any:
+    """Calls the constructor of `choice` with the recipe's options, and `filled` for what the data fill in.
+
+    Raises: BuildError, with the constructor's own exception as its cause.
+    """
+    constructor = zoo().resolve(choice.entry)
+    try:
+        return constructor(*first, **{**choice.options, **filled})
+    except Exception as error:
+        raise BuildError(choice.table, choice, error) from error
+
+
+class RecipeParts:
+    """The builders that a game's constructor is given (`ganzoo.Parts`), for one recipe and one data set.
+
+    built: every network made so far, with the table that chose it and the sample shape it was made for.
+    """
+
+    def __init__(self, recipe: Recipe, info: DatasetInfo) -> None:
+        self.recipe = recipe
+        self.built: list[tuple[str, Any, Shape]] = []
+        self.from_data: dict[str, Any] = {
+            "sample_shape": info.sample_shape,
+            "n_classes": len(info.classes) or None,
+            "input_shape": info.shapes.get("a"),
+        }
+        self.shapes: Mapping[str, Shape] = {key: info.shape_of(key) for key in info.gives if info.shape_of(key)}
+
+    def generator(self, **options: Any) -> Generator:
+        """A new generator from the recipe's [generator], with `options` on top."""
+        self._refuse(translators=True)
+        generator: Generator = self._network("generator", self.recipe.generator, options)
+        return generator
+
+    def translator(self, **options: Any) -> Translator:
+        """A new translator from the recipe's [generator], with `options` on top."""
+        self._refuse(translators=False)
+        translator: Translator = self._network("generator", self.recipe.generator, options)
+        return translator
+
+    def discriminator(self, **options: Any) -> Discriminator:
+        """A new discriminator from the recipe's [discriminator], with `options` on top."""
+        discriminator: Discriminator = self._network("discriminator", self.recipe.discriminator, options)
+        return discriminator
+
+    def loss(self, **options: Any) -> Loss:
+        """A new loss from the recipe's [loss]."""
+        loss: Loss = self._network("loss", self.recipe.loss, options)
+        return loss
+
+    def regularizers(self) -> tuple[Regularizer, ...]:
+        """A new regularizer for each [[regularizer]] of the recipe, in its order."""
+        return tuple(build(choice) for choice in self.recipe.regularizers)
+
+    def _refuse(self, *, translators: bool) -> None:
+        """Says so where [generator] names a translator and the game wants latents turned into samples, or the reverse.
+
+        A translator is known by its parameter `input_shape`. Raises: BuildError.
+        """
+        choice = self.recipe.generator
+        if choice is None or ("input_shape" in (*choice.filled, *choice.options)) != translators:
+            return
+        made, wanted = ("samples", "latents") if translators else ("latents", "samples")
+        game = self.recipe.game.entry.name
+        what = f'it makes samples from {made}, and the game "{game}" wants them made from {wanted}.'
+        remedy = "Choose another generator, or another game. `ganzoo list` names them."
+        raise BuildError("generator", choice, OptionError(what, remedy=remedy))
+
+    def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
+        if choice is None:
+            game = self.recipe.game.entry.name
+            raise BuildError(table, None, ValueError(f'the game "{game}" needs it, and the recipe has no such table'))
+        filled = {name: self.from_data[name] for name in choice.filled}
+        made = build(choice, **{**filled, **options})
+        self.built.append((table, made, tuple(options.get("sample_shape", self.from_data["sample_shape"]))))
+        return made
+
+
+def build_dataset(choice: Choice) -> Dataset:
+    """The recipe's data set, not yet loaded."""
+    dataset: Dataset = build(choice)
+    return dataset
+
+
+def build_schedule(choice: Choice) -> Schedule:
+    """A player's learning-rate schedule."""
+    schedule: Schedule = build(choice)
+    return schedule
+
+
+def build_game(recipe: Recipe, info: DatasetInfo) -> Game:
+    """The recipe's game with all its networks, on the default device (under `torch.device("meta")`: without memory)."""
+    game: Game = build(recipe.game, RecipeParts(recipe, info))
+    return game

@@ -1,6 +1,0 @@
-"""Runs as self-contained HTML pages: `page` makes the text of one run's, `comparison_page` that of several runs."""
-
-from ganzoo.report.comparison import comparison_page
-from ganzoo.report.page import page
-
-__all__ = ["comparison_page", "page"]

@@ -1,0 +1,113 @@
+"""A run's directory: what lies where, and how it is written so that a kill at any moment loses nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ganzoo.datasets.atomic import replace_file, replace_json
+from ganzoo.errors import RunError
+from ganzoo.runs.checkpoint import step_name
+
+ALWAYS = ("status", "step", "total_steps", "dataset")
+"""What run.json says whatever else changes."""
+
+
+class RunDirectory:
+    """The paths of one run, and its small files. See DESIGN section 7 or docs/architecture.md for the layout."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.toml"
+        self.facts = path / "run.json"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.best = path / "best"
+        self.evaluations = path / "evaluations"
+        self.lock = path / ".lock"
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """The directory of a run that exists. Raises: RunError where there is none at `path`."""
+        directory = cls(Path(path))
+        if not directory.facts.is_file() or not directory.recipe.is_file():
+            raise RunError(
+                f"{path} is not a run: it has no run.json and recipe.toml.",
+                remedy="Runs are made by `ganzoo run RECIPE`, by default under runs/.",
+            )
+        return directory
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, no other process trains this run: the lock goes with the process that holds it, however it ends.
+
+        Raises: RunError where another one does so already.
+        """
+        try:
+            with FileLock(self.lock, timeout=0):
+                yield
+        except Timeout as error:
+            raise RunError(
+                f"{self.path} is being trained by another process.", remedy="Wait for it, or stop it."
+            ) from error
+
+    def read_facts(self) -> dict[str, Any]:
+        """run.json. Raises: RunError where it is damaged."""
+        try:
+            facts: dict[str, Any] = json.loads(self.facts.read_bytes())
+            missing = [name for name in ALWAYS if name not in facts]
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{self.facts}: cannot be read: {error}.") from error
+        if missing:
+            raise RunError(f"{self.facts} is damaged: it does not say {', '.join(missing)}.")
+        return facts
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replaces run.json in one instant."""
+        replace_json(self.facts, facts)
+
+    def write_recipe(self, text: str) -> None:
+        """Replaces recipe.toml in one instant."""
+        replace_file(self.recipe, text.encode())
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl; a last line cut off by a kill is left out."""
+        rows = []
+        if self.metrics.exists():
+            for line in self.metrics.read_text().splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    break
+        return rows
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Adds one row, at once visible to whoever follows the file."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
+        """Drops the rows after `step`, which training goes on to write again, and an odd last row of an earlier end.
+
+        odd: the names that a row of that step would not have, had there been no end.
+        """
+        kept = [
+            {name: value for name, value in row.items() if name not in odd(row["step"])}
+            for row in self.read_metrics()
+            if row["step"] <= step and log_every and row["step"] % log_every == 0
+        ]
+        replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
+
+    def grid(self, step: int, name: str = "") -> Path:
+        """Where a step's sample grid lies; a second grid of the same step has its name at the end."""
+        return self.samples / f"{step_name(step)}{'-' + name if name else ''}.png"
+
+    def checkpoint(self, step: int) -> Path:
+        """Where a step's checkpoint lies."""
+        return self.checkpoints / step_name(step)

@@ -1,0 +1,340 @@
+"""A run: a recipe played once, and everything it made. What `ganzoo.train` and `ganzoo.load` return."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.core.game import Game
+from ganzoo.core.interfaces import DatasetInfo, Generator
+from ganzoo.core.random_streams import own_randomness, seed_everything
+from ganzoo.errors import GanzooError, PluginError, RecipeError, RunError
+from ganzoo.kinds.pictures import picture, png
+from ganzoo.plugins import zoo
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.messages import did_you_mean
+from ganzoo.recipe.parts import build_dataset, build_game
+from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.facts import info_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ganzoo.recipe.model import Choice, Recipe
+    from ganzoo.runs.score import Score
+
+CHUNK = 500
+"""Samples made at once, so that asking for many needs no more memory."""
+
+PIXELS = 2**18
+"""Pixels translated at once, for the same reason: four images of 256 x 256."""
+
+
+class Run:
+    """One run's directory, its recipe, its facts, and its networks as the last checkpoint holds them.
+
+    While it trains, `step` follows along; `total_steps` is the budget.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        recipe: Recipe | None = None,
+        best: bool = False,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        self.files = directory
+        self.facts = directory.read_facts() if facts is None else facts
+        self.step: int = self.facts["step"]
+        self.total_steps: int = self.facts["total_steps"]
+        self._recipe = recipe
+        self._best = best
+
+    @property
+    def directory(self) -> Path:
+        """Where everything lies."""
+        return self.files.path
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.directory.resolve().name
+
+    @property
+    def status(self) -> str:
+        """ "running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
+        status: str = self.facts["status"]
+        return status
+
+    @property
+    def recipe(self) -> Recipe:
+        """What ran, every default spelled out."""
+        if self._recipe is None:
+            self._recipe = self.read_recipe()
+        return self._recipe
+
+    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
+        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+
+        Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
+        """
+        try:
+            return read_recipe(self.files.recipe, settings=settings)
+        except RecipeError as error:
+            made_with: dict[str, str] = self.facts.get("plugins", {})
+            gone = {name: version for name, version in made_with.items() if not zoo().plugins_called(name)}
+            if not gone:
+                raise
+            who = " and ".join(f"{name} {version}" for name, version in gone.items())
+            pins = " ".join(f"{name}=={version}" for name, version in gone.items())
+            raise PluginError(
+                f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
+                remedy=f"Install what is missing first: pip install {pins}",
+            ) from error
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl."""
+        return self.files.read_metrics()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What the run knows of its data; no data set is touched."""
+        return info_of(self.facts)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
+        if not found and self._best:
+            raise RunError(
+                f"{self.directory} has no best checkpoint.",
+                remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
+            )
+        if not found:
+            raise RunError(f"{self.directory} has no checkpoint.")
+        return found[-1]
+
+    @property
+    def data_choice(self) -> Choice:
+        """The data set that the run learned from, be it the recipe's fallback."""
+        if self.facts["dataset"]["fallback"] and self.recipe.fallback:
+            return self.recipe.fallback
+        return self.recipe.dataset
+
+    @property
+    def scores(self) -> list[Score]:
+        """What `ganzoo evaluate` recorded, each score with its protocol."""
+        from ganzoo.runs.score import read_scores
+
+        return read_scores(self.files.evaluations)
+
+    @cached_property
+    def game(self) -> Game:
+        """The game with the players' weights as trained, on the CPU, in evaluation mode."""
+        return self._load(ema=False)
+
+    @cached_property
+    def averaged(self) -> Game:
+        """The game with the averaged weights in the place of those players that [ema] names."""
+        return self._load(ema=True)
+
+    @property
+    def generator(self) -> Generator:
+        """The generator in evaluation mode, averaged where [ema] is. Raises: RunError where there is none."""
+        return self._generator_of(self.averaged if self.recipe.ema else self.game)
+
+    def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
+        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
+
+        Raises: RunError where the game makes samples from samples only.
+        """
+        game = self.averaged if ema and self.recipe.ema else self.game
+        if type(game).sample is Game.sample:
+            raise self._no_latents(game)
+        chunks = []
+        with own_randomness(torch.device("cpu")):
+            seed_everything(seed)
+            for start in range(0, n, CHUNK):
+                part = None if labels is None else labels[start : start + CHUNK]
+                chunks.append(game.sample(min(CHUNK, n - start), part))
+        return torch.cat(chunks)
+
+    def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, on the CPU.
+
+        direction: one that the game learned ("a2b"); it may be left out where there is only one.
+        Raises: RunError where the game does not translate, or not in that direction, or not images of that shape.
+        """
+        game = self.averaged if ema and self.recipe.ema else self.game
+        shape = self.info.shape_of(source_of(self.direction(direction)))
+        if images.ndim != 4 or images.shape[1] != shape[0]:
+            raise RunError(
+                f"{self.name}: images of shape {tuple(images.shape)} cannot be translated.",
+                remedy=f"The game learned from (n, {shape[0]}, {shape[1]}, {shape[2]}).",
+            )
+        at_once = max(1, PIXELS // (images.shape[2] * images.shape[3]))
+        try:
+            with own_randomness(torch.device("cpu")), torch.no_grad():
+                seed_everything(0)
+                parts = [game.translate(part, self.direction(direction)) for part in images.split(at_once)]
+        except RuntimeError as error:
+            size = f"{images.shape[3]} x {images.shape[2]}"
+            raise RunError(
+                f"{self.name}: its network takes no images of {size}: {str(error).splitlines()[0]}",
+                remedy=f"It learned from {shape[2]} x {shape[1]}.",
+            ) from error
+        return torch.cat(parts)
+
+    def direction(self, name: str = "") -> str:
+        """The direction of that name, or the only one. Raises: RunError where there is none."""
+        directions = self.game.directions
+        game = self.recipe.game.entry.name
+        if not directions:
+            raise RunError(f'{self.name}: the game "{game}" does not translate.', remedy="Leave the input out.")
+        if name in directions:
+            return name
+        if not name and len(directions) == 1:
+            return directions[0]
+        what = f'no direction "{name}"' if name else "several directions"
+        said = did_you_mean(name, directions) if name else ""
+        raise RunError(
+            f'{self.name}: the game "{game}" has {what}.', remedy=f"{said}Choose from: {', '.join(directions)}."
+        )
+
+    def interpolate(
+        self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, labels: Tensor | None = None
+    ) -> Tensor:
+        """`rows` walks of `steps` samples each, from one latent to another: (rows * steps, *sample_shape), row by row.
+
+        labels (rows,): of the walks, where the generator wants them.
+        """
+        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        given = () if labels is None else (labels,)
+        with own_randomness(torch.device("cpu")), torch.no_grad():
+            seed_everything(seed)
+            start, end = generator.latents(rows), generator.latents(rows)
+            shares = [step / max(steps - 1, 1) for step in range(steps)]
+            return torch.stack([generator(slerp(start, end, share), *given) for share in shares], dim=1).flatten(0, 1)
+
+    def walk(
+        self,
+        n: int = 64,
+        *,
+        stops: int = 6,
+        frames: int = 12,
+        seed: int = 0,
+        ema: bool = True,
+        labels: Tensor | None = None,
+    ) -> list[Image]:
+        """Pictures of a closed walk through the latent space: n samples at once, `frames` pictures from stop to stop.
+
+        Between two latents it moves on the sphere that connects them (spherical interpolation, arXiv:1609.04468): a
+        straight line would cross where the prior has no mass. labels (n,): where the generator wants them.
+        """
+        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
+        given = () if labels is None else (labels,)
+        real = self.real_points()
+        with own_randomness(torch.device("cpu")), torch.no_grad():
+            seed_everything(seed)
+            corners = [generator.latents(n) for _ in range(stops)]
+            return [
+                picture(generator(slerp(start, end, frame / frames), *given), real=real)
+                for start, end in zip(corners, [*corners[1:], corners[0]], strict=True)
+                for frame in range(frames)
+            ]
+
+    def real_points(self, n: int = 2000) -> Tensor | None:
+        """For runs on points: n real ones (n, 2), to draw under generated ones. None for images."""
+        if self.info.kind != "points":
+            return None
+        dataset = build_dataset(self.data_choice)
+        return dataset.load(Path(self.facts["dataset"]["root"]), "test").tensors["image"][:n]
+
+    def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:
+        """n samples as one picture."""
+        return picture(self.sample(n, seed=seed, ema=ema), real=self.real_points())
+
+    def __repr__(self) -> str:
+        """One line: where, what, how far."""
+        data = self.facts["dataset"]["name"]
+        return (
+            f"<Run {self.name}: {self.facts['recipe']} on {data}, {self.status}, "
+            f"step {self.step} of {self.total_steps}, in {self.directory}>"
+        )
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: a grid of samples, of a game that translates the newest; nothing if there is none."""
+        try:
+            if self.game.directions:
+                return max(self.files.samples.glob("step-*.png")).read_bytes()
+            return png(self.grid())
+        except (GanzooError, ValueError):
+            return None
+
+    def _repr_html_(self) -> str | None:
+        """The same with a caption, where a notebook shows HTML."""
+        if (content := self._repr_png_()) is None:
+            return None
+        source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        caption = html.escape(repr(self)[1:-1])
+        return f'<figure><img src="{source}" alt="samples"><figcaption>{caption}</figcaption></figure>'
+
+    def _load(self, *, ema: bool) -> Game:
+        with own_randomness(torch.device("cpu")):
+            game = build_game(self.recipe, self.info)
+        checkpoint = load_checkpoint(self.checkpoint)
+        for name, module in game.players().items():
+            key = f"ema-{name}" if ema and f"ema-{name}" in checkpoint.tensors else name
+            load_weights(module, checkpoint.tensors[key], f"{self.checkpoint / key}.safetensors")
+        game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
+        return game.eval().requires_grad_(False)
+
+    def _generator_of(self, game: Game) -> Generator:
+        generator = getattr(game, "generator", None)
+        if not isinstance(generator, nn.Module) or not hasattr(generator, "latent_dim"):
+            raise self._no_latents(game)
+        return generator  # type: ignore[return-value]  # any module that behaves like one will do
+
+    def _no_latents(self, game: Game) -> RunError:
+        """The mistake of asking for samples from latents where the game makes none."""
+        name = self.recipe.game.entry.name
+        if not game.directions:
+            players = ", ".join(game.players())
+            return RunError(
+                f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
+            )
+        return RunError(
+            f'the game "{name}" has no generator with latents: it translates images.',
+            remedy=f"Give it some: ganzoo sample {self.directory} --input FILE_OR_FOLDER --direction "
+            f"{game.directions[0]} -o OUT, or run.translate(images, direction) in Python.",
+        )
+
+
+def source_of(direction: str) -> str:
+    """The key that a direction goes from: "a" for "a2b"."""
+    return direction.partition("2")[0]
+
+
+def load(directory: str | Path, *, best: bool = False) -> Run:
+    """The run in `directory`, with the weights of its newest checkpoint, or of the best that [evaluate] found.
+
+    Raises: RunError where there is none.
+    """
+    return Run(RunDirectory.open(directory), best=best)
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Spherical interpolation between latents (n, d), for share in [0, 1] (Shoemake 1985)."""
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = torch.acos(cosine).unsqueeze(-1)
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)

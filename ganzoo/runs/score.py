@@ -1,0 +1,131 @@
+"""A score: a number that is never without the protocol it was measured under."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ganzoo.datasets.atomic import replace_json
+from ganzoo.errors import MetricError
+
+Better = Literal["down", "up"]
+"""Which way a number is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a score is measured, as far as it matters to whether two scores may be compared.
+
+    metric: its name, and options: those of its constructor; n_real and n_fake: samples of each kind; extractor: its
+    name, and what it learned from where it was trained for it, "" where none was asked; digest: of its weights;
+    dataset: its name, and checksum: of the split that was compared against; split: "train" or "test".
+    """
+
+    metric: str
+    options: Mapping[str, Any]
+    n_real: int
+    n_fake: int
+    extractor: str
+    digest: str
+    dataset: str
+    checksum: str
+    split: str
+
+    @property
+    def key(self) -> str:
+        """Twelve letters that two protocols share if they are the same one."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        """In a line: "10,000 generated against 10,000 of mnist's test split, features of digits (MNIST) 1f2e3d4c"."""
+        against = f"{self.n_fake:,} generated against {self.n_real:,} of {self.dataset}'s {self.split} split"
+        seen = f", features of {self.extractor} {self.digest.rpartition(':')[2][:8]}" if self.extractor else ""
+        options = "".join(f", {name} {value}" for name, value in self.options.items())
+        return against + seen + options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One number of a run, with everything that it depends on.
+
+    name: of the number ("fid", "recall"); value: the mean over the draws; draws: what each draw of `n_fake` samples
+    gave; low, high: the interval, None for one draw, and interval: which it is, in words; floor: what as many real
+    samples of the other split get, None where there are none; better: the better way; extractor_facts: what else is
+    known of the extractor; step, ema, seed: whose samples; versions: of what computed it; date: in UTC.
+    """
+
+    name: str
+    value: float
+    draws: tuple[float, ...]
+    low: float | None
+    high: float | None
+    interval: str
+    floor: float | None
+    better: Better
+    protocol: Protocol
+    extractor_facts: Mapping[str, str | float]
+    run: str
+    step: int
+    ema: bool
+    seed: int
+    device: str
+    versions: Mapping[str, str]
+    date: str
+
+    def comparable(self, other: Score) -> bool:
+        """Whether it makes sense to say which of the two is better."""
+        return self.name == other.name and self.protocol == other.protocol
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object; `protocol` is an object in it, with its key."""
+        return {**asdict(self), "protocol": {**asdict(self.protocol), "key": self.protocol.key}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Score:
+        """The inverse of `to_json`; what a newer ganzoo adds is left out. Raises: KeyError, TypeError."""
+        own = {field.name for field in fields(cls)} - {"protocol", "draws"}
+        parts = {field.name: value["protocol"][field.name] for field in fields(Protocol)}
+        known = {name: value[name] for name in own}
+        return cls(protocol=Protocol(**parts), draws=tuple(value["draws"]), **known)
+
+    def __str__(self) -> str:
+        """The number and its protocol, in a line."""
+        within = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
+        floor = "" if self.floor is None else f", real data {self.floor:.4g}"
+        return f"{self.name} {self.value:.4g}{within}{floor} ({self.protocol})"
+
+
+def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
+    """Writes one file for each metric: the same evaluation takes the place of its earlier self, and of no other."""
+    folder.mkdir(exist_ok=True)
+    by_metric: dict[str, list[Score]] = {}
+    for score in scores:
+        by_metric.setdefault(score.protocol.metric, []).append(score)
+    paths = []
+    for metric, together in by_metric.items():
+        first = together[0]
+        weights = "ema" if first.ema else "raw"
+        plain = re.sub(r"[^\w.+-]", "-", metric)
+        drawn = f"seed-{first.seed}-draws-{len(first.draws)}-{weights}"
+        name = f"step-{first.step:08d}-{plain}-{first.protocol.key}-{drawn}.json"
+        replace_json(folder / name, {"format": 1, "scores": [score.to_json() for score in together]})
+        paths.append(folder / name)
+    return paths
+
+
+def read_scores(folder: Path) -> list[Score]:
+    """Every score in a run's evaluations/, by file name. Raises: MetricError, naming a file that is damaged."""
+    scores = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            scores += [Score.from_json(value) for value in json.loads(path.read_bytes())["scores"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MetricError(
+                f"{path}: cannot be read as scores ({error}).", remedy="Delete it, and evaluate the run again."
+            ) from error
+    return scores

@@ -1,0 +1,1 @@
+"""Playing a recipe: from its data and networks to a finished run."""

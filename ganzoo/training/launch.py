@@ -1,0 +1,297 @@
+"""From a recipe to a run: `train` and `resume`, the functions behind the command line's `run` and `resume`."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ganzoo.core.interfaces import Source
+from ganzoo.core.random_streams import own_randomness, seed_everything
+from ganzoo.datasets.atomic import new_folder
+from ganzoo.datasets.obtain import Obtained, obtain
+from ganzoo.datasets.root import data_root as find_data_root
+from ganzoo.errors import RunError
+from ganzoo.plugins import zoo
+from ganzoo.plugins.events import nobody
+from ganzoo.recipe import read_recipe, recipe_toml
+from ganzoo.recipe.dry_run import DryRun, dry_run
+from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import build_game
+from ganzoo.runs.checkpoint import save_checkpoint
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.facts import machine, now
+from ganzoo.runs.run import Run, load
+from ganzoo.training.activation_checkpointing import networks_of, recompute
+from ganzoo.training.device_data import DeviceData
+from ganzoo.training.distributed import ALONE, Ranks, join
+from ganzoo.training.facts import data_facts, facts_of, runner_of
+from ganzoo.training.garbage_collection import undisturbed
+from ganzoo.training.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
+from ganzoo.training.runners.choice import choose_runner
+from ganzoo.training.session import Session, rewind
+from ganzoo.training.state import Training
+from ganzoo.training.streamed_data import StreamedData
+
+if TYPE_CHECKING:
+    from ganzoo.metrics.during_training import Evaluation
+
+SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
+
+
+def train(
+    recipe: str | Path,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    fallback: bool = True,
+    overrides: Sequence[str] = (),
+    observers: Sequence[object] = (),
+    quiet: bool = False,
+    plain: bool | None = None,
+    **options: Any,
+) -> Run:
+    """Plays a recipe and returns the run.
+
+    recipe: a TOML file's path, or an installed recipe's name ("vanilla_mnist").
+    epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
+    out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
+    device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
+    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64");
+    options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
+    observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
+
+    Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
+    nothing of its own on their disks.
+
+    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
+    FailedElsewhere on a rank where it was another one that failed.
+    """
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
+        with ranks.together():
+            decided = read_recipe(
+                recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
+            )
+            ranks.check_batch(decided.train.batch_size)
+            place = ranks.place(device)
+            path = str(_new_directory(out, decided)) if ranks.first else ""
+        directory = RunDirectory(Path(ranks.decided(path)))
+
+        def get_data() -> tuple[Obtained, DryRun]:
+            obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
+            rehearsal = dry_run(decided, obtained.info)
+            obtained = obtained.load(place, decided.train.data)
+            return obtained, rehearsal if obtained.info == rehearsal.info else dry_run(decided, obtained.info)
+
+        obtained, rehearsal = ranks.in_turn(get_data)
+        _check_data(ranks, obtained)
+        with own_randomness(place):
+            with ranks.together():
+                evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
+                seed_everything(decided.train.seed)
+                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
+                training.keep_streams()
+            beginning = training.checkpoint()
+            with ranks.together():
+                training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
+        facts = facts_of(decided, obtained, training)
+        with ranks.together():
+            if ranks.first:
+                with new_folder(directory.path) as folder:
+                    files = RunDirectory(folder)
+                    files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
+                    files.metrics.touch()
+                    files.samples.mkdir()
+                    files.checkpoints.mkdir()
+                    files.write_facts(facts)
+                    save_checkpoint(files.checkpoint(0), beginning)
+                locked.enter_context(directory.alone())
+        run = Run(directory, recipe=decided, facts=facts)
+        begin()
+        _play(run, training, observers, quiet=quiet, plain=plain)
+    return run
+
+
+def resume(
+    directory: str | Path,
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    observers: Sequence[object] = (),
+    quiet: bool = False,
+    plain: bool | None = None,
+) -> Run:
+    """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
+
+    The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
+    the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
+    """
+    ranks = join()
+    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
+        with ranks.together():
+            run = load(directory)
+            if ranks.first:
+                locked.enter_context(run.files.alone())
+        with ranks.together():
+            settings = {} if steps is None else _settings(None, steps, None, None, {})
+            recipe = run.read_recipe(settings)
+            checkpoint, path = newest_intact(run.files, aloud=ranks.first)
+            refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
+            refuse_other_ranks(run, checkpoint, ranks)
+            place = ranks.place(device)
+        ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
+        choice = run.data_choice
+        root = find_data_root(data_root or run.facts["dataset"]["root"])
+        obtained = ranks.in_turn(
+            lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
+        )
+        with ranks.together():
+            refuse_other_data(run, obtained)
+            rehearsal = dry_run(recipe, obtained.info)
+            evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
+            with own_randomness(place):
+                training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
+                training.restore(checkpoint, str(path))
+                training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
+        run = Run(run.files, recipe=recipe)
+        run.step = training.step
+        run.total_steps = training.total_steps
+        if training.step >= training.total_steps and run.status == "finished":
+            return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
+        run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
+        played = {**runner_of(training), "data": data_facts(obtained, training)}
+        run.facts.update(played)
+        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        run.facts["resumed"] = [*run.facts["resumed"], went_on]
+        with ranks.together():
+            if ranks.first:
+                rewind(training, run.files)
+                if steps is not None:
+                    run.files.write_recipe(recipe_toml(recipe))
+                run.files.write_facts(run.facts)
+        begin()
+        _play(run, training, observers, quiet=quiet, plain=plain)
+    return run
+
+
+def assemble(
+    recipe: Recipe,
+    obtained: Obtained,
+    rehearsal: DryRun,
+    device: torch.device,
+    evaluation: Evaluation | None = None,
+    ranks: Ranks = ALONE,
+) -> Training:
+    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
+    game = build_game(recipe, obtained.info).to(device)
+    info, train = obtained.info, recipe.train
+    keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
+    data: DeviceData | StreamedData
+    order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
+    order["shard"] = (ranks.rank, ranks.size)
+    if isinstance(obtained.data, Source):
+        data = StreamedData(obtained.data, keys, workers=train.workers, **order)
+    else:
+        data = DeviceData(obtained.data, keys, **order)
+    draws = rehearsal.draws_per_round
+    total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
+    training = Training(recipe, game, data, total, evaluation, ranks)
+    training.draws = draws
+    if train.checkpoint_activations:
+        for network in networks_of(game):
+            recompute(network)
+    return training
+
+
+def evaluation_of(
+    recipe: Recipe, obtained: Obtained, device: torch.device, *, quiet: bool = False
+) -> Evaluation | None:
+    """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
+
+    quiet: whether to keep to itself what it is doing, which may be learning to tell digits apart for a minute.
+    """
+    if recipe.evaluate is None:
+        return None
+    from ganzoo.metrics.during_training import Evaluation
+
+    say = teller("evaluate", quiet=quiet)
+    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
+
+
+def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
+    """What says what takes a while, on standard error; or keeps it to itself."""
+
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"[{subject}] {what} ...", file=sys.stderr)
+
+    return say
+
+
+def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
+    events = zoo().events() if training.ranks.first else nobody()
+    if not quiet and training.ranks.first:
+        from ganzoo.display.console import Console
+
+        console = Console(plain=plain)
+        for several in events.hook.ganzoo_observers(note=console.note):
+            for observer in several:
+                events.register(observer)  # called after the console, which is registered later
+        events.register(console)
+        _say_what_ranks_do_not_share(training)
+    for observer in observers if training.ranks.first else ():
+        events.register(observer)
+    Session(training, run, events).play()
+
+
+def _say_what_ranks_do_not_share(training: Training) -> None:
+    """Batch norm is the one usual layer that looks at the whole batch, and sees this rank's part of it."""
+    norms = (m for player in training.players.values() for m in player.module.modules())
+    if training.ranks.several and any(isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) for norm in norms):
+        rows = training.recipe.train.batch_size // training.ranks.size
+        print(f"batch norm sees the {rows} samples of its own rank; sampling uses those of rank 0.", file=sys.stderr)
+
+
+def _settings(
+    epochs: int | None, steps: int | None, seed: int | None, precision: str | None, options: Mapping[str, Any]
+) -> dict[str, tuple[Any, str]]:
+    """What flags and keyword arguments say, as key path -> (value, where it comes from)."""
+    flags = {"train.epochs": epochs, "train.steps": steps, "train.seed": seed, "train.precision": precision}
+    given = {
+        path: (value, f"--{path.removeprefix('train.')} {value}") for path, value in flags.items() if value is not None
+    }
+    return given | {name.replace("__", "."): (value, f"{name}={value!r}") for name, value in options.items()}
+
+
+def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
+    if out is None:
+        started = datetime.now().strftime("%Y%m%d-%H%M%S")
+        path = Path("runs") / f"{recipe.name}-{started}"
+        return next(p for n in range(1, 10_000) if not (p := path if n == 1 else Path(f"{path}-{n}")).exists())
+    path = Path(out)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise RunError(
+            f"{path} exists already and holds something else.",
+            remedy=f"Choose another --out, or go on with a run that is there: ganzoo resume {path}",
+        )
+    return path
+
+
+def _check_data(ranks: Ranks, obtained: Obtained) -> None:
+    """All ranks read the same samples. Raises: TrainingFailed, FailedElsewhere."""
+    told = obtained.data.listing or obtained.data.checksum  # the same whether they are read whole or streamed
+    ranks.check_same("the data", f"{obtained.choice.entry.name} {told}", remedy=SHARED_DISK)

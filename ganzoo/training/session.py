@@ -1,0 +1,219 @@
+"""A run being played: its rounds, and all that happens between them at the steps that the recipe says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pluggy
+import torch
+
+from ganzoo.core.random_streams import own_randomness
+from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.kinds.pictures import picture, write_png
+from ganzoo.runs.checkpoint import keep_last, keep_only, save_checkpoint, step_name
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.run import Run
+from ganzoo.training.distributed import check_weights
+from ganzoo.training.facts import runner_of
+from ganzoo.training.state import Training
+from ganzoo.training.stopping import Interrupted, Interruption
+
+
+class Session:
+    """Plays a training, writes what comes of it into the run's directory, and tells those who listen to its events.
+
+    All ranks play it together; rank 0 alone writes and tells.
+    """
+
+    def __init__(self, training: Training, run: Run, events: pluggy.PluginManager) -> None:
+        self.training = training
+        self.recipe = training.recipe
+        self.ranks = training.ranks
+        self.run = run
+        self.hooks = events.hook
+
+    def play(self) -> None:
+        """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
+
+        Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
+        """
+        training, train = self.training, self.recipe.train
+        with own_randomness(training.device), Interruption(patient=self.ranks.several) as interruption:
+            training.interruption = interruption
+            training.restore_streams()
+            self.tell(self.hooks.ganzoo_run_started)
+            training.skip_clock()
+            reason: str | None = None
+            try:
+                with self.ranks.one_end():
+                    if training.step == 0 and train.sample_every:
+                        self.draw_grids()
+                    self.ranks.copy_from_first(training.weights())  # elsewhere the seed may have drawn others
+                    while training.step < training.total_steps and reason is None and not self.asked(interruption):
+                        try:
+                            training.advance(training.rounds_to_next())
+                        except Interrupted:
+                            break
+                        self.run.step = training.step
+                        if due(training.step, train.log_every):
+                            reason = self.log()
+                        if due(training.step, train.sample_every):
+                            self.draw_grids()
+                        if due(training.step, train.checkpoint_every):
+                            self.save()
+                    self.end(reason, interruption.why if self.asked(interruption) else "")
+            except BaseException as error:
+                self.record(status="failed", reason=f"{type(error).__name__}: {error}")
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise TrainingFailed(
+                        "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
+                    ) from error
+                raise
+            finally:
+                training.data.close()
+                self.tell(self.hooks.ganzoo_run_finished)
+
+    def asked(self, interruption: Interruption) -> bool:
+        """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
+        exchange = self.training.exchange
+        return exchange.asked(interruption, self.training.step) if exchange else interruption.asked
+
+    def log(self) -> str | None:
+        """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
+        training, plan = self.training, self.recipe.evaluate
+        scores = training.scores() if plan and due(training.step, plan.every) else {}
+        row = training.row() | scores
+        reason = self.reason_to_stop(row)
+        if reason or training.step >= training.total_steps:
+            row |= self.last_scores()
+        training.begin_window()
+        self.write_row(row)
+        return reason
+
+    def reason_to_stop(self, row: Mapping[str, float]) -> str | None:
+        """What [train.stop] says of a row: of that of rank 0, whose clock and whose scores are the run's."""
+        if self.recipe.train.stop is None:
+            return None
+        return self.ranks.decided(self.training.stop.reason(row) or "" if self.ranks.first else "") or None
+
+    def last_scores(self) -> dict[str, float]:
+        """What [evaluate] says of the step that a run ends with by itself, where no scores are due at it anyway."""
+        plan = self.recipe.evaluate
+        return self.training.scores() if plan and not due(self.training.step, plan.every) else {}
+
+    def write_row(self, row: Mapping[str, float]) -> None:
+        """Appends a row to metrics.jsonl, and keeps this step's checkpoint if the row is the best."""
+        if self.ranks.first:
+            self.run.files.append_metrics(row)
+        self.tell(self.hooks.ganzoo_metrics, step=self.training.step, values=row)
+        self.keep_best(row)
+
+    def draw_grids(self) -> None:
+        """Writes this step's sample grids: the same latents, or the same real pictures, every time."""
+        if not self.ranks.first:
+            return
+        training, files = self.training, self.run.files
+        real = training.data.first(self.recipe.train.samples)
+        with training.shown():
+            grids = training.game.preview(real)
+        for number, (name, samples) in enumerate(grids.items()):
+            path = files.grid(training.step, name if number else "")
+            write_png(picture(samples, real=real.get("image")), path)
+        self.tell(self.hooks.ganzoo_samples, step=training.step, samples=grids, path=files.grid(training.step))
+
+    def save(self) -> None:
+        """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
+        training = self.training
+        path = self.run.files.checkpoint(training.step)
+        if self.ranks.decided("there" if path.exists() else ""):
+            return
+        training.window()  # what is broken already is not kept
+        check_weights(self.ranks, training.weights(), training.step)
+        checkpoint = training.checkpoint()
+        if self.ranks.first:
+            save_checkpoint(path, checkpoint)
+            keep_last(self.run.files.checkpoints, self.recipe.train.keep)
+        self.record()
+        self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
+
+    def keep_best(self, row: Mapping[str, float]) -> None:
+        """Writes this step's checkpoint as the best one, if the row has a better score than any before.
+
+        It takes the place of the one that was. One that is scored only because the run ends stands beside it, and no
+        state knows of it: a run that is given a larger budget goes on as if that end had not been.
+        """
+        training, plan = self.training, self.recipe.evaluate
+        better = bool(training.evaluation and training.evaluation.beats(row))
+        if plan is None or not self.ranks.decided("better" if better else ""):
+            return
+        regular = due(training.step, plan.every)
+        if training.evaluation and regular:
+            training.evaluation.keep(row, training.step)
+        checkpoint = training.checkpoint()
+        if not self.ranks.first:
+            return
+        path = self.run.files.best / step_name(training.step)
+        if not path.exists():
+            save_checkpoint(path, checkpoint)
+            self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
+        if regular:
+            keep_only(path)
+
+    def end(self, reason: str | None, interrupted: str) -> None:
+        """The last checkpoint and grid, and a row for the steps after the last one that was due.
+
+        interrupted: by what, if it was.
+        """
+        training, train = self.training, self.recipe.train
+        self.save()
+        if train.sample_every and not due(training.step, train.sample_every) and not interrupted:
+            self.draw_grids()
+        if training.means.counts:
+            row = training.row()
+            if not interrupted:
+                row |= self.last_scores()
+            self.write_row(row)
+        done = training.step >= training.total_steps
+        status = "finished" if done else "interrupted" if interrupted else "stopped"
+        self.record(status=status, reason=reason or ("the budget is spent" if done else interrupted))
+
+    def record(self, **facts: Any) -> None:
+        """Brings run.json up to date."""
+        training = self.training
+        training.read_clock()
+        known = {"step": training.step, "seconds": round(training.seconds, 3), **runner_of(training)}
+        self.run.facts.update(**known, **facts)
+        if self.ranks.first:
+            self.run.files.write_facts(self.run.facts)
+
+    def tell(self, hook: Any, **facts: Any) -> None:
+        """Calls an event's listeners. A listener that raises is reported and does not stop the run."""
+        with own_randomness(self.training.device):
+            try:
+                hook(run=self.run, **facts)
+            except GanzooError:
+                raise
+            except Exception as error:
+                warnings.warn(f"a listener to {hook.name} failed: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def rewind(training: Training, files: RunDirectory) -> None:
+    """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from."""
+    plan = training.recipe.evaluate
+
+    def odd(step: int) -> Collection[str]:
+        return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
+
+    files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    if training.evaluation and training.step < training.total_steps:
+        step = training.evaluation.state["step"]
+        best = files.best / step_name(step or 0)
+        if step is None or best.is_dir():
+            keep_only(best)
+
+
+def due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps (0: never) happens at this one."""
+    return every > 0 and step % every == 0

@@ -1,0 +1,303 @@
+"""The live state of a run: what a step depends on, what a row says of it, and its checkpoints, there and back."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+
+from ganzoo.core.game import Game
+from ganzoo.core.loop import Means, Player
+from ganzoo.core.noise import JointNoise
+from ganzoo.core.random_streams import (
+    from_text,
+    own_randomness,
+    random_states,
+    restore_random_states,
+    seed_everything,
+    to_text,
+)
+from ganzoo.errors import TrainingFailed
+from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parts import build, build_schedule
+from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unpack_optimizer
+from ganzoo.training.device_data import DeviceData
+from ganzoo.training.distributed import ALONE, Exchange, Ranks, gather_own, take_own
+from ganzoo.training.ema import Averages
+from ganzoo.training.runners.eager import Eager
+from ganzoo.training.runners.runner import Runner
+from ganzoo.training.stopping import Interruption, StopConditions
+from ganzoo.training.streamed_data import StreamedData
+
+if TYPE_CHECKING:
+    from ganzoo.metrics.during_training import Evaluation
+
+
+class Training:
+    """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
+
+    game: on `device`; total_steps: the budget; draws: batches a round. Between rounds nothing here touches the random
+    streams of training: grids and events draw from copies.
+    ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
+    0 alone scores, draws and writes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        game: Game,
+        data: DeviceData | StreamedData,
+        total_steps: int,
+        evaluation: Evaluation | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.recipe = recipe
+        self.game = game
+        self.data = data
+        self.device = data.device
+        self.total_steps = total_steps
+        self.ranks = ranks
+        self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
+        self.exchange = Exchange() if ranks.several else None
+        self.players = {name: self._player(name, module) for name, module in game.players().items()}
+        averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
+        self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
+        self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
+        self.means = Means()
+        self.evaluation = evaluation
+        self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.interruption: Interruption | None = None
+        self.met: list[str] = []
+        self.runner: Runner = Eager(self, "nothing else was chosen")
+        self.draws = 1
+        self.step = 0
+        self.seconds = 0.0
+        self._clock = time.perf_counter()
+        self._row_before = (0, 0.0)
+        self._norms: dict[str, float] = {}
+        self._norms_at = 0
+
+    def advance(self, most: int = 1) -> None:
+        """At least one step and at most so many, by the runner's choice. Raises: Interrupted where none was played."""
+        with self.noise.drawn() if self.noise else nullcontext():
+            self.runner.advance(most)
+
+    def follow_schedules(self) -> None:
+        """Sets the learning rates for the next round."""
+        for player in self.players.values():
+            player.follow_schedule(self.step / self.total_steps)
+
+    def rounds_to_next(self) -> int:
+        """Rounds until something else is due: a row, a grid, a checkpoint, the end."""
+        train = self.recipe.train
+        often = (every for every in (train.log_every, train.sample_every, train.checkpoint_every) if every)
+        return min((self.total_steps - self.step, *(every - self.step % every for every in often)))
+
+    def scores(self) -> dict[str, float]:
+        """What [evaluate] says of this step; nothing without one. Its time is not counted as training's."""
+        if self.evaluation is None:
+            return {}
+        self.read_clock()
+        with self.shown():
+            samples = self.evaluation.draw(self.game)
+        scores = self.evaluation.scores(samples)
+        self.skip_clock()
+        return scores
+
+    def row(self) -> dict[str, float]:
+        """What is known of the steps since the row before. Raises: TrainingFailed where a value is not finite."""
+        values = self.window()
+        self.read_clock()
+        drawn, seconds = self._row_before
+        speed = (self.data.drawn - drawn) * self.data.batch_size / max(self.seconds - seconds, 1e-9)
+        return {
+            "step": self.step,
+            "epoch": round(self.data.drawn / self.data.batches_per_epoch, 4),
+            "seconds": round(self.seconds, 3),
+            "samples_per_second": round(speed, 1),
+            **values,
+        }
+
+    def gradient_norms(self) -> dict[str, float]:
+        """The norm of each player's last gradient, as "grad/<player>": read once at a step that a row or a checkpoint
+        is made of, and never at the others.
+        """
+        if self._norms_at != self.step:
+            norms = {f"grad/{name}": player.gradient_norm() for name, player in self.players.items()}
+            # right after a resume there is no gradient yet, and the norm is the one that the checkpoint knows
+            self._norms |= {name: norm.item() for name, norm in norms.items() if norm is not None}
+            self._norms_at = self.step
+        return dict(self._norms)
+
+    def window(self) -> dict[str, float]:
+        """The means over all ranks since the row before, and the norms of the last gradients.
+
+        Raises: TrainingFailed where one is not finite.
+        """
+        values = self.ranks.means(self.means.read()) | self.gradient_norms()
+        for name, value in values.items():
+            if not math.isfinite(value):
+                broken = TrainingFailed(
+                    f"step {self.step}: {name} is {value}.",
+                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
+                )
+                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
+        return values
+
+    def begin_window(self) -> None:
+        """After a row: what the next one says is of the steps from here on."""
+        self.means.clear()
+        self._row_before = (self.data.drawn, self.seconds)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
+        modes = {module: module.training for module in self.game.modules()}
+        averages = self.averages.shown() if self.averages else nullcontext()
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.aside():
+            seed_everything(self.recipe.train.seed)
+            self.game.eval()
+            try:
+                yield
+            finally:
+                for module, mode in modes.items():
+                    module.training = mode
+
+    def read_clock(self) -> None:
+        """Counts the time since the last look at the clock as training's."""
+        now = time.perf_counter()
+        self.seconds += now - self._clock
+        self._clock = now
+
+    def skip_clock(self) -> None:
+        """Leaves the time since the last look at the clock uncounted."""
+        self._clock = time.perf_counter()
+
+    def weights(self) -> Iterator[torch.Tensor]:
+        """Every player's parameters."""
+        return (parameter for player in self.players.values() for parameter in player.parameters)
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the next step depends on. All ranks make it together; that of rank 0 is whole."""
+        tensors: dict[str, Mapping[str, torch.Tensor]] = {}
+        optimizers = {}
+        for name, player in self.players.items():
+            tensors[name] = player.module.state_dict()
+            tensors[f"optimizer-{name}"], optimizers[name] = pack_optimizer(player.optimizer)
+            rates = player.rates(max(self.step - 1, 0) / self.total_steps)
+            for group, rate in zip(optimizers[name]["groups"], rates, strict=True):
+                group["lr"] = rate  # which is a tensor on the device while rounds are captured
+        averaged = self.averages.averaged if self.averages else {}
+        for name, average in averaged.items():
+            tensors[f"ema-{name}"] = average.module.state_dict()
+        if own := self._own_state():
+            tensors["game"] = own
+        mine = {
+            "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
+            "means": {name: [total.item(), self.means.counts.get(name, 0)] for name, total in self.means.sums.items()},
+        }
+        theirs, others = gather_own(self.ranks, self.game, mine)
+        tensors.update(theirs)
+        self.read_clock()
+        state = {
+            "step": self.step,
+            "drawn": self.data.drawn,
+            "seconds": self.seconds,
+            "device": self.device.type,
+            **mine,
+            "other_ranks": others,
+            "row_before": list(self._row_before),
+            "gradient_norms": self.gradient_norms(),
+            "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
+            "optimizers": optimizers,
+            "stop": self.stop.state,
+            "evaluation": self.evaluation.state if self.evaluation else None,
+            "runner": self.runner.met,
+            "recipe": self.recipe.values,
+        }
+        return Checkpoint(tensors, state)
+
+    def restore(self, checkpoint: Checkpoint, where: str) -> None:
+        """Goes to where `checkpoint` was made. where: its path, for messages. Raises: CheckpointError on a misfit."""
+        tensors, state = checkpoint.tensors, checkpoint.state
+        for name, player in self.players.items():
+            load_weights(player.module, tensors[name], f"{where}/{name}.safetensors")
+            unpack_optimizer(player.optimizer, tensors[f"optimizer-{name}"], state["optimizers"][name])
+        for name, average in (self.averages.averaged if self.averages else {}).items():
+            load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
+            average.n_averaged.fill_(state["averaged"][name])
+        self.game.load_state_dict(tensors.get("game", {}), strict=False)
+        take_own(self.ranks, self.game, tensors)
+        mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
+        for name, (total, count) in mine["means"].items():
+            self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
+            if count:
+                self.means.counts[name] = count
+        self._norms = dict(state.get("gradient_norms", {}))
+        self.met = list(state.get("runner", ()))
+        self.data.seek(state["drawn"])
+        self.stop.state = dict(state["stop"])
+        if self.evaluation and state.get("evaluation"):
+            self.evaluation.state = dict(state["evaluation"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self._norms_at = self.step
+        self._row_before = (state["row_before"][0], state["row_before"][1])
+        self._streams = {kind: from_text(value) for kind, value in mine["random"].items()}
+
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Rounds played inside leave no trace: afterwards everything that a step depends on is as it was."""
+        gradients = [(each, each.grad) for player in self.players.values() for each in player.parameters]
+        streams, seconds = self._streams, self.seconds
+        now = self.checkpoint()
+        kept = {
+            file: {name: each.detach().clone() for name, each in held.items()} for file, held in now.tensors.items()
+        }
+        try:
+            with own_randomness(self.device):
+                yield
+        finally:
+            self.means = Means()
+            self.restore(Checkpoint(kept, now.state), "the rehearsal")
+            self._streams, self.seconds = streams, seconds
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+
+    def keep_streams(self) -> None:
+        """Takes the present random streams as those that training begins with.
+
+        Where there are several ranks, that stream is the one that they have in common, and each has its own beside it.
+        """
+        if self.noise:
+            self.noise.begin(self.recipe.train.seed)
+        self._streams = self._present_streams()
+
+    def restore_streams(self) -> None:
+        """Goes on with the streams that `keep_streams` or a checkpoint kept."""
+        restore_random_states(self._streams, self.device)
+        if self.noise:
+            self.noise.go_to(self._streams, self.recipe.train.seed)
+
+    def _present_streams(self) -> dict[str, torch.Tensor]:
+        return random_states(self.device) | (self.noise.state if self.noise else {})
+
+    def _player(self, name: str, module: torch.nn.Module) -> Player:
+        optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
+        choice = self.recipe.schedules.get(name)
+        player = Player(module, optimizer, build_schedule(choice) if choice else None)
+        if self.exchange:
+            self.exchange.average_before(optimizer, player.parameters)
+        return player
+
+    def _own_state(self) -> dict[str, torch.Tensor]:
+        """What the game holds besides its players: an image pool, a count of moves."""
+        theirs = {
+            id(tensor)
+            for player in self.players.values()
+            for tensor in (*player.module.parameters(), *player.module.buffers())
+        }
+        return {name: value for name, value in self.game.state_dict(keep_vars=True).items() if id(value) not in theirs}

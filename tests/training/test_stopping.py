@@ -1,0 +1,72 @@
+"""The textbook's "until it converges", and what may end a run before."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from ganzoo.errors import GanzooError
+from ganzoo.recipe.model import Stop
+from ganzoo.training.stopping import Interruption, StopConditions
+
+
+def row(value: float, seconds: float = 1.0) -> dict[str, float]:
+    return {"seconds": seconds, "loss/generator": value}
+
+
+def test_nothing_asked_for_never_stops() -> None:
+    assert StopConditions(None).reason(row(1.0, 1e9)) is None
+
+
+def test_the_wall_clock_stops() -> None:
+    stop = StopConditions(Stop(seconds=10))
+    assert stop.reason(row(1.0, 9.9)) is None
+    assert "10 seconds" in str(stop.reason(row(1.0, 10.0)))
+
+
+@pytest.mark.parametrize(("direction", "before", "reached"), [("down", 0.6, 0.5), ("up", 0.4, 0.5)])
+def test_a_target_stops_once_it_is_reached(direction: str, before: float, reached: float) -> None:
+    stop = StopConditions(Stop(metric="loss/generator", target=0.5, direction=direction))  # type: ignore[arg-type]
+    assert stop.reason(row(before)) is None
+    assert "target" in str(stop.reason(row(reached)))
+
+
+def test_a_plateau_stops_after_so_many_rows_without_a_new_best() -> None:
+    stop = StopConditions(Stop(metric="loss/generator", patience=2))
+    assert [stop.reason(row(v)) is None for v in (3.0, 2.0, 2.0, 1.5, 1.6)] == [True] * 5
+    assert "has not bettered 1.5" in str(stop.reason(row(1.5)))
+
+
+def test_a_plateau_goes_on_counting_after_a_resume() -> None:
+    before = StopConditions(Stop(metric="loss/generator", patience=2))
+    before.reason(row(1.0))
+    before.reason(row(1.1))
+    after = StopConditions(before.stop)
+    after.state = before.state
+    assert after.reason(row(1.2)) is not None
+
+
+def test_an_unknown_metric_is_said_with_those_there_are() -> None:
+    with pytest.raises(GanzooError, match="fidd") as caught:
+        StopConditions(Stop(metric="fidd", target=1)).reason(row(1.0))
+    assert "loss/generator" in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_it_is_known_what_asked(number: int, why: str) -> None:
+    with Interruption() as interruption:
+        os.kill(os.getpid(), number)
+    assert (interruption.asked, interruption.why) == (True, why)
+
+
+def test_the_first_signal_asks_and_the_second_is_obeyed() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption() as interruption:
+        assert not interruption.asked
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

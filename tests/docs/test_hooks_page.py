@@ -12,7 +12,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "hooks.md"
 
 HEAD = """# Hooks
 
-Every hook of ganzoo, as [ganzoo/plugins/hookspecs.py](../ganzoo/plugins/hookspecs.py) has it: this page is made from that file by
+Every hook of ganzoo, as [hookspecs.py](../ganzoo/plugins/hookspecs.py) has it: this page is made from that file by
 `python tests/docs/test_hooks_page.py`, and a test holds the two together. [plugins.md](plugins.md) shows how they are
 used.
 

@@ -74,7 +74,7 @@ def private(name: str) -> bool:
         ("from ganzoo.errors import _scale", ["ganzoo.errors._scale"]),
         ("from ganzoo.core.losses import Hinge", ["ganzoo.core.losses.Hinge"]),
         ("from ganzoo.errors import nothing_of_the_kind", ["ganzoo.errors.nothing_of_the_kind"]),
-        ("import ganzoo\nganzoo.parts.build()", ["ganzoo.recipe.parts.build", "ganzoo.recipe.parts"]),
+        ("import ganzoo\nganzoo.parts.build()", ["ganzoo.parts.build", "ganzoo.parts"]),
         ("import_module('ganzoo.training.state')", ["ganzoo.training.state"]),
         ("Component('loss', 'x', 'ganzoo.datasets.atomic:new_folder')", ["ganzoo.datasets.atomic.new_folder"]),
     ],

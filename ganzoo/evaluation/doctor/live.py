@@ -10,7 +10,7 @@ from ganzoo.evaluation.doctor.history import FEWEST, MOST, Row
 from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ganzoo import Run
+    from ganzoo import Finding, Run
 
 REMEMBERED = 1000
 """Rows that are kept; of more, every other one between the first and the recent ones is forgotten."""
@@ -45,6 +45,9 @@ class Watch:
             del self.rows[FEWEST : -4 * MOST : 2]
         found = {finding.name: finding for finding in findings_in(replace(self.course, rows=self.rows))}
         for name in found.keys() - self.present:
-            finding = found[name]
-            self.note("doctor", str(finding) + "".join(f"; try {line}" for line in finding.change[:1]))
+            self.report(found[name])
         self.present = set(found)
+
+    def report(self, finding: Finding) -> None:
+        """Shows a finding with the first change to try."""
+        self.note("doctor", str(finding) + "".join(f"; try {line}" for line in finding.change[:1]))

@@ -41,7 +41,12 @@ class FakeRun:
 
 def heard(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:
     said: list[tuple[int, str]] = []
-    watch = Watch(lambda finding: said.append((int(watch.rows[-1]["step"]), finding.name)))
+
+    class Recorder(Watch):
+        def report(self, finding: Finding) -> None:
+            said.append((int(self.rows[-1]["step"]), finding.name))
+
+    watch = Recorder(lambda *_: None)
     watch.ganzoo_run_started(FakeRun(course))  # type: ignore[arg-type]
     for row in rows:
         watch.ganzoo_metrics(row)
@@ -67,7 +72,7 @@ def test_healthy_rows_say_nothing(course: Any) -> None:
 
 def test_a_long_run_is_not_remembered_whole(course: Any) -> None:
     made = course(1500)
-    watch = Watch(lambda _: None)
+    watch = Watch(lambda *_: None)
     watch.ganzoo_run_started(FakeRun(made))  # type: ignore[arg-type]
     for row in made.rows:
         watch.ganzoo_metrics(row)
@@ -102,6 +107,12 @@ def test_quiet_runs_are_quiet_and_the_rows_are_the_same(
 def test_a_run_that_goes_on_knows_the_rows_before(recipe: Path, tmp_path: Path) -> None:
     ganzoo.train(recipe, out=tmp_path / "run", steps=160, device="cpu", quiet=True)
     said: list[Finding] = []
-    ganzoo.resume(tmp_path / "run", steps=164, device="cpu", quiet=True, observers=[Watch(said.append)])
+
+    class Recorder(Watch):
+        def report(self, finding: Finding) -> None:
+            said.append(finding)
+
+    watch = Recorder(lambda *_: None)
+    ganzoo.resume(tmp_path / "run", steps=164, device="cpu", quiet=True, observers=[watch])
     assert [finding.name for finding in said] == ["discriminator-too-strong"]
     assert said[0].steps[0] < 160 < said[0].steps[1]

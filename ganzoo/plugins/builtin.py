@@ -25,6 +25,17 @@ REGULARIZERS = [
     ("r2", "core.regularizers:R2", "small gradients at generated samples", "arXiv:1801.04406"),
     ("weight-clip", "core.regularizers:WeightClip", "weights held in a box", "arXiv:1701.07875"),
 ]
+AUGMENTATIONS = [
+    (
+        "instance-noise",
+        "core.augmentations:InstanceNoise",
+        "Gaussian noise, on samples of any shape",
+        "arXiv:1610.04490",
+    ),
+    ("flip", "core.augmentations:Flip", "images mirrored left to right", ""),
+    ("translation", "core.augmentations:Translation", "images shifted by whole pixels", "arXiv:2006.10738"),
+    ("cutout", "core.augmentations:Cutout", "a grey rectangle in each image", "arXiv:2006.10738"),
+]
 OPTIMIZERS = [
     ("adam", "core.optimizers:adam", "adaptive moments", "arXiv:1412.6980"),
     ("adamw", "core.optimizers:adamw", "Adam with decoupled weight decay", "arXiv:1711.05101"),
@@ -59,8 +70,13 @@ METRICS = [
     ("modes", "metrics.modes:Modes", "modes captured of stacked digits", "arXiv:1712.04086"),
     ("gaussian-modes", "metrics.gaussian_modes:GaussianModes", "modes captured of a mixture", "arXiv:1705.07761"),
 ]
+KINDS = [
+    ("image", "kinds.image:Image", "pixels of any number of channels, 8 or 16 bits deep", ""),
+    ("point", "kinds.point:Point", "vectors of a few numbers, drawn in the plane", ""),
+]
 EXTRACTORS = [
     ("inception", "metrics.inception:Inception", "the network of the published scores, downloaded", "arXiv:1512.00567"),
+    ("flatten", "metrics.flatten:Flatten", "the numbers of a sample themselves, for samples of any kind", ""),
     ("digits", "metrics.digits:Digits", "a small classifier, trained here on the data set's labels", ""),
 ]
 SHELVED = {
@@ -69,7 +85,9 @@ SHELVED = {
     "regularizer": REGULARIZERS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
     "dataset": DATASETS,
+    "kind": KINDS,
     "metric": METRICS,
     "extractor": EXTRACTORS,
 }

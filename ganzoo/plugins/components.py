@@ -13,6 +13,7 @@ SHELVES: Final[dict[str, str]] = {
     "loss": "losses",
     "regularizer": "regularizers",
     "dataset": "datasets",
+    "kind": "kinds",
     "game": "games",
     "metric": "metrics",
     "extractor": "extractors",

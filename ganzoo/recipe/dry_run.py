@@ -10,14 +10,16 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.game import Game
-from ganzoo.core.interfaces import Batch, DatasetInfo, Shape
+from ganzoo.core.data import Batch, DatasetInfo, Shape
+from ganzoo.core.game import Game, as_preview, makes_samples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
@@ -34,6 +36,7 @@ from ganzoo.recipe.shape_errors import (
     no_such_player,
     options_said,
     other_shape,
+    reason,
 )
 
 TINY = 4
@@ -71,7 +74,7 @@ def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
     dataset: the name of the data at hand where it is not the recipe's own (its fallback).
     Raises: RecipeError, with every misfit that one round can show. The random streams stay as they are.
     """
-    shapes = " and ".join(f"{key} {shape}" for key, shape in info.shapes.items()) or str(info.sample_shape)
+    shapes = " and ".join(f"{key} {info.fields[key].shape}" for key in info.domains) or str(info.sample_shape)
     data = f"dataset {dataset or recipe.dataset.entry.name} holds {shapes}"
     with own_randomness(torch.device("cpu")):
         try:
@@ -104,6 +107,7 @@ class Rehearsal:
         self.batch_size = batch_size
         self.data = data
         self.draws = 0
+        self.needs: tuple[str, ...] = ()
         self.parts = WatchedParts(recipe, info)
 
     def play(self) -> DryRun:
@@ -118,9 +122,11 @@ class Rehearsal:
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
             raise MisfitError(*wrong)
+        self.needs = game.needs
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
+            self.show(game)
         except MisfitError:
             raise
         except Exception as error:
@@ -193,7 +199,7 @@ class Rehearsal:
 
     def batch_bytes(self) -> int:
         """What a batch of real samples takes, in float32."""
-        return 4 * self.recipe.train.batch_size * sum(math.prod(self.info.shape_of(key)) for key in self.info.gives)
+        return 4 * self.recipe.train.batch_size * sum(math.prod(shape) for shape in self.parts.shapes.values())
 
     def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Misfit]:
         """What the recipe's tables for players leave to be desired."""
@@ -255,15 +261,49 @@ class Rehearsal:
                 Misfit("game", f'a round of the game "{name}" draws no data, so that epochs cannot be counted.')
             )
 
-    def draw(self) -> Batch:
-        """A batch of the data's shapes, with random content or none."""
-        self.draws += 1
-        return {key: self.content(self.info.shape_of(key)) for key in self.info.gives}
+    def show(self, game: Game) -> None:
+        """Draws and writes one sample of the shape that the game makes, as grids and `ganzoo sample` will.
 
-    def content(self, shape: Shape) -> Tensor:
-        """A batch of samples of that shape, or of labels where there is none."""
-        if not shape:
-            return torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
+        Raises: MisfitError where its samples are of another shape than the data's, or cannot be drawn or written.
+        """
+        kind, shape = self.parts.kinds.sample, self.parts.shapes[self.info.sample_key]
+        batch = NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
+        game.eval()
+        made = {f'the preview "{name}"': as_preview(each).samples for name, each in game.preview(batch).items()}
+        if makes_samples(game):
+            conditions = {key: batch[key] for key in game.conditions}
+            made["sample"] = game.sample(self.batch_size, conditions or None)
+        name = self.recipe.game.entry.name
+        for whose, samples in made.items():
+            if not isinstance(samples, Tensor) or (whose == "sample" and tuple(samples.shape[1:]) != shape):
+                found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
+                what = f'the game "{name}" gives {found} as {whose}, and {self.data}.'
+                raise MisfitError(Misfit("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
+        low, high = kind.bounds or (-1.0, 1.0)
+        for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):
+            sample = torch.rand(1, *drawn) * (high - low) + low
+            try:
+                kind.picture(sample)
+                if drawn == shape:
+                    with TemporaryDirectory() as folder:
+                        for ending in kind.endings:
+                            kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
+            except Exception as error:
+                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {reason(error)}'
+                raise MisfitError(Misfit("dataset", f"{what.rstrip('.')}.")) from error
+
+    def draw(self) -> Batch:
+        """A batch of what the game needs, with random content or none."""
+        self.draws += 1
+        return NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
+
+    def content(self, key: str) -> Tensor:
+        """A batch of examples of that key, as networks see them."""
+        field, shape = self.info.fields[key], self.parts.shapes[key]
+        if field.classes:
+            return torch.zeros(self.batch_size, *shape, dtype=torch.int64, device=self.device)
+        if field.role == "mask":
+            return torch.ones(self.batch_size, *shape, device=self.device)
         return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
 
     def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
@@ -271,18 +311,31 @@ class Rehearsal:
 
         def look(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             n = next((len(value) for value in inputs if isinstance(value, Tensor) and value.ndim), None)
-            if not isinstance(output, Tensor):
-                raise MisfitError(
-                    Misfit(table, f"{table} returns a {type(output).__name__}; it should return a tensor.")
-                )
-            made = tuple(output.shape)
-            if table == "generator" and made[1:] != expected:
-                raise MisfitError(other_shape(self.recipe, made[1:], self.data))
-            if n is not None and made[:1] != (n,):
-                right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
-                raise MisfitError(Misfit(table, f"{table} returns {made} for {n} samples; it should return {right}."))
+            several = isinstance(output, list | tuple) and output and all(isinstance(each, Tensor) for each in output)
+            if not isinstance(output, Tensor) and not several:
+                what = f"{table} returns a {type(output).__name__}; it should return a tensor, or a list of them."
+                raise MisfitError(Misfit(table, what))
+            if table == "generator" and isinstance(output, Tensor) and tuple(output.shape[1:]) != expected:
+                raise MisfitError(other_shape(self.recipe, tuple(output.shape[1:]), self.data))
+            for made in map(tuple, (each.shape for each in (output if several else [output]))):
+                if n is not None and made[:1] != (n,):
+                    right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
+                    what = f"{table} returns {made} for {n} samples; it should return {right}."
+                    raise MisfitError(Misfit(table, what))
 
         return look
+
+
+class NeededKeys(dict[str, Tensor]):
+    """A batch with the keys that the game needs; reading another one is an error that names it."""
+
+    def __init__(self, recipe: Recipe, batch: Batch) -> None:
+        super().__init__(batch)
+        self.game = recipe.game.entry.name
+
+    def __missing__(self, key: str) -> Tensor:
+        what = f'the game "{self.game}" reads "{key}" of a batch, and needs only {" and ".join(self)}.'
+        raise MisfitError(Misfit("game", what, f'Its author names every key that it reads: needs = ("{key}", ...).'))
 
 
 def _failure(recipe: Recipe, builder: Callable[[], object]) -> Iterator[Misfit]:

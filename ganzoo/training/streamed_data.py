@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from ganzoo.core.interfaces import Batch, Source
+from ganzoo.core.data import Batch, Source
 from ganzoo.errors import DatasetError, TrainingFailed
-from ganzoo.kinds.pixels import to_unit_range
 from ganzoo.training.data_workers import begun, lost_worker, no_news_of_children, usual_workers
-from ganzoo.training.device_data import WHOLE, Order, Shard, orders_of
+from ganzoo.training.device_data import WHOLE, Order, Shard, ToUnit, as_stored, orders_of
 
 AHEAD = 2
 """Batches that each worker has ready before they are asked for."""
@@ -52,7 +51,9 @@ class StreamedData:
         paired: bool = True,
         shard: Shard = WHOLE,
         workers: int | None = None,
+        to_unit: ToUnit = as_stored,
     ) -> None:
+        self.to_unit = to_unit
         self.source = source
         self.sizes = {key: source.sizes[key] for key in keys}
         self.orders = orders_of(self.sizes, batch_size, seed, paired=paired, shard=shard)
@@ -104,7 +105,7 @@ class StreamedData:
         self._batches = None  # with its iterator, the loader's workers go
 
     def _on_device(self, samples: Mapping[str, Tensor]) -> Batch:
-        return {key: to_unit_range(read.to(self.device, non_blocking=True)) for key, read in samples.items()}
+        return {key: self.to_unit(key, read.to(self.device, non_blocking=True)) for key, read in samples.items()}
 
     def _start(self, first: Callable[[int], None]) -> Iterator[Any]:
         loader: DataLoader[Any] = DataLoader(

@@ -36,7 +36,8 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     """What is about to be trained, on what, and where it goes. going_on: say so where it has begun already."""
     facts = run.facts
     data, device, train = facts["dataset"], facts["device"], run.recipe.train
-    shapes = data.get("shapes") or {"": data["sample_shape"]}
+    info = run.info
+    shapes = {key: info.fields[key].shape for key in info.domains} or {"": info.sample_shape}
     shape = " and ".join(f"{' x '.join(map(str, sides))}{key and f' ({key})'}" for key, sides in shapes.items())
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
     ranks = f", on each of {facts['ranks']} ranks" if facts.get("ranks", 1) > 1 else ""
@@ -171,4 +172,4 @@ def duration(seconds: float) -> str:
 
 def things(run: Run) -> str:
     """What the samples are, in the plural: "images" or "points"."""
-    return str(run.facts["dataset"]["kind"])
+    return str(run.facts["dataset"]["plural"])

@@ -25,7 +25,7 @@ def memorised(course: Course, sampled: Sampled) -> Finding | None:
     Typical samples have near neighbours in the training set, copied or not. So it is asked as well whether a sample's
     nearest neighbour among all real images is one that the generator has learned from.
     """
-    fake, train, test = sampled.plain_fake, sampled.train, sampled.test
+    fake, train, test = sampled.coarse_fake, sampled.train, sampled.test
     to_train, to_test = nearest(fake, train), nearest(fake, test)
     by_chance = len(train) / (len(train) + len(test))
     nearer = float((to_train < to_test).double().mean())

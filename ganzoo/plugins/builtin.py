@@ -79,6 +79,23 @@ EXTRACTORS = [
     ("flatten", "metrics.flatten:Flatten", "the numbers of a sample themselves, for samples of any kind", ""),
     ("digits", "metrics.digits:Digits", "a small classifier, trained here on the data set's labels", ""),
 ]
+COMMANDS = [
+    ("run", "cli.run:run", "Train: play a recipe.", ""),
+    ("resume", "cli.resume:resume", "Go on exactly where a run stopped.", ""),
+    ("list", "cli.list:list_", "The zoo: models, losses, data sets, recipes, plugins.", ""),
+    ("show", "cli.show:show", "One thing, or every effective value of a recipe.", ""),
+    ("sample", "cli.sample:sample", "Pictures, animations or arrays from a run.", ""),
+    ("report", "cli.report:report", "A run as one HTML page.", ""),
+    ("compare", "cli.compare:compare", "Runs side by side: settings that differ, scores, curves, samples.", ""),
+    ("card", "cli.card:card", "A model card from runs of one recipe, with its scores beside the papers'.", ""),
+    ("evaluate", "cli.evaluate:evaluate", "Score a run: FID, KID, precision and recall, modes captured.", ""),
+    ("doctor", "cli.doctor:doctor", "What this machine has, or what is wrong with a run's training.", ""),
+    ("benchmark", "cli.benchmark:benchmark", "A suite of recipes over several seeds, in one table.", ""),
+    ("new", "cli.new:new", "A plugin package of your own, ready to be changed and published.", ""),
+    ("check", "cli.check:check", "An installed plugin against every contract.", ""),
+]
+"""In the order of `ganzoo --help`, which is the order in which a new user needs them."""
+
 SHELVED = {
     "game": GAMES,
     "loss": LOSSES,
@@ -90,6 +107,7 @@ SHELVED = {
     "kind": KINDS,
     "metric": METRICS,
     "extractor": EXTRACTORS,
+    "command": COMMANDS,
 }
 """Shelf -> name, target inside ganzoo, summary, paper."""
 
@@ -102,13 +120,16 @@ def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:
 
 @hookimpl
 def ganzoo_components() -> Sequence[Component]:
-    """Everything of the engine that stands on a shelf, from games to metrics, and the recipes it ships."""
-    own = [
-        Component(shelf, name, f"ganzoo.{target}", summary, paper)
-        for shelf, things in SHELVED.items()
-        for name, target, summary, paper in things
-    ]
+    """Everything of the engine that stands on a shelf, from games to commands, and the recipes it ships."""
+    own = [component for shelf in SHELVED for component in shelved(shelf)]
     return [*own, *recipes(Path(__file__).parent.parent)]
+
+
+def shelved(shelf: str) -> list[Component]:
+    """The engine's own components on a shelf, in the order in which they stand in this file."""
+    return [
+        Component(shelf, name, f"ganzoo.{target}", summary, paper) for name, target, summary, paper in SHELVED[shelf]
+    ]
 
 
 def recipes(package: Path) -> Iterator[Component]:

@@ -23,6 +23,11 @@ class Claim:
     entry_point: EntryPoint | None = None
     damage: str = ""
 
+    @property
+    def package(self) -> str:
+        """The top-level module of its entry point; empty where its metadata cannot be used."""
+        return self.entry_point.module.partition(".")[0] if self.entry_point else ""
+
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
 

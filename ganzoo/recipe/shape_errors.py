@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganzoo.core.data import Shape
 from ganzoo.core.interfaces import Regularizer
 from ganzoo.errors import GanzooError, Problem
+from ganzoo.plugins import frame_said
 from ganzoo.recipe.messages import did_you_mean, shown
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import BuildError, RecipeParts, build
@@ -96,8 +97,8 @@ def cannot_be_built(recipe: Recipe, error: BuildError) -> Misfit:
             "", f"there is no [{error.table}] table: {reason(error.cause)}.", f'Write [{error.table}], name = "...".'
         )
     remedy = error.cause.remedy if isinstance(error.cause, GanzooError) else ""
-    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {reason(error.cause)}'
-    return Misfit(error.table, f"{what.rstrip('.')}.", remedy or options_said(recipe, error.table))
+    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {reason_and_place(error.cause)}'
+    return Misfit(error.table, what, remedy or options_said(recipe, error.table))
 
 
 def does_not_run(recipe: Recipe, parts: WatchedParts, error: Exception, data: str) -> Misfit:
@@ -111,10 +112,10 @@ def does_not_run(recipe: Recipe, parts: WatchedParts, error: Exception, data: st
         at = f" at {name} ({type(thing).__name__})" if name else ""
         shapes = " and ".join(str(shape) for shape in _inputs(frame))
         took = f" on {shapes}" if shapes else ""
-        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {reason(error).rstrip(".")}.'
+        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {reason_and_place(error)}'
         return Misfit(table, what, options_said(recipe, table))
     game = recipe.game.entry.name
-    what = f'a round of the game "{game}" fails, and {data}: {reason(error).rstrip(".")}.'
+    what = f'a round of the game "{game}" fails, and {data}: {reason_and_place(error)}'
     return Misfit("game", what, options_said(recipe, "game"))
 
 
@@ -151,6 +152,11 @@ def reason(error: BaseException) -> str:
         if first and not isinstance(error, KeyError | AttributeError)
         else f"{type(error).__name__} {first}".strip()
     )
+
+
+def reason_and_place(error: BaseException) -> str:
+    """An exception's first line as the end of a sentence, with the line of a plugin's file that it comes from."""
+    return f"{reason(error).rstrip('.')}{frame_said(error)}."
 
 
 def build_failures(recipe: Recipe) -> Iterator[BuildError]:

@@ -64,10 +64,12 @@ def play(order: Mapping[str, Any], say: Say) -> dict[str, str]:
         return {"status": "interrupted"}
     except Exception as error:
         from ganzoo.errors import GanzooError
+        from ganzoo.plugins import frame_said
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        return {"status": "failed", "reason": str(error) if known else f"{type(error).__name__}: {error}"}
+        said = str(error) if known else f"{type(error).__name__}: {error}{frame_said(error)}"
+        return {"status": "failed", "reason": said}
     return {"status": "done"}
 
 

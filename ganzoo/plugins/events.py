@@ -10,6 +10,7 @@ from typing import Any
 import pluggy
 
 from ganzoo.errors import GanzooError, PluginError
+from ganzoo.plugins.hook_checks import check_observer
 from ganzoo.plugins.hookspecs import hookimpl
 from ganzoo.plugins.registration import PluginRow, cause_of
 
@@ -48,7 +49,8 @@ class Listener:
 
             def guard(*facts: Any) -> Any:
                 try:
-                    return impl.function(*facts)
+                    result = impl.function(*facts)
+                    return self._heard(result) if hook == "ganzoo_observers" else result
                 except GanzooError:
                     raise
                 except Exception as error:
@@ -57,6 +59,17 @@ class Listener:
             called = guard
         # pluggy reads the arguments' names from the signature, which `wraps` carries over
         setattr(self, f"{hook}_{len(vars(self))}", marker(functools.wraps(impl.function, updated=())(called)))
+
+    def _heard(self, observers: Any) -> list[object]:
+        """Those of the plugin's observers that can be called; of the others it is said why not."""
+        sound = []
+        for observer in observers:
+            try:
+                check_observer(observer)
+                sound.append(observer)
+            except PluginError as error:
+                self._report("ganzoo_observers", error)
+        return sound
 
     def _report(self, hook: str, error: Exception) -> None:
         said = f"the plugin {self._row} failed in {hook}: {cause_of(error, self._packages)}"

@@ -14,6 +14,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugins.components import SHELVES, Component
 from ganzoo.plugins.credit import NOBODY, Credit
 from ganzoo.plugins.discovery import Claim, same_name
+from ganzoo.plugins.hook_checks import did_you_mean_hook, stray_hooks
 from ganzoo.plugins.plugin_frame import plugin_frame
 
 OUTDATED = "this plugin needs a newer ganzoo"
@@ -112,12 +113,15 @@ def _import(claim: Claim) -> object:
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
     callers = manager.get_hookcallers(plugin) or ()
+    for name, why in stray_hooks(plugin):
+        raise RefusedError(f"its function {name} is never called: {why}{did_you_mean_hook(name)}")
     if not callers:
         raise RefusedError("it implements no hook of ganzoo; is the marker @ganzoo.hookimpl missing?")
     for caller in callers:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if not caller.has_spec() and not optional:
-            raise RefusedError(f"{OUTDATED}: it implements the hook {caller.name}, which this one does not know")
+            unknown = f"it implements the hook {caller.name}, which this one does not know"
+            raise RefusedError(f"{OUTDATED}: {unknown}{did_you_mean_hook(caller.name)}")
 
 
 def _entries(manager: pluggy.PluginManager, plugin: Any, claim: Claim) -> Iterable[Entry]:

@@ -21,6 +21,7 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
+from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
@@ -78,9 +79,11 @@ def train(
     Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
     nothing of its own on their disks.
 
-    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
+    Raises: RecipeError, DatasetError, PluginError (of an observer, too, that would never be called), RunError before
+    anything is written; TrainingFailed during the run;
     FailedElsewhere on a rank where it was another one that failed.
     """
+    observers = checked_observers(observers)
     ranks = join()
     with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
         with ranks.together():
@@ -142,8 +145,10 @@ def resume(
     """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
 
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
-    the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
+    the checkpoint, with every difference; CheckpointError where no checkpoint is intact; PluginError where an observer
+    would never be called.
     """
+    observers = checked_observers(observers)
     ranks = join()
     with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
         with ranks.together():

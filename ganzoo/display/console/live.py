@@ -69,7 +69,7 @@ def waiting(what: str, *, shown: bool = True) -> Iterator[object]:
     Importing torch takes seconds, and so does making or downloading data.
     """
     if not (shown and is_lively()):
-        yield object()
+        yield Started()
         return
     # The file is fixed here: a download may redirect standard output, and would take the spinner with it.
     terminal = Terminal(file=sys.stdout, highlight=False)
@@ -80,12 +80,13 @@ def waiting(what: str, *, shown: bool = True) -> Iterator[object]:
 
 
 class Started:
-    """Ends a spinner once a run has started."""
+    """Ends a spinner, where there is one, once a run has started."""
 
-    def __init__(self, spinner: Progress) -> None:
+    def __init__(self, spinner: Progress | None = None) -> None:
         self.spinner = spinner
 
     @hookimpl(tryfirst=True)
     def ganzoo_run_started(self) -> None:
         """Before the other listeners say anything."""
-        self.spinner.stop()
+        if self.spinner is not None:
+            self.spinner.stop()

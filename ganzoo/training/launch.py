@@ -61,6 +61,7 @@ def train(
     data_root: str | Path | None = None,
     fallback: bool = True,
     overrides: Sequence[str] = (),
+    unset: Sequence[str] = (),
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
@@ -72,8 +73,9 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64");
-    options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
+    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
+    for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
 
     Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
@@ -88,7 +90,10 @@ def train(
     with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
         with ranks.together():
             decided = read_recipe(
-                recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
+                recipe,
+                unset=unset,
+                overrides=overrides,
+                settings=_settings(epochs, steps, seed, precision, options),
             )
             ranks.check_batch(decided.train.batch_size)
             place = ranks.place(device)

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(
-    name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_root: Path | None, as_json: bool
-) -> None:
+def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_root: Path | None, as_json: bool) -> None:
     """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a thing on any shelf, or a
     plugin.
 

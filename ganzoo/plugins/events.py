@@ -22,7 +22,7 @@ class Listener:
     and what they let through is not theirs.
     """
 
-    def __init__(self, row: PluginRow, packages: Collection[str], strict: bool) -> None:
+    def __init__(self, row: PluginRow, packages: Callable[[], Collection[str]], strict: bool) -> None:
         self._row = row
         self._packages = packages
         self._strict = strict
@@ -72,7 +72,7 @@ class Listener:
         return sound
 
     def _report(self, hook: str, error: Exception) -> None:
-        said = f"the plugin {self._row} failed in {hook}: {cause_of(error, self._packages)}"
+        said = f"the plugin {self._row} failed in {hook}: {cause_of(error, self._packages())}"
         if self._strict:
             raise PluginError(said) from error
         if hook not in self._reported:  # a hook of every logged step would say the same a thousand times
@@ -81,7 +81,7 @@ class Listener:
 
 
 def events_manager(
-    manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, packages: Collection[str], strict: bool
+    manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, packages: Callable[[], Collection[str]], strict: bool
 ) -> pluggy.PluginManager:
     """A new manager with the plugins of `manager`, so that two runs in one process do not hear each other."""
     events = nobody(manager.project_name)

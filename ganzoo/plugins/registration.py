@@ -85,7 +85,7 @@ def register(manager: pluggy.PluginManager, claim: Claim) -> list[Entry]:
         except (Exception, SystemExit) as error:
             if manager.has_plugin(claim.name):  # registered, perhaps half-way only: pluggy does not undo that
                 manager.unregister(name=claim.name)
-            raise RefusedError(cause_of(error, {claim.package})) from error
+            raise RefusedError(cause_of(error, claim.packages())) from error
 
 
 def cause_of(error: BaseException, packages: Collection[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ class Zoo:
 
     disabled: names of plugins, or of their distributions, to leave out before they are imported; strict: a broken
     plugin raises PluginError, now or in an event, where it would be reported only.
-    packages: the top-level modules of all plugins but ganzoo's own.
     """
 
     def __init__(self, *, disabled: Iterable[str] = (), strict: bool = False) -> None:
@@ -38,9 +37,8 @@ class Zoo:
         self._rows: list[PluginRow] = []
         self._entries: dict[str, list[Entry]] = {shelf: [] for shelf in SHELVES}
         self._disabled = {same_name(name) for name in disabled}
-        found = claims()
-        self.packages = frozenset(claim.package for same in found for claim in same) - {"", PROJECT}
-        for same in found:
+        self._claims = claims()
+        for same in self._claims:
             self._settle(same)
         for entries in self._entries.values():
             entries.sort(key=lambda entry: (entry.name, entry.plugin))
@@ -48,6 +46,11 @@ class Zoo:
     def plugins(self) -> list[PluginRow]:
         """Every plugin found, healthy or not, by name."""
         return list(self._rows)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """The top-level modules of all plugins, as `plugin_frame` takes them."""
+        return frozenset().union(*(claim.packages() for same in self._claims for claim in same))
 
     def entries(self, shelf: str) -> list[Entry]:
         """What stands on a shelf, by name; two plugins that claim one name are both there. Raises: PluginError."""
@@ -107,7 +110,7 @@ class Zoo:
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f'the {entry.shelf} "{entry.name}" {where} cannot be imported from {entry.component.target}: '
-                f"{cause_of(error, self.packages)}",
+                f"{cause_of(error, {*self.packages, entry.component.package})}",
                 remedy="Reinstall or report that plugin; everything else goes on working.",
             ) from error
         if not callable(found):
@@ -144,7 +147,7 @@ class Zoo:
         return events_manager(
             self._manager,
             {row.name: row for row in self._rows if row.status == "ok"},
-            packages=self.packages,
+            packages=lambda: self.packages,
             strict=self.strict,
         )
 

@@ -76,10 +76,12 @@ class Judge:
             raise MetricError(
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
+        named = "" if extractor else suiting(info)
         found = (
-            fitting(dataset, info) if not metrics else [(choice, fitted(choice, dataset, info)) for choice in metrics]
+            [(choice, fitted(choice, dataset, info, extractor)) for choice in metrics]
+            if metrics
+            else fitting(dataset, info)
         )
-        named = info.extractor or self.kinds.sample.extractor
         self.choice = (extractor or choice_of("extractor", named)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
@@ -187,7 +189,7 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     Raises: MetricError where there is none.
     """
     found = []
-    named = info.extractor or build_kind(info.kind, info).extractor
+    named = suiting(info)
     extractor: Extractor | None = build(choice_of("extractor", named)) if named else None
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().spelling(entry))
@@ -202,10 +204,25 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     return found
 
 
-def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo) -> Metric:
-    """The metric, built. Raises: MetricError where it says nothing about the data."""
+def suiting(info: DatasetInfo) -> str:
+    """The name of the extractor that suits the data; empty where none does."""
+    return info.extractor or build_kind(info.kind, info).extractor
+
+
+def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choice | None = None) -> Metric:
+    """The metric, built. extractor: the one that is asked for, None for the one that suits the data.
+
+    Raises: MetricError where it says nothing about the data.
+    """
     metric: Metric = build(choice)
-    if reason := metric.misfit(dataset, info):
+    reason = metric.misfit(dataset, info)
+    if not reason and metric.needs != "samples" and extractor is None and not suiting(info):
+        raise MetricError(
+            f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
+            f"samples of the kind {info.kind}.",
+            remedy="Use --extractor flatten to compare their numbers, or a metric that `ganzoo list metrics` names.",
+        )
+    if reason:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: {reason}',
             remedy="`ganzoo list metrics` names others.",

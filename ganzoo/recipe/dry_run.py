@@ -36,7 +36,7 @@ from ganzoo.recipe.shape_errors import (
     no_such_player,
     options_said,
     other_shape,
-    reason,
+    reason_and_place,
 )
 
 TINY = 4
@@ -122,7 +122,6 @@ class Rehearsal:
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
             raise MisfitError(*wrong)
-        self.needs = game.needs
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
@@ -240,6 +239,7 @@ class Rehearsal:
 
     def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
         """Plays, without the updates. metrics: takes the names logged. Raises: MisfitError, or what the game raises."""
+        self.needs = game.needs
         name = self.recipe.game.entry.name
         for number, move in enumerate(game.play(self.draw), start=1):
             if number > LONGEST:
@@ -289,8 +289,8 @@ class Rehearsal:
                         for ending in kind.endings:
                             kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
             except Exception as error:
-                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {reason(error)}'
-                raise MisfitError(Misfit("dataset", f"{what.rstrip('.')}.")) from error
+                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written'
+                raise MisfitError(Misfit("dataset", f"{what}: {reason_and_place(error).rstrip('.')}.")) from error
 
     def draw(self) -> Batch:
         """A batch of what the game needs, with random content or none."""

@@ -49,7 +49,7 @@ class Patches(Discriminator):
 
     def forward(self, samples: Tensor) -> Any:
         scores = self.body(samples)
-        return {"": scores, "pair": (scores, scores), "twice": torch.cat((scores, scores)), "one": scores.mean()}[
+        return {"": scores, "pair": {"scores": scores}, "twice": torch.cat((scores, scores)), "one": scores.mean()}[
             self.fails
         ]
 
@@ -118,11 +118,11 @@ class Solo(Game):
             if self.fails != "endless":
                 return
 
-    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
-        raise AssertionError("nobody asks")
+    def sample(self, n: int, conditions: Batch | None = None) -> Tensor:
+        return self.generator(self.generator.latents(n))
 
     def preview(self, batch: Batch) -> Mapping[str, Tensor]:
-        raise AssertionError("nobody asks")
+        return {"samples": self.sample(len(batch["real"]))}
 
 
 HERE = " (tests/recipe/test_dry_run.py, line N, in __init__)"
@@ -233,7 +233,7 @@ def test_a_discriminator_of_patches_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fails", "said"),
     [
-        ("pair", "discriminator returns a tuple; it should return a tensor."),
+        ("pair", "discriminator returns a dict; it should return a tensor, or a list of them."),
         ("twice", "discriminator returns (16, 1, 5, 5) for 8 samples; it should return scores (N,)."),
         ("one", "discriminator returns () for 8 samples; it should return scores (N,)."),
     ],
@@ -301,7 +301,7 @@ def test_all_constructors_that_refuse_are_told_at_once(tmp_path: Path) -> None:
         ("no draw", 'a round of the game "Solo" draws no data, so that epochs cannot be counted.'),
         ("endless", 'a round of the game "Solo" has more than 256 moves. Its options: fails = "endless".'),
         ("caption", 'the game "Solo" needs "caption" of each sample, and dataset mnist holds (1, 28, 28) and gives '
-                    "image and label. Choose another dataset."),
+                    "real and label. Choose another dataset."),
         ("nobody", 'the game "Solo" has no players.'),
         ("raises", "a round of the game \"Solo\" fails, and dataset mnist holds (1, 28, 28): KeyError 'captions' "
                    '(tests/recipe/test_dry_run.py, line N, in play). Its options: fails = "raises".'),

@@ -103,11 +103,12 @@ def opened(path: Path) -> Image.Image:
 
 def test_a_run_says_what_its_two_domains_are(room: Path, capfd: Captured) -> None:
     facts = json.loads((room / "two" / "run.json").read_text())
-    assert facts["dataset"]["shapes"] == {"a": [1, 12, 16], "b": [3, 12, 16]}
+    shapes = {key: field["shape"] for key, field in facts["dataset"]["fields"].items()}
+    assert shapes == {"a": [1, 12, 16], "b": [3, 12, 16]}
     assert (facts["dataset"]["paired"], facts["dataset"]["size"]) == (False, 5)
     assert facts["directions"] == ["a2b", "b2a"]
     info = ganzoo.load(room / "two").info
-    assert (info.shape_of("a"), info.shape_of("b"), info.paired) == ((1, 12, 16), (3, 12, 16), False)
+    assert (info.fields["a"].shape, info.fields["b"].shape, info.paired) == ((1, 12, 16), (3, 12, 16), False)
     out = room / "said"
     assert status_of(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
     said = capfd.readouterr().out

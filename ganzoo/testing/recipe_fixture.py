@@ -22,7 +22,7 @@ from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.testing.datasets import offline
-from ganzoo.testing.recording import Recording
+from ganzoo.testing.recording import OperationRecorder
 from ganzoo.testing.streams import start_stream
 from ganzoo.testing.subject import N_CLASSES, SHAPES
 from ganzoo.training.launch import assemble
@@ -113,9 +113,9 @@ class Scene:
         return training
 
     @cached_property
-    def recording(self) -> Recording:
+    def recording(self) -> OperationRecorder:
         """One or two rounds with all that happened in them."""
-        return Recording(self.training(), 2 if self.half > 1 else 1)
+        return OperationRecorder(self.training(), 2 if self.half > 1 else 1)
 
     @property
     def half(self) -> int:

@@ -16,7 +16,7 @@ Weights = Mapping[str, list[Tensor]]
 """Player's name -> copies of its parameters."""
 
 
-class Recording:
+class OperationRecorder:
     """Some rounds with updates, watched.
 
     moved: players in the order of their moves; meddled: (player, when) whose weights changed though nobody updated

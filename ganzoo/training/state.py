@@ -28,7 +28,7 @@ from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unp
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import ALONE, Exchange, Ranks, gather_own, take_own
 from ganzoo.training.ema import Averages
-from ganzoo.training.runners.eager import Eager
+from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.runner import Runner
 from ganzoo.training.stopping import Interruption, StopConditions
 from ganzoo.training.streamed_data import StreamedData
@@ -71,8 +71,8 @@ class Training:
         self.evaluation = evaluation
         self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
         self.interruption: Interruption | None = None
-        self.met: list[str] = []
-        self.runner: Runner = Eager(self, "nothing else was chosen")
+        self.played_phases: list[str] = []
+        self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
         self.step = 0
         self.seconds = 0.0
@@ -158,7 +158,7 @@ class Training:
         """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
         modes = {module: module.training for module in self.game.modules()}
         averages = self.averages.shown() if self.averages else nullcontext()
-        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.aside():
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.evaluation_context():
             seed_everything(self.recipe.train.seed)
             self.game.eval()
             try:
@@ -216,7 +216,7 @@ class Training:
             "optimizers": optimizers,
             "stop": self.stop.state,
             "evaluation": self.evaluation.state if self.evaluation else None,
-            "runner": self.runner.met,
+            "runner": self.runner.played_phases,
             "recipe": self.recipe.values,
         }
         return Checkpoint(tensors, state)
@@ -238,7 +238,7 @@ class Training:
             if count:
                 self.means.counts[name] = count
         self._norms = dict(state.get("gradient_norms", {}))
-        self.met = list(state.get("runner", ()))
+        self.played_phases = list(state.get("runner", ()))
         self.data.seek(state["drawn"])
         self.stop.state = dict(state["stop"])
         if self.evaluation and state.get("evaluation"):

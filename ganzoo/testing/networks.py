@@ -17,7 +17,7 @@ from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
-from ganzoo.training.ema import Averages
+from ganzoo.training.ema import WeightAverages
 
 Question = Callable[[Network], None]
 
@@ -112,7 +112,7 @@ def can_be_averaged(network: Network) -> None:
     module = network.build()
     inputs = network.inputs(module, 3)
     with torch.no_grad():
-        averages = Averages({"network": module}, decay=0.9)
+        averages = WeightAverages({"network": module}, decay=0.9)
         copied = averages.averaged["network"].module.eval()
         module.eval()
         kept = output(module, *inputs)

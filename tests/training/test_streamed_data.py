@@ -197,10 +197,10 @@ def test_workers_that_never_begin_are_begun_again(
             signal.pause()
         begin(number)
 
-    begin = beginning.live_for_the_run
-    monkeypatch.setattr(beginning, "live_for_the_run", stands_still)
-    monkeypatch.setattr(beginning, "PATIENCE", 1.0)
-    monkeypatch.setattr(beginning, "TRIES", 2)
+    begin = beginning.init_worker
+    monkeypatch.setattr(beginning, "init_worker", stands_still)
+    monkeypatch.setattr(beginning, "START_TIMEOUT", 1.0)
+    monkeypatch.setattr(beginning, "START_ATTEMPTS", 2)
     before = set(psutil.Process().children())
     data = streamed(2)
     if tries == 1:

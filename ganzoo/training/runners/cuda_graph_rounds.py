@@ -110,7 +110,7 @@ class CapturedRoundsRunner(Runner):
         self.write_scalars(rounds)
         if key not in self.graphs:
             graph = self.try_capture(rounds)
-            if self.training.interruption and self.training.interruption.asked:
+            if self.training.interruption and self.training.interruption.stop_requested:
                 self.training.data.seek(drawn)
                 raise Interrupted  # even if compiling succeeded: an interrupted compiler may have skipped optimisations
             if isinstance(graph, str):
@@ -147,8 +147,8 @@ class CapturedRoundsRunner(Runner):
         self.phase_counts[before] += 1
         if not self.graphs and self.phase_counts.total() == ROUNDS_BEFORE_WARNING:
             warnings.warn(
-                f"runner {self.name}: no two of the first {ROUNDS_BEFORE_WARNING:,} rounds were alike, and none "
-                "could be captured: the game counts something in its extra state that never returns to an earlier value.",
+                f"runner {self.name}: no two of the first {ROUNDS_BEFORE_WARNING:,} rounds were alike, and none could "
+                "be captured: the game counts something in its extra state that never returns to an earlier value.",
                 stacklevel=2,
             )
 
@@ -161,7 +161,7 @@ class CapturedRoundsRunner(Runner):
             play_round(self.game, self.feed, training.players, training.means, training.autocast)
             training.step += 1
             if training.averages and training.step % training.averages.every == 0:
-                training.averages.blend(self.scalars[row, -2], self.scalars[row, -1])
+                training.averages.update_by_tensors(self.scalars[row, -2], self.scalars[row, -1])
 
     def capture_rounds(self, number: int) -> CapturedGraph:
         """Captures `number` rounds without executing them, and restores the host state. Raises: RuntimeError."""
@@ -249,7 +249,7 @@ class CapturedRoundsRunner(Runner):
         if not averages or (step + 1) % averages.every:
             return [*rates, 0.0, 0.0]
         first = averages.updates + self.ema_updates(training.step, step) == 0
-        return [*rates, *averages.shares(step + 1, first=first)]
+        return [*rates, *averages.coefficients(step + 1, first=first)]
 
     def ema_updates(self, since: int, step: int) -> int:
         """The number of EMA updates between two steps."""

@@ -102,10 +102,10 @@ def benchmark(
 
 def show(result: Result, folder: Path) -> None:
     """The tables, in a file or a pipe as Markdown, whose rows are never folded; and where they lie."""
-    from ganzoo.display.console.terminal import Terminal, is_lively
+    from ganzoo.display.console.terminal import Terminal, is_interactive
     from ganzoo.evaluation.suites.table import markdown, terminal_tables
 
-    if is_lively():
+    if is_interactive():
         terminal = Terminal(plain=False)
         for part in terminal_tables(result):
             terminal.print(part, soft_wrap=True)

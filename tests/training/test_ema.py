@@ -37,11 +37,11 @@ def test_untrained_weights_are_soon_forgotten_whatever_the_decay() -> None:
 
 def test_the_memory_grows_to_that_of_the_decay_and_no_further() -> None:
     averages = WeightAverages({}, decay=0.999)
-    kept = [averages.kept(step) for step in (1, 10, 100, 8_979, 8_980, 10**6)]
-    assert kept == sorted(kept)
-    assert kept[0] == pytest.approx(2 / 11)
-    assert kept[3] < 0.999
-    assert kept[5] == 0.999
+    effective_decay = [averages.effective_decay(step) for step in (1, 10, 100, 8_979, 8_980, 10**6)]
+    assert effective_decay == sorted(effective_decay)
+    assert effective_decay[0] == pytest.approx(2 / 11)
+    assert effective_decay[3] < 0.999
+    assert effective_decay[5] == 0.999
 
 
 def test_updating_every_few_steps_keeps_the_memory_in_steps() -> None:
@@ -68,7 +68,7 @@ def test_players_show_their_average_inside_and_their_own_weights_after() -> None
         player.running_mean.fill_(7.0)  # type: ignore[union-attr]
     averages.update(LATE + 1)
     address = player.weight.data_ptr()
-    with averages.shown():
+    with averages.applied():
         assert player.weight.tolist() == [2.0, 2.0]
         assert player.running_mean.tolist() == [7.0, 7.0]  # type: ignore[union-attr]
     assert player.weight.tolist() == [3.0, 3.0]

@@ -27,7 +27,7 @@ from ganzoo.evaluation.evaluate import refuse_other_data
 from ganzoo.evaluation.evaluate import streamed as streamed_run
 from ganzoo.training import data_workers as beginning
 from ganzoo.training.device_data import WHOLE, DeviceData, Order, Shard
-from ganzoo.training.streamed_data import AHEAD, StreamedData
+from ganzoo.training.streamed_data import PREFETCH_FACTOR, StreamedData
 
 CPU = torch.device("cpu")
 IMAGES = torch.randint(256, (10, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -117,7 +117,7 @@ def test_the_workers_are_a_few_batches_ahead_and_no_more(monkeypatch: pytest.Mon
     )
     data = streamed(2, paired=False)
     drawn(data, 3)
-    assert asked == [number for number in range(3 + 2 * AHEAD) for _ in data.orders]
+    assert asked == [number for number in range(3 + 2 * PREFETCH_FACTOR) for _ in data.orders]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A run's samples beside real ones, in features: what the findings about samples are read from."""
+"""Features of a run's samples and of real ones, for findings about samples."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ganzoo.recipe.parts import build, build_dataset
 from ganzoo.runs.run import Run
 
 N = 1000
-"""Samples of each kind: enough to miss no class that is as frequent as one in a hundred."""
+"""The number of generated and of real samples; enough to contain any class with a frequency of 1 %."""
 
 SIDE = 16
-"""Pixels a side that the plain features have: enough to tell two pictures apart, and few enough to search 60,000."""
+"""The side of downscaled images for pixel features: enough to distinguish images, small enough to search 60,000."""
 
 
-class Unseen(GanzooError):
-    """A run's samples cannot be looked at here, and why."""
+class SamplesUnavailable(GanzooError):
+    """A run's samples cannot be examined here."""
 
 
-class Plain(Extractor):
-    """The picture itself, no larger than 16 x 16: for data that no classifier at hand was trained on."""
+class PixelExtractor(Extractor):
+    """Pixels of images of at most 16 x 16, as features where no suitable classifier is available."""
 
     classifies: ClassVar[Literal["", "other", "own"]] = ""
     digest = "sha256:no weights"
@@ -45,12 +45,12 @@ class Plain(Extractor):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """What there is to compare, all on the CPU.
+class SampleSets:
+    """Features of generated and real samples, on the CPU.
 
-    fake: the generator's samples, averaged where [ema] is; raw: those of the weights themselves, None where nothing is
-    averaged; real: of the test split; train, test: all images of the splits, as `Plain` sees them; extractor: its name;
-    classes: the names of the data set's own, where the extractor tells them apart; step: of the checkpoint.
+    fake: of the generator, with averaged weights if the recipe has [ema]; raw: of the raw weights, None without [ema];
+    real: of the test split; train, test: pixel features of all images of the splits; extractor: its name; classes: the
+    data set's class names, if the extractor classifies them; step: of the checkpoint.
     """
 
     fake: Samples
@@ -64,26 +64,26 @@ class Sampled:
     step: int
 
 
-def look_at(
+def collect_samples(
     run: Run,
     *,
     n: int = N,
     seed: int = 0,
     data_root: str | Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Sampled:
-    """Draws n samples of a run and as many real ones. Raises: Unseen where there is nothing to compare."""
+    report_progress: Callable[[str], None] = lambda _: None,
+) -> SampleSets:
+    """Draws n samples of a run and as many real ones, with their features. Raises: SamplesUnavailable."""
     if run.info.shapes or type(run.game).sample is Game.sample:
-        raise Unseen("the game makes no samples from latents: it translates.")
+        raise SamplesUnavailable("the game makes no samples from latents: it translates.")
     root = find_data_root(data_root or run.facts["dataset"]["root"])
     dataset = build_dataset(run.data_choice)
     try:
         train, test = dataset.load(root, "train"), dataset.load(root, "test")
     except DatasetUnavailable as error:
-        raise Unseen(f"the data cannot be had here: {error.what}") from error
+        raise SamplesUnavailable(f"the data cannot be had here: {error.what}") from error
     refuse_other_data(run, train)
-    extractor, name = extractor_for(dataset, dataset.info(root), root, say)
-    say(f"drawing {n:,} samples")
+    extractor, name = extractor_for(dataset, dataset.info(root), root, report_progress)
+    report_progress(f"drawing {n:,} samples")
     cpu = torch.device("cpu")
 
     def drawn(game: Game) -> Tensor:
@@ -92,11 +92,11 @@ def look_at(
     fake = drawn(run.averaged if run.recipe.ema else run.game)
     chosen = torch.randperm(len(test.tensors["image"]), generator=torch.Generator().manual_seed(derived(seed, 1)))[:n]
     real = test.tensors["image"][chosen]
-    say("comparing them with real ones")
-    return Sampled(
-        fake=seen(extractor, fake),
-        raw=seen(extractor, drawn(run.game)) if run.recipe.ema else None,
-        real=seen(extractor, real),
+    report_progress("comparing them with real ones")
+    return SampleSets(
+        fake=extract_features(extractor, fake),
+        raw=extract_features(extractor, drawn(run.game)) if run.recipe.ema else None,
+        real=extract_features(extractor, real),
         plain_fake=pixels(fake),
         train=pixels(train.tensors["image"]),
         test=pixels(test.tensors["image"]),
@@ -107,17 +107,17 @@ def look_at(
 
 
 def extractor_for(
-    dataset: Dataset, info: DatasetInfo, root: Path, say: Callable[[str], None]
+    dataset: Dataset, info: DatasetInfo, root: Path, report_progress: Callable[[str], None]
 ) -> tuple[Extractor | None, str]:
-    """What looks at such data: the extractor that suits them, or plain pixels where that would have to be downloaded.
+    """The data set's default extractor, or pixels if that would have to be downloaded, with its name.
 
-    None for points, which are looked at as they are.
+    None for points, whose coordinates are the features.
     """
     if info.kind == "points":
         return None, "coordinates"
     if info.extractor != "inception":
         extractor: Extractor = build(choice_of("extractor", info.extractor))
-        say(f"preparing the extractor {info.extractor}")
+        report_progress(f"preparing the extractor {info.extractor}")
         try:
             with own_randomness(torch.device("cpu")):
                 extractor.prepare(dataset, root)
@@ -125,11 +125,11 @@ def extractor_for(
             pass
         else:
             return extractor.eval().requires_grad_(False), info.extractor
-    return Plain(), "pixels"
+    return PixelExtractor(), "pixels"
 
 
-def seen(extractor: Extractor | None, raw: Tensor) -> Samples:
-    """Samples with what the extractor sees in them. raw: as in `Samples`."""
+def extract_features(extractor: Extractor | None, raw: Tensor) -> Samples:
+    """Samples with their features. raw: as in `Samples`."""
     if extractor is None:
         return Samples(raw, raw, torch.empty(len(raw), 0))
     with torch.no_grad():

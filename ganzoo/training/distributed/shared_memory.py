@@ -100,7 +100,7 @@ def send(rank: int, connection: Connection, flag: bool) -> None:
     try:
         connection.send_bytes(bytes([flag]))
     except OSError as error:
-        raise RankLost(f"the connection to rank {rank} is closed: {type(error).__name__}") from error
+        raise RankLost(f"rank {rank} is no longer reachable: {type(error).__name__}") from error
 
 
 def receive(rank: int, connection: Connection) -> bool:
@@ -112,7 +112,7 @@ def receive(rank: int, connection: Connection) -> bool:
             raise TimeoutError
         return bool(connection.recv_bytes()[0])
     except (OSError, EOFError) as error:
-        raise RankLost(f"nothing more comes from rank {rank}: {type(error).__name__}") from error
+        raise RankLost(f"rank {rank} no longer responds: {type(error).__name__}") from error
 
 
 def shared_memory_sum(numbers: int, dtype: torch.dtype) -> SharedMemorySum | None:

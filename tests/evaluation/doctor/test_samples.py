@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 import ganzoo
-from ganzoo.evaluation.doctor.averages import lagging
-from ganzoo.evaluation.doctor.collapse import collapsed
+from ganzoo.evaluation.doctor.averages import lagging_ema
+from ganzoo.evaluation.doctor.collapse import mode_collapse
 from ganzoo.evaluation.doctor.distances import energy, nearest, nearest_other
-from ganzoo.evaluation.doctor.memorisation import memorised
-from ganzoo.evaluation.doctor.samples import Plain, Sampled, pixels
+from ganzoo.evaluation.doctor.memorisation import memorisation
+from ganzoo.evaluation.doctor.samples import PixelExtractor, SampleSets, pixels
 from ganzoo.metrics.interface import Samples
 from ganzoo.recipe import read_recipe
 
-MakeSampled = Callable[..., Sampled]
+MakeSampled = Callable[..., SampleSets]
 
 
 def drawn(n: int = 400, seed: int = 9) -> Tensor:
@@ -31,11 +31,11 @@ def samples_of(features: Tensor, classes: int = 4) -> Samples:
 
 
 def test_samples_as_varied_as_the_data_are_no_collapse(course: Any, sampled: MakeSampled) -> None:
-    assert collapsed(course(), sampled()) is None
+    assert mode_collapse(course(), sampled()) is None
 
 
 def test_one_sample_over_and_over_is_a_collapse(course: Any, sampled: MakeSampled) -> None:
-    finding = collapsed(course(), sampled(fake=samples_of(drawn(1) + 0.01 * drawn())))
+    finding = mode_collapse(course(), sampled(fake=samples_of(drawn(1) + 0.01 * drawn())))
     assert finding is not None
     assert finding.name == "mode-collapse"
     assert finding.figures["spread"] < 0.02
@@ -44,7 +44,9 @@ def test_one_sample_over_and_over_is_a_collapse(course: Any, sampled: MakeSample
 
 def test_copies_of_a_few_varied_samples_are_a_collapse_too(course: Any, sampled: MakeSampled) -> None:
     """The mean distance between two samples is as it should be; the distance to the next one is not."""
-    finding = collapsed(course(), sampled(fake=samples_of(drawn(40).repeat(10, 1) + 0.01 * drawn(400, 3)), classes=()))
+    finding = mode_collapse(
+        course(), sampled(fake=samples_of(drawn(40).repeat(10, 1) + 0.01 * drawn(400, 3)), classes=())
+    )
     assert finding is not None
     assert finding.figures["spread"] > 0.9
     assert finding.figures["nearest"] < 0.1
@@ -54,7 +56,7 @@ def test_missing_classes_are_named(course: Any, sampled: MakeSampled) -> None:
     fake = drawn()
     logits = fake[:, :4].clone()
     logits[:, 1] -= 100
-    finding = collapsed(course(), sampled(fake=Samples(fake, fake, logits)))
+    finding = mode_collapse(course(), sampled(fake=Samples(fake, fake, logits)))
     assert finding is not None
     assert "missing classes: two" in finding.seen
     assert finding.figures["missing_classes"] == 1
@@ -62,7 +64,7 @@ def test_missing_classes_are_named(course: Any, sampled: MakeSampled) -> None:
 
 def test_few_latents_are_what_to_change_first(course: Any, sampled: MakeSampled) -> None:
     few = course(overrides=["generator.latent_dim=1", "optimizer.generator.betas=[0.9,0.999]"])
-    finding = collapsed(few, sampled(fake=samples_of(0.01 * drawn())))
+    finding = mode_collapse(few, sampled(fake=samples_of(0.01 * drawn())))
     assert finding is not None
     assert finding.change[:2] == ("generator.latent_dim = 100", "optimizer.generator.betas = [0.5, 0.999]")
     for line in finding.change:
@@ -70,12 +72,12 @@ def test_few_latents_are_what_to_change_first(course: Any, sampled: MakeSampled)
 
 
 def test_new_samples_of_the_same_distribution_are_not_remembered_ones(course: Any, sampled: MakeSampled) -> None:
-    assert memorised(course(), sampled()) is None
+    assert memorisation(course(), sampled()) is None
 
 
 def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSampled) -> None:
     train = drawn(400, 5)
-    finding = memorised(course(), sampled(train=train, plain_fake=train + 0.2 * drawn(400, 6)))
+    finding = memorisation(course(), sampled(train=train, plain_fake=train + 0.2 * drawn(400, 6)))
     assert finding is not None
     assert finding.name == "memorisation"
     assert finding.figures["copied"] > 0.9
@@ -87,12 +89,12 @@ def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSa
 
 def test_samples_that_are_typical_but_not_copied_are_no_memorisation(course: Any, sampled: MakeSampled) -> None:
     """In the middle of the data everything has near neighbours, in the training set and out of it."""
-    assert memorised(course(), sampled(plain_fake=0.1 * drawn())) is None
+    assert memorisation(course(), sampled(plain_fake=0.1 * drawn())) is None
 
 
 def test_the_plain_extractor_sees_at_most_sixteen_pixels_a_side() -> None:
     images = torch.arange(2 * 3 * 32 * 32).view(2, 3, 32, 32).remainder(256).to(torch.uint8)
-    assert Plain()(images).features.shape == (2, 3 * 16 * 16)
+    assert PixelExtractor()(images).features.shape == (2, 3 * 16 * 16)
     assert pixels(images[:, :, :8, :8]).shape == (2, 3 * 8 * 8)
     assert pixels(drawn(5)).shape == (5, 8)
     assert 0 <= pixels(images).min() <= pixels(images).max() <= 1
@@ -163,10 +165,10 @@ def test_averages_far_behind_are_named_though_they_were_updated(course: Any, sam
     behind = sampled(fake=samples_of(drawn() + 2), raw=samples_of(drawn()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ganzoo.evaluation.doctor.averages.read_state", lambda _: {"averaged": {"generator": 250}})
-        finding = lagging(course(), Checkpointed(), behind)  # type: ignore[arg-type]
+        finding = lagging_ema(course(), Checkpointed(), behind)  # type: ignore[arg-type]
         assert finding is not None
         assert finding.figures["averaged"] > 1.4 * finding.figures["raw"]
-        assert lagging(course(), Checkpointed(), sampled()) is None  # type: ignore[arg-type]
+        assert lagging_ema(course(), Checkpointed(), sampled()) is None  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_looked_at_is_left_out(recipe: Path, tmp_path: Path) -> None:
@@ -174,6 +176,6 @@ def test_what_cannot_be_looked_at_is_left_out(recipe: Path, tmp_path: Path) -> N
 
     run = ganzoo.train(recipe, out=tmp_path / "run", steps=20, device="cpu", quiet=True)
     diagnosis = examine(run, samples=False)
-    assert any(line.startswith("the course of training: 2 rows are too few") for line in diagnosis.unseen)
-    assert any("not asked for" in line for line in diagnosis.unseen)
+    assert any(line.startswith("the course of training: 2 rows are too few") for line in diagnosis.not_examined)
+    assert any("not asked for" in line for line in diagnosis.not_examined)
     assert diagnosis.findings == ()

@@ -129,7 +129,7 @@ def test_every_line_has_a_text_for_every_column() -> None:
     (group,) = whole.groups
     assert {len(line.texts) for line in table_lines(group)} == {7}
     assert {len(line.best) for line in table_lines(group)} == {7}
-    assert format_rank(Cell(mean=1.0, spread=1.0, n=3, assign_ranks=(2, 4))) == "2 to 4"
+    assert format_rank(Cell(mean=1.0, spread=1.0, n=3, rank=(2, 4))) == "2 to 4"
 
 
 def test_a_result_is_the_same_after_json() -> None:

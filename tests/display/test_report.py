@@ -14,7 +14,7 @@ import ganzoo
 from ganzoo.cli import status_of
 from ganzoo.display.report import page
 from ganzoo.display.report.curves import curves
-from ganzoo.display.report.page import GRIDS
+from ganzoo.display.report.page import MAX_GRIDS
 
 Write = Callable[[Path, str], Path]
 
@@ -69,7 +69,7 @@ def test_the_page_says_what_ran_and_needs_no_other_file(run: ganzoo.Run) -> None
 
 def test_it_shows_a_few_grids_the_first_and_the_last_among_them(run: ganzoo.Run) -> None:
     shown = [attributes["alt"] for tag, attributes in Page(page(run)).tags if tag == "img"]
-    assert len(shown) == GRIDS  # of eleven
+    assert len(shown) == MAX_GRIDS  # of eleven
     assert (shown[0], shown[-1]) == ("the grid of step 0", "the grid of step 20")
 
 

@@ -23,8 +23,7 @@ from ganzoo.datasets.image_folder import ImageFolder
 from ganzoo.datasets.obtain import read
 from ganzoo.datasets.placement import Wanted, placement
 from ganzoo.errors import DatasetError, RunError, TrainingFailed
-from ganzoo.evaluation.evaluate import refuse_other_data
-from ganzoo.evaluation.evaluate import streamed as streamed_run
+from ganzoo.evaluation.evaluate import refuse_other_data, was_streamed
 from ganzoo.training import data_workers as beginning
 from ganzoo.training.device_data import WHOLE, DeviceData, Order, Shard
 from ganzoo.training.streamed_data import PREFETCH_FACTOR, StreamedData
@@ -376,7 +375,7 @@ def test_a_stream_is_not_resumed_on_other_files(recipe: Path) -> None:
 def test_a_streamed_run_is_scored_against_its_own_data_alone(recipe: Path, wanted: Wanted) -> None:
     run = train(recipe, "run", train__data="stream", steps=4)
     root = recipe.parent / "data"
-    assert streamed_run(run)
+    assert was_streamed(run)
     refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
     next((root / "set" / "dim").iterdir()).unlink()
     with pytest.raises(RunError, match="not the one that this run learned from"):

@@ -7,4 +7,4 @@ texts, `live` the live display, `listener` the observer.
 from __future__ import annotations
 
 from ganzoo.display.console.listener import Console as Console
-from ganzoo.display.console.live import waiting as waiting
+from ganzoo.display.console.live import show_spinner as show_spinner

@@ -71,7 +71,7 @@ def _footer(grid: Path | None) -> RenderableType:
 
 
 @contextmanager
-def waiting(what: str, *, shown: bool = True) -> Iterator[object]:
+def show_spinner(what: str, *, shown: bool = True) -> Iterator[object]:
     """Shows a spinner until the run starts, if standard output is a terminal.
 
     Yields an observer to pass to `train` or `resume`, which stops the spinner when the run starts. Importing torch and

@@ -91,7 +91,7 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
 
 def thing_facts(entry: Entry) -> dict[str, Any]:
     """What is known of one thing on a shelf, as `--json` prints it."""
-    from ganzoo.recipe.messages import describe
+    from ganzoo.recipe.messages import describe_type
     from ganzoo.recipe.options import options_of
 
     target = zoo().resolve(entry)
@@ -110,7 +110,7 @@ def thing_facts(entry: Entry) -> dict[str, Any]:
         "options": [
             {
                 "name": option.name,
-                "type": describe(option.annotation),
+                "type": describe_type(option.annotation),
                 "default": None if option.required or option.from_data else _plain(option.default),
                 "required": option.required,
                 "from_data": option.from_data,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ganzoo.errors import PluginError
 from ganzoo.recipe.check import check
-from ganzoo.recipe.messages import describe, shown
+from ganzoo.recipe.messages import describe_type, format_value
 from ganzoo.recipe.options import Option
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
@@ -49,8 +49,8 @@ def defaults_fit(subject: Subject) -> None:
         problem = validate(subject, option, written)
         require(
             problem is None,
-            f"the default of {name} is {shown(option.default)}: {problem}",
-            f"change the default or its type, which is {describe(option.annotation)}.",
+            f"the default of {name} is {format_value(option.default)}: {problem}",
+            f"change the default or its type, which is {describe_type(option.annotation)}.",
         )
 
 

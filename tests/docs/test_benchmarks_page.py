@@ -19,7 +19,7 @@ from ganzoo.evaluation.suites.reading import ENTRY_KEYS
 from ganzoo.evaluation.suites.results import Result
 from ganzoo.evaluation.suites.suite import Budget, Header, Scoring
 from ganzoo.evaluation.suites.table import markdown
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
@@ -79,7 +79,7 @@ def rows_of(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize(("heading", "kind"), [("At the top", Header), ("[budget]", Budget), ("[score]", Scoring)])
 def test_the_tables_of_a_suites_keys_are_complete_and_right(heading: str, kind: Any) -> None:
     def default(of: Any) -> str:
-        return "" if of.default in (None, MISSING, ()) else f"`{shown(of.default)}`"
+        return "" if of.default in (None, MISSING, ()) else f"`{format_value(of.default)}`"
 
     assert rows_of(heading) == {one.name: default(one) for one in fields(kind) if one.name != "written"}
 

@@ -22,7 +22,7 @@ from ganzoo.core.two_player import TwoPlayer
 from ganzoo.evaluation.suites.reading import read_suite
 from ganzoo.plugins import builtin
 from ganzoo.recipe import read_recipe
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Ema, Evaluate, Stop, Train
 
 TOP = Path(__file__).parent.parent.parent
@@ -102,7 +102,7 @@ def rows(page: Path, heading: str) -> dict[str, str]:
 )
 def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: str, kind: Any) -> None:
     def default(of: Any) -> str:
-        return "" if of.default in (None, MISSING, ()) else f"`{shown(of.default)}`"
+        return "" if of.default in (None, MISSING, ()) else f"`{format_value(of.default)}`"
 
     expected = {one.name: default(one) for one in fields(kind) if one.name not in ("stop", "scores")}
     assert rows(TOP / "docs" / "recipes.md", heading) == expected

@@ -9,7 +9,7 @@ from ganzoo.display.report.curves import overlaid_curves
 from ganzoo.display.report.page import GridImage, grids, png_data_uri, render_template
 from ganzoo.errors import GanzooError
 from ganzoo.kinds.pictures import png
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.runs.run import Run
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def comparison_page(comparison: Comparison) -> str:
 
 def format_settings(values: list[object]) -> list[str]:
     """A setting's values in several runs, in the syntax of recipes."""
-    return ["none" if value is None else shown(value) for value in values]
+    return ["none" if value is None else format_value(value) for value in values]
 
 
 def format_rank(place: tuple[int, int] | None) -> str:

@@ -10,7 +10,7 @@ from annotated_types import Ge, Len
 
 from ganzoo.errors import Problem, RecipeError
 from ganzoo.recipe.check import check
-from ganzoo.recipe.messages import found
+from ganzoo.recipe.messages import describe_value
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.source import Source, is_tables, read_file
 
@@ -66,7 +66,7 @@ def read_paper_results(path: Path, recipe: str) -> PaperResults:
 def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> PaperResults:
     """Checks one recipe's table; problems are added to `problems`."""
     if not isinstance(value, dict):
-        what = f"{name} should be a table, named after a recipe; found {found(value)}."
+        what = f"{name} should be a table, named after a recipe; found {describe_value(value)}."
         problems.append(Problem(source.place((name,)), what, f"Write [RECIPE] above it, such as [{name}]."))
         return NO_PAPER_RESULTS
     whose = f"the card of {name}"
@@ -80,7 +80,7 @@ def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Pa
     problems += head.problems
     numbers = value.get("published", [])
     if numbers and not is_tables(numbers):
-        what = f"{name}.published should be an array of tables; found {found(numbers)}."
+        what = f"{name}.published should be an array of tables; found {describe_value(numbers)}."
         problems.append(Problem(source.place((name, "published")), what, f"Write [[{name}.published]]."))
         return NO_PAPER_RESULTS
     published = []

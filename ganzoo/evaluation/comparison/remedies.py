@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.runs.score import Protocol, Score
 
 DRAWS = 3
@@ -37,7 +37,7 @@ def protocol_differences(one: Protocol, other: Protocol) -> list[str]:
     for name in dict.fromkeys([*one.options, *other.options]):
         values = [protocol.options.get(name) for protocol in (one, other)]
         if values[0] != values[1]:
-            found.append(f"{name} {shown(values[0])} and {shown(values[1])}")
+            found.append(f"{name} {format_value(values[0])} and {format_value(values[1])}")
     return found
 
 
@@ -98,7 +98,7 @@ def evaluate_options(score: Score) -> tuple[str, ...]:
 def options(protocol: Protocol) -> list[str]:
     """The metric's options that are not defaults, in the syntax of --set."""
     return [
-        f"{protocol.metric}.{name}={shown(value)}"
+        f"{protocol.metric}.{name}={format_value(value)}"
         for name, value in protocol.options.items()
         if name in (known := defaults(protocol.metric)) and known[name] != value
     ]

@@ -15,7 +15,7 @@ from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import did_you_mean, found
+from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.resolve import Resolution, named
@@ -105,7 +105,9 @@ class SuiteReader:
         metrics = table.get("metrics", [])
         if not isinstance(metrics, list) or not metrics or not all(isinstance(one, str | dict) for one in metrics):
             what = "score.metrics should be a list of metrics' names, or of tables with a name"
-            self.add_problem(("score", "metrics"), f"{what}; found {found(metrics)}.", 'Write metrics = ["fid"].')
+            self.add_problem(
+                ("score", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
+            )
             return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if "extractor" in table:
@@ -165,7 +167,7 @@ class SuiteReader:
             return None
         name = table.get("name", Path(table["recipe"]).stem)
         if not FOLDER_NAME.fullmatch(name):
-            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {found(name)}."
+            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {describe_value(name)}."
             self.add_problem((*key, "name"), what, "Runs lie in folders of that name.")
             return None
         if budget.seconds and "steps" in table:
@@ -193,10 +195,10 @@ class SuiteReader:
 
     def recipe(self, key: Key, name: str, settings: Mapping[str, tuple[Any, str]]) -> Recipe | None:
         """The recipe that an entry names, with the settings of the suite and the entry applied."""
-        layers = [self.source.inside(("set",)), self.source.inside((*key, "set"))]
+        layers = [self.source.subtable(("set",)), self.source.subtable((*key, "set"))]
         for above in layers:
             for inside, what in NOT_SETTABLE.items():
-                if above.at(inside) is not None:
+                if above.get(inside) is not None:
                     self.checker.problems.append(Problem(above.place(inside), what, "Take it out."))
                     return None
         relative = self.path.parent / name
@@ -226,7 +228,7 @@ class SuiteReader:
 
     def has_type(self, key: Key, kind: type, expected: str, *, needed: bool = False) -> bool:
         """Checks the type of the value at a key; True if it is right, or missing and not needed."""
-        value = self.source.at(key)
+        value = self.source.get(key)
         if value is None:
             if needed:
                 what = f"{dotted(key[:-1])} has no {key[-1]}."
@@ -234,7 +236,7 @@ class SuiteReader:
             return not needed
         right = isinstance(value, kind) and not (isinstance(value, int) and (isinstance(value, bool) or value < 1))
         if not right:
-            self.add_problem(key, f"{dotted(key)} should be {expected}; found {found(value)}.")
+            self.add_problem(key, f"{dotted(key)} should be {expected}; found {describe_value(value)}.")
         return right
 
     def add_problem(self, key: Key, what: str, remedy: str = "") -> None:

@@ -41,7 +41,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from ganzoo.core.interfaces import Shape, Source
+from ganzoo.core.data import Shape, Source
 from ganzoo.datasets.folder_index import SETTLED
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.image_files import images_in
@@ -247,7 +247,7 @@ def memory(*, peak: bool = False) -> float:
 @contextmanager
 def drawn_here(scratch: Path | None) -> Iterator[Path]:
     """A folder of glyphs, saved as JPEG."""
-    images = Glyphs(size=64, channels=3).load(Path(), "test").tensors["image"][:256]
+    images = Glyphs(size=64, channels=3).load(Path(), "test").tensors["real"][:256]
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         for number, image in enumerate(images):
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(Path(place) / f"{number}.jpg", quality=90)

@@ -200,7 +200,7 @@ def few_images(out: Path) -> Path:
 def pictures(tensors: object, size: int) -> Iterator[tuple[torch.Tensor, int]]:
     """The first so many grey images of a split (28, 28), with their labels."""
     assert isinstance(tensors, dict)
-    for image, label in zip(tensors["image"][:size, 0], tensors["label"][:size], strict=True):
+    for image, label in zip(tensors["real"][:size, 0], tensors["label"][:size], strict=True):
         yield image, int(label)
 
 

@@ -36,8 +36,8 @@ from torch.nn.functional import l1_loss, mse_loss
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ganzoo.core.data import DatasetInfo, Examples, Field
 from ganzoo.core.game import Game
-from ganzoo.core.interfaces import DatasetInfo, Examples
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.training.device_data import DeviceData
@@ -65,12 +65,12 @@ class Case:
 
 
 CASES = (
-    Case("vanilla MNIST", "vanilla_mnist", (), {"image": (1, 28, 28)}, 1, ("generator.hidden=[16]",), 28),
+    Case("vanilla MNIST", "vanilla_mnist", (), {"real": (1, 28, 28)}, 1, ("generator.hidden=[16]",), 28),
     Case(
         "DCGAN, 64 px",
         "dcgan_mnist",
         ("generator.width=64", "discriminator.width=64", "train.batch_size=128"),
-        {"image": (3, 64, 64)},
+        {"real": (3, 64, 64)},
         1,
         ("generator.width=4", "discriminator.width=4", "train.batch_size=4"),
         16,
@@ -79,7 +79,7 @@ CASES = (
         "WGAN-GP, 28 px",
         "wgan_gp_mnist",
         (),
-        {"image": (1, 28, 28)},
+        {"real": (1, 28, 28)},
         5,
         ("generator.width=4", "discriminator.width=4", "train.batch_size=4"),
         28,
@@ -219,17 +219,17 @@ class Bench:
         settings = [*case.settings, *(case.tiny if self.rehearsal else ()), f"train.precision={precision}"]
         recipe = read_recipe(case.recipe, overrides=[*settings, f"train.steps={10**9}"])
         shapes = self.shapes(case)
-        n = 200 if self.rehearsal else 60_000 if shapes.get("image", (0, 64))[1] == 28 else 1024
+        n = 200 if self.rehearsal else 60_000 if shapes.get("real", (0, 64))[1] == 28 else 1024
         if "a" in shapes:
             n = min(n, 256)
         tensors = {key: torch.randint(0, 256, (n, *shape), dtype=torch.uint8) for key, shape in shapes.items()}
         tensors["label"] = torch.zeros(n, dtype=torch.int64)
         info = DatasetInfo(
-            sample_shape=next(iter(shapes.values())),
+            fields={
+                key: Field(shape, "uint8", "sample" if key == "real" else "domain") for key, shape in shapes.items()
+            },
             size=n,
-            gives=tuple(shapes),
-            shapes=shapes,
-            paired="image" in shapes,
+            paired="real" in shapes,
         )
         return recipe, info, Examples(tensors=tensors, checksum="", origin="random numbers")
 
@@ -279,9 +279,7 @@ class Bench:
             generator, discriminator = networks["generator"], networks["discriminator"]
             as_tutorials = case.recipe == "vanilla_mnist"
             real = (
-                batches(examples, size, self.device)
-                if as_tutorials
-                else self.on_device(examples.tensors["image"], size)
+                batches(examples, size, self.device) if as_tutorials else self.on_device(examples.tensors["real"], size)
             )
             if recipe.loss.entry.name == "wasserstein":
                 step = wasserstein_step(generator, discriminator, real, self.device, n_critic=case.draws)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganzoo.core.interfaces import DatasetInfo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import Rehearsal
 from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
@@ -28,13 +28,13 @@ from ganzoo.training.activation_checkpointing import checkpoint_activations, net
 
 def images(channels: int, side: int) -> DatasetInfo:
     """Data of such images."""
-    return DatasetInfo(sample_shape=(channels, side, side), size=1)
+    return DatasetInfo(fields={"real": Field((channels, side, side), "uint8")}, size=1)
 
 
 def domains(side: int) -> DatasetInfo:
     """Data of two domains of such coloured images."""
-    shape = (3, side, side)
-    return DatasetInfo(sample_shape=shape, size=1, gives=("a", "b"), shapes={"a": shape, "b": shape}, paired=False)
+    images = Field((3, side, side), "uint8", "domain")
+    return DatasetInfo(fields={"a": images, "b": images}, size=1, paired=False)
 
 
 CASES: dict[str, tuple[str, DatasetInfo, tuple[str, ...]]] = {

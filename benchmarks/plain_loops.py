@@ -18,8 +18,8 @@ from typing import TextIO
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.data import DatasetInfo, Examples
 from ganzoo.core.game import Game
-from ganzoo.core.interfaces import DatasetInfo, Examples
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 
@@ -71,7 +71,7 @@ def batches(examples: Examples, batch_size: int, device: torch.device) -> Iterat
     from torchvision.datasets import VisionDataset
     from torchvision.transforms import Compose, Normalize, ToTensor
 
-    images, labels = examples.tensors["image"].squeeze(1), examples.tensors["label"]
+    images, labels = examples.tensors["real"].squeeze(1), examples.tensors["label"]
 
     class AsTorchvisionHasIt(VisionDataset):  # type: ignore[misc]
         def __init__(self) -> None:

@@ -40,6 +40,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import GanzooError
+from ganzoo.core.data import Batch
 from ganzoo.core.random_streams import random_states, restore_random_states, seed_everything
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root
@@ -79,7 +80,7 @@ class Contestant:
 
     course: TrainingHistory
     play: Play
-    samples: Callable[[], Tensor]
+    samples: Callable[[], tuple[Tensor, Batch]]
     evaluation: Evaluation
     streams: dict[str, Tensor]
     steps: int = 0
@@ -93,7 +94,7 @@ class Contestant:
         self.seconds += clock() - began
         self.streams = random_states(self.evaluation.device)
         self.steps += steps
-        scores = self.evaluation.scores(self.samples())
+        scores = self.evaluation.scores(*self.samples())
         self.course.rows.append({"step": self.steps, "seconds": self.seconds, **scores})
         told = ", ".join(f"{name} {value:.1f}" for name, value in scores.items()) or "no score: not finite"
         said = f"{self.course.recipe}, {self.course.loop}: step {self.steps:,}, {self.seconds:,.1f} s, {told}"
@@ -125,7 +126,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
     streams = random_states(device)
     training.runner = choose_runner(training)
 
-    def samples() -> Tensor:
+    def samples() -> tuple[Tensor, Batch]:
         with training.shown():
             return evaluation.draw(training.game)
 
@@ -145,7 +146,7 @@ def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation)
     seed_everything(recipe.train.seed)
     game = build_game(recipe, obtained.info).to(device)
 
-    def samples() -> Tensor:
+    def samples() -> tuple[Tensor, Batch]:
         game.eval()
         try:
             return evaluation.draw(game)

@@ -36,7 +36,10 @@ from ganzoo import Component, hookimpl
 
 @hookimpl
 def ganzoo_components():
-    return [Component("generator", "dummy-{number}", "dummy_{number}:Nothing", summary="a dummy")]
+    return [
+        Component("generator", "dummy-{number}", "dummy_{number}:Nothing", summary="a dummy"),
+        Component("command", "dummy-{number}", "dummy_{number}:nothing", summary="a dummy"),
+    ]
 """
 
 METADATA = """Metadata-Version: 2.4

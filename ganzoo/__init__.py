@@ -10,22 +10,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganzoo.core.conditions import Given as Given
+    from ganzoo.core.conditions import conditioned as conditioned
+    from ganzoo.core.conditions import conditions_of as conditions_of
+    from ganzoo.core.data import Batch as Batch
+    from ganzoo.core.data import Dataset as Dataset
+    from ganzoo.core.data import DatasetInfo as DatasetInfo
+    from ganzoo.core.data import Examples as Examples
+    from ganzoo.core.data import Field as Field
+    from ganzoo.core.data import Shape as Shape
+    from ganzoo.core.data import Source as Source
     from ganzoo.core.game import Draw as Draw
     from ganzoo.core.game import Game as Game
     from ganzoo.core.game import Move as Move
     from ganzoo.core.game import Parts as Parts
-    from ganzoo.core.interfaces import Batch as Batch
-    from ganzoo.core.interfaces import Dataset as Dataset
-    from ganzoo.core.interfaces import DatasetInfo as DatasetInfo
+    from ganzoo.core.game import Preview as Preview
+    from ganzoo.core.interfaces import Augmentation as Augmentation
     from ganzoo.core.interfaces import Discriminator as Discriminator
-    from ganzoo.core.interfaces import Examples as Examples
     from ganzoo.core.interfaces import Generator as Generator
     from ganzoo.core.interfaces import Loss as Loss
     from ganzoo.core.interfaces import Regularizer as Regularizer
     from ganzoo.core.interfaces import Schedule as Schedule
-    from ganzoo.core.interfaces import Shape as Shape
-    from ganzoo.core.interfaces import Source as Source
     from ganzoo.core.interfaces import Translator as Translator
+    from ganzoo.core.latents import slerp as slerp
+    from ganzoo.core.latents import walk_latents as walk_latents
     from ganzoo.core.losses import Hinge as Hinge
     from ganzoo.core.losses import LeastSquares as LeastSquares
     from ganzoo.core.losses import Minimax as Minimax
@@ -33,12 +41,16 @@ if TYPE_CHECKING:
     from ganzoo.core.losses import Relativistic as Relativistic
     from ganzoo.core.losses import Wasserstein as Wasserstein
     from ganzoo.core.losses import full_precision as full_precision
+    from ganzoo.core.noise import joint as joint
     from ganzoo.core.regularizers import R1 as R1
     from ganzoo.core.regularizers import R2 as R2
     from ganzoo.core.regularizers import GradientPenalty as GradientPenalty
     from ganzoo.core.regularizers import LazyPenalty as LazyPenalty
     from ganzoo.core.regularizers import WeightClip as WeightClip
     from ganzoo.core.regularizers import gradient as gradient
+    from ganzoo.core.scores import chance as chance
+    from ganzoo.core.scores import over_scales as over_scales
+    from ganzoo.core.scores import scales as scales
     from ganzoo.core.two_player import TwoPlayer as TwoPlayer
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import MetricError as MetricError
@@ -48,6 +60,8 @@ if TYPE_CHECKING:
     from ganzoo.evaluation.doctor.diagnosis import diagnose as diagnose
     from ganzoo.evaluation.doctor.finding import Finding as Finding
     from ganzoo.evaluation.evaluate import evaluate as evaluate
+    from ganzoo.kinds.kind import Kind as Kind
+    from ganzoo.kinds.kind import Media as Media
     from ganzoo.metrics.interface import Extractor as Extractor
     from ganzoo.metrics.interface import Features as Features
     from ganzoo.metrics.interface import Metric as Metric
@@ -63,21 +77,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "core.game": ("Draw", "Game", "Move", "Parts"),
+    "core.conditions": ("Given", "conditioned", "conditions_of"),
+    "core.game": ("Draw", "Game", "Move", "Parts", "Preview"),
+    "core.data": ("Batch", "Dataset", "DatasetInfo", "Examples", "Field", "Shape", "Source"),
     "core.interfaces": (
-        "Batch",
-        "Dataset",
-        "DatasetInfo",
+        "Augmentation",
         "Discriminator",
-        "Examples",
         "Generator",
         "Loss",
         "Regularizer",
         "Schedule",
-        "Shape",
-        "Source",
         "Translator",
     ),
+    "core.latents": ("slerp", "walk_latents"),
     "core.losses": (
         "Hinge",
         "LeastSquares",
@@ -87,13 +99,16 @@ _NAMES = {
         "Wasserstein",
         "full_precision",
     ),
+    "core.noise": ("joint",),
     "core.regularizers": ("R1", "R2", "GradientPenalty", "LazyPenalty", "WeightClip", "gradient"),
+    "core.scores": ("chance", "over_scales", "scales"),
     "core.two_player": ("TwoPlayer",),
     "errors": ("GanzooError", "MetricError", "OptionError"),
     "evaluation.comparison": ("Comparison", "compare"),
     "evaluation.doctor.diagnosis": ("diagnose",),
     "evaluation.doctor.finding": ("Finding",),
     "evaluation.evaluate": ("evaluate",),
+    "kinds.kind": ("Kind", "Media"),
     "metrics.interface": ("Extractor", "Features", "Metric", "Samples"),
     "plugins.components": ("Component",),
     "plugins.hookspecs": ("hookimpl",),

@@ -152,12 +152,12 @@ class FewGlyphs(Dataset):
     def info(self, root):
         digits = tuple("0123456789")
         return DatasetInfo(
-            sample_shape=(1, 28, 28), size=300, classes=digits, gives=("image", "label"), extractor="stand-in"
+            fields={"real": Field((1, 28, 28), "uint8"), "label": Field.label(digits)}, size=300, extractor="stand-in"
         )
 
     def load(self, root, split="train"):
         images, labels = draw(300 if split == "train" else 200, 28, 1 if split == "train" else 2)
-        tensors = {"image": images, "label": labels}
+        tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="a test")
 
 

@@ -131,7 +131,7 @@ def test_penalty_and_critics_loss_stepped_separately(recipe: Path, tmp_path: Pat
     critic = list(game.discriminator.parameters())  # type: ignore[union-attr]
     real = torch.randn(32, 2)
     torch.manual_seed(3)
-    whole = torch.autograd.grad(next(iter(game.play(lambda: {"image": real}))).loss, critic, allow_unused=True)
+    whole = torch.autograd.grad(next(iter(game.play(lambda: {"real": real}))).loss, critic, allow_unused=True)
     torch.manual_seed(3)
     fake = game.sample(32)
     loss = game.loss.discriminator(*game.scores(real, fake))  # type: ignore[union-attr, operator]

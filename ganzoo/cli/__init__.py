@@ -1,71 +1,19 @@
-"""The command line. Each command is a file here, imported when it is used, so that `--help` and `list` stay quick."""
+"""The command line. Each command is a file here, imported when it is used, so that `--help` and `list` stay quick.
+
+`group` knows the commands, the plugins' too; this file runs one and says what it ends with.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
 
 from ganzoo import __version__
+from ganzoo.cli.group import LazyGroup
 from ganzoo.errors import FailedElsewhere, GanzooError
-
-COMMANDS = {
-    "run": "Train: play a recipe.",
-    "resume": "Go on exactly where a run stopped.",
-    "list": "The zoo: models, losses, data sets, recipes, plugins.",
-    "show": "One thing, or every effective value of a recipe.",
-    "sample": "Pictures, animations or arrays from a run.",
-    "report": "A run as one HTML page.",
-    "compare": "Runs side by side: settings that differ, scores, curves, samples.",
-    "card": "A model card from runs of one recipe, with its scores beside the papers'.",
-    "evaluate": "Score a run: FID, KID, precision and recall, modes captured.",
-    "doctor": "What this machine has, or what is wrong with a run's training.",
-    "benchmark": "A suite of recipes over several seeds, in one table.",
-    "new": "A plugin package of your own, ready to be changed and published.",
-    "check": "An installed plugin against every contract.",
-}
-"""Command -> its line in `ganzoo --help`, so that none has to be imported for it. The command `x` is `cli/x.py`'s `x`;
-where that is a word of Python's own, `x_`."""
-
-
-class LazyGroup(click.Group):
-    """A group that imports a command's file when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order in which one meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called so, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        inside = vars(import_module(f"ganzoo.cli.{cmd_name}"))
-        command = inside.get(f"{cmd_name}_", inside.get(cmd_name))
-        if not isinstance(command, click.Command):
-            raise TypeError(f"ganzoo/cli/{cmd_name}.py holds no command {cmd_name}")
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, and the nearest command where there is none such."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            if not close or "Did you mean" in error.message:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list of commands from `COMMANDS` alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(

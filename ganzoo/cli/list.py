@@ -21,8 +21,8 @@ Row = dict[str, str]
 @click.argument("shelf", required=False, shell_complete=shelves)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: shelf -> list of things.")
 def list_(shelf: str | None, as_json: bool) -> None:
-    """Show what is on the shelves, or on one SHELF: generators, discriminators, losses, regularizers, datasets, games,
-    metrics, extractors, optimizers, schedules, augmentations, recipes, plugins.
+    """Show what is on the shelves, or on one SHELF: generators, discriminators, losses, regularizers, datasets, kinds,
+    games, metrics, extractors, optimizers, schedules, augmentations, recipes, pretrained, commands, plugins.
     """
     wanted = [*SHELVES.values(), "plugins"] if shelf is None else [plural_of(shelf)]
     shown = {name: rows_of(name, spelled=not as_json) for name in wanted}
@@ -33,9 +33,12 @@ def list_(shelf: str | None, as_json: bool) -> None:
         show_tables(shown)
     else:
         show_lines(shown)
-    broken = [row.name for row in zoo().plugins() if row.status == "broken"]
-    if broken and "plugins" not in wanted:
-        click.echo(f"Broken, and left out: {', '.join(broken)}. See `ganzoo list plugins`.", err=True)
+    if "plugins" not in wanted:
+        broken = [row.name for row in zoo().plugins() if row.status == "broken"]
+        in_part = [row.name for row in zoo().plugins() if row.status == "ok" and row.cause]
+        for said, names in (("Broken, and left out", broken), ("Left out in part", in_part)):
+            if names:
+                click.echo(f"{said}: {', '.join(names)}. See `ganzoo list plugins`.", err=True)
 
 
 def plural_of(shelf: str) -> str:
@@ -118,7 +121,7 @@ def show_tables(shown: dict[str, list[Row]]) -> None:
         for column in filled:
             table.add_column(column, overflow="fold", header_style="dim", style="bold" if column == "name" else "")
         for row in rows:
-            style = {"broken": "red", "blocked": "dim"}.get(row.get("status", ""), "")
+            style = {"broken": "red", "blocked": "dim"}.get(row.get("status", ""), "yellow" if row.get("cause") else "")
             table.add_row(*(Text(row[column], style=style) for column in filled))
         console.print(table)
         console.print()

@@ -31,7 +31,8 @@ def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
     plugin.
 
     Of a recipe: every effective value and where it comes from. Of a thing: its options with their types and defaults,
-    its paper, whose it is, and the recipes that use it. Of a plugin: whose it is, and what it puts on the shelves.
+    its paper, whose it is, and the recipes that use it. Of a command: its help. Of a plugin: whose it is, and what it
+    puts on the shelves.
     """
     plugins = [] if is_file(name) else zoo().plugins_called(name)
     entries = [] if is_file(name) else find(name, or_none=bool(plugins))
@@ -91,12 +92,7 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
 
 def thing_facts(entry: Entry) -> dict[str, Any]:
     """What is known of one thing on a shelf, as `--json` prints it."""
-    from ganzoo.recipe.messages import describe_type
-    from ganzoo.recipe.options import options_of
-
-    target = zoo().resolve(entry)
-    whose = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-    options = options_of(target, shelf=entry.shelf, whose=whose) if entry.shelf != "metric" else {}
+    described = of_command(entry) if entry.shelf == "command" else of_component(entry)
     return {
         "shelf": entry.shelf,
         "name": entry.name,
@@ -106,6 +102,26 @@ def thing_facts(entry: Entry) -> dict[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
         "author": ", ".join(zoo().plugin_of(entry).credit.authors),
+        **described,
+    }
+
+
+def of_command(entry: Entry) -> dict[str, Any]:
+    """What a command says of itself; no recipe uses one."""
+    from ganzoo.cli.command_help import command_facts
+
+    return {**command_facts(entry), "recipes": []}
+
+
+def of_component(entry: Entry) -> dict[str, Any]:
+    """What the docstring and the constructor of a thing say, and the recipes that use it."""
+    from ganzoo.recipe.messages import describe_type
+    from ganzoo.recipe.options import options_of
+
+    target = zoo().resolve(entry)
+    whose = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+    options = options_of(target, shelf=entry.shelf, whose=whose) if entry.shelf != "metric" else {}
+    return {
         "description": inspect.cleandoc(getattr(target, "__doc__", None) or ""),
         "options": [
             {
@@ -183,6 +199,9 @@ def print_plain(facts: Mapping[str, Any]) -> None:
         click.echo(f"{thing['shelf']} {thing['name']}: {thing['summary']}")
         for name in ("paper", "plugin", "author", "distribution", "version"):
             click.echo(f"{name}: {thing[name]}")
+        if thing["shelf"] == "command":
+            click.echo(f"\n{thing['help']}\n")
+            continue
         click.echo(f"recipes: {', '.join(thing['recipes'])}\n\n{thing['description']}\n")
         for option in thing["options"]:
             click.echo(f"{option['name']}\t{option['type']}\t{default_said(option)}")
@@ -224,6 +243,9 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
         by = f" by {thing['author']}" if thing["author"] else ""
         where = f"{thing['distribution']} {thing['version']}{by}, plugin {thing['plugin']}"
         console.print(Text(f"{thing['paper']}  {where}".strip(), style="dim"))
+        if thing["shelf"] == "command":
+            console.print(Text(f"\n{thing['help']}\n"))
+            continue
         console.print(Text(f"\n{thing['description']}\n"))
         rows = table("option", "type", "default")
         for option in thing["options"]:
@@ -235,8 +257,9 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
         by = f" by {plugin['author']}" if plugin["author"] else ""
         said = (f"{plugin['distribution']} {plugin['version']}{by}", plugin["licence"], plugin["homepage"])
         console.print(Text("  ".join(one for one in said if one), style="dim"))
-        if plugin["status"] != "ok":
+        if plugin["cause"]:
             console.print(Text(f"\n{plugin['status']}: {plugin['cause']}\n", style="red"))
+        if plugin["status"] != "ok":
             continue
         rows = table("shelf", "name", "what it is", "paper")
         for thing in plugin["components"]:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Batch, Discriminator, Generator, Loss, Regularizer, Shape, Translator
+from ganzoo.core.data import Batch, DatasetInfo, Shape
+from ganzoo.core.interfaces import Augmentation, Discriminator, Generator, Loss, Regularizer, Translator
 from ganzoo.errors import GanzooError
 
 Draw = Callable[[], Batch]
@@ -29,17 +30,37 @@ class Move:
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Samples to be drawn as one picture.
+
+    samples: (n, *sample_shape), as networks make them; columns: how many stand in a row of a grid (None: as many as
+    rows), so that samples which belong together, one after the other, stay side by side.
+    """
+
+    samples: Tensor
+    columns: int | None = None
+
+
+def as_preview(made: Tensor | Preview) -> Preview:
+    """What a game's `preview` gives for one picture, in full."""
+    return made if isinstance(made, Preview) else Preview(made)
+
+
 class Parts(Protocol):
     """Builders of what the recipe names, handed to a game's constructor.
 
     Each call builds a new one from the recipe's options, so that a game can ask for two of each; keyword arguments
-    override options (and the filled-in `sample_shape`, `n_classes`, `input_shape`).
+    override options (and what is filled in: `sample_shape`, `input_shape`, `n_classes`, shapes of conditions).
     """
 
     @property
+    def info(self) -> DatasetInfo:
+        """What is known of the data."""
+
+    @property
     def shapes(self) -> Mapping[str, Shape]:
-        """What the samples of a batch look like, by key and without the batch: {"image": (1, 28, 28)}, or
-        {"a": (1, 28, 28), "b": (3, 28, 28)}."""
+        """What networks see by each key of a batch, without the batch: {"real": (1, 28, 28), "label": ()}."""
 
     def generator(self, **options: Any) -> Generator:
         """The recipe's [generator], which makes samples from latents."""
@@ -54,6 +75,8 @@ class Parts(Protocol):
 
     def regularizers(self) -> tuple[Regularizer, ...]: ...
 
+    def augmentations(self) -> tuple[Augmentation, ...]: ...
+
 
 class Game(nn.Module, ABC):
     """The players and how they play.
@@ -62,8 +85,12 @@ class Game(nn.Module, ABC):
     survive a resume is a registered module or buffer.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image",)
-    """The keys of a batch that `play` reads; checked against what the dataset gives before anything is built."""
+    needs: tuple[str, ...] = ("real",)
+    """The keys of a batch that `play` and `preview` read: a batch has these and no others. Checked against what
+    the data set gives before training; a game whose networks decide sets `self.needs` in its constructor."""
+
+    conditions: tuple[str, ...] = ()
+    """The keys that `sample` may be given values for: what samples are conditioned on."""
 
     directions: ClassVar[tuple[str, ...]] = ()
     """The translations that the game learns, each by the keys that it goes from and to: ("a2b", "b2a"). None for a game
@@ -80,25 +107,43 @@ class Game(nn.Module, ABC):
         A move's loss is computed after the `yield` before it, or it would see weights one move old.
         """
 
-    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, conditions: Batch | None = None) -> Tensor:
         """n generated samples (n, *sample_shape), without gradients, from fresh latents: what a metric wants.
 
-        Every game that makes samples from latents implements it. Raises: GanzooError in one that does not.
+        conditions: values (n, ...) for every key of `self.conditions`; the caller draws them from the data's own
+        distribution where nobody asks for any. Keyword parameters after it are options of sampling, which users set:
+        `ganzoo sample --option truncation=0.7`. Every game that makes samples from latents implements it.
+        Raises: GanzooError in one that does not.
         """
         raise GanzooError(f"{type(self).__name__} makes no samples from latents.")
 
-    def translate(self, images: Tensor, direction: str) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, without gradients.
+    def walk(
+        self, n: int, conditions: Batch | None = None, *, stops: int, frames: int, closed: bool = False
+    ) -> Iterator[Tensor]:
+        """A way through the latent space: n samples (n, *sample_shape) for each of its points, without gradients.
+
+        It goes through `stops` random latents, with `frames` points from one to the next. closed: it goes on from the
+        last to the first; otherwise its last point is the last of them. conditions: as `sample` takes them, the same
+        all the way. Raises: GanzooError in a game that cannot.
+        """
+        raise GanzooError(f"{type(self).__name__} has no latent space to walk through.")
+
+    def translate(self, samples: Tensor, direction: str) -> Tensor:
+        """Samples (n, *shape) of one domain -> the same in the other, without gradients.
 
         direction: one of `directions`. A game with directions implements it; one without raises GanzooError.
         """
         raise GanzooError(f"{type(self).__name__} does not translate.")
 
     @abstractmethod
-    def preview(self, batch: Batch) -> Mapping[str, Tensor]:
-        """What a person wants to see: a grid's name -> pictures (n, *sample_shape), without gradients.
+    def preview(self, batch: Batch) -> Mapping[str, Tensor | Preview]:
+        """What a person wants to see: a picture's name -> samples (n, *sample_shape), without gradients.
 
-        Pictures that belong together, k for each example, are (n, k, *sample_shape): they stay side by side.
         batch: the same n real examples every time. The engine sets the same random seed before every call, so latents
-        drawn here are the same in every grid of a run.
+        drawn here are the same in every picture of a run.
         """
+
+
+def makes_samples(game: Game) -> bool:
+    """Whether the game makes samples from latents."""
+    return type(game).sample is not Game.sample

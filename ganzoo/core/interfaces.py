@@ -1,54 +1,55 @@
-"""What a generator, a discriminator, a loss, a regularizer, a dataset and a schedule are.
+"""What a generator, a discriminator, a loss, a regularizer, an augmentation and a schedule are.
 
 Each is a small class to inherit from. A component's options are its constructor's keyword parameters: their names,
-types, defaults and docstring are the schema that recipes are checked against. Three parameters are never written in a
-recipe but filled in from the data where a constructor names them: `sample_shape`, `n_classes` and `input_shape`.
+types, defaults and docstring are the schema that recipes are checked against. Some parameters are never written in a
+recipe but filled in from the data where a constructor names them: `sample_shape`, `input_shape`, `n_classes`, and
+`KEY_shape` for every condition KEY of a batch.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.conditions import Conditioned
 from ganzoo.core.noise import joint
-
-Shape = tuple[int, ...]
-"""The shape of one sample without the batch: (channels, height, width) of an image, (2,) of a point in the plane."""
-
-Batch = Mapping[str, Tensor]
-"""What one draw gives, on the training device: "image" (N, *sample_shape), float32, images in [-1, 1]; "label" (N,),
-int64, where the dataset has classes. A point set's points also go by "image": it is the key of the real samples.
-Data of two domains give "a" and "b" in the place of "image", each (N, *its shape), in [-1, 1]."""
+from ganzoo.errors import GanzooError
 
 
-class Generator(nn.Module, ABC):
+class Generator(Conditioned, ABC):
     """Makes samples from noise. Implement `forward` and set `latent_dim`.
 
-    Shapes: latents (N, latent_dim) [and labels (N,), int64] -> samples (N, *sample_shape); images in [-1, 1].
+    Shapes: latents (N, latent_dim) [and conditions, each (N, ...)] -> samples (N, *sample_shape); images in [-1, 1].
+    A generator may give several tensors to a game that knows what they are.
     """
 
     latent_dim: int
 
     @abstractmethod
-    def forward(self, latents: Tensor) -> Tensor:
-        """latents (N, latent_dim) -> samples (N, *sample_shape)."""
+    def forward(self, latents: Tensor) -> Any:
+        """latents (N, latent_dim) -> samples (N, *sample_shape). Further parameters are conditions, by their names."""
 
-    def latents(self, n: int) -> Tensor:
+    def latents(self, n: int, *, truncation: float | None = None) -> Tensor:
         """Draws n latents (n, latent_dim) from the prior, the standard normal, on the generator's device.
 
         They come from the device's default random stream, the one that `[train] seed` seeds and checkpoints save; where
         several ranks train, they are this one's rows of the latents that a single one would draw.
+        truncation: they are drawn from the same normal cut off at plus and minus this (the truncation trick of BigGAN,
+        arXiv:1809.11096, Section 3.1): the smaller it is, the more typical and the less varied the samples.
         """
-        return joint(torch.randn, n, self.latent_dim, device=next(self.parameters()).device)
+        device = next(self.parameters()).device
+        if truncation is None:
+            return joint(torch.randn, n, self.latent_dim, device=device)
+        uniform = joint(torch.rand, n, self.latent_dim, device=device) * 2 - 1
+        return math.sqrt(2) * torch.erfinv(uniform * math.erf(truncation / math.sqrt(2)))
 
 
-class Translator(nn.Module, ABC):
+class Translator(Conditioned, ABC):
     """Makes a sample of one domain from a sample of another: a generator without latents. Implement `forward`.
 
     It stands on the shelf of generators. Its constructor takes `sample_shape`, of what it makes, and `input_shape:
@@ -59,15 +60,16 @@ class Translator(nn.Module, ABC):
     """
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Tensor:
+    def forward(self, samples: Tensor) -> Any:
         """samples (N, *input_shape) -> samples (N, *sample_shape)."""
 
 
-class Discriminator(nn.Module, ABC):
+class Discriminator(Conditioned, ABC):
     """Tells real samples from generated ones. Implement `forward`.
 
-    Shapes: samples (N, *sample_shape) [and labels (N,)] -> scores (N,), unbounded logits. There is never a sigmoid
-    inside: sigmoid(score) is the paper's D(x). A critic is a discriminator.
+    Shapes: samples (N, *sample_shape) [and conditions, each (N, ...)] -> scores (N,), or (N, ...) for one a patch, or a
+    list of them, one a scale; unbounded logits. There is never a sigmoid inside: sigmoid(score) is the paper's D(x). A
+    critic is a discriminator.
     """
 
     per_sample: ClassVar[bool] = False
@@ -75,8 +77,16 @@ class Discriminator(nn.Module, ABC):
     a game may then score real and generated samples in one pass, which is faster and changes nothing."""
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Tensor:
-        """samples (N, *sample_shape) -> scores (N,)."""
+    def forward(self, samples: Tensor) -> Any:
+        """samples (N, *sample_shape) -> scores (N,), or a list of scores. Further parameters are conditions."""
+
+    def features(self, samples: Tensor) -> Sequence[Tensor]:
+        """What its layers make of samples (N, *sample_shape), from the first layer to the last: a list of (N, ...).
+
+        Optional: for games that match features (Salimans et al., 2016, arXiv:1606.03498, Section 3.1). It takes the
+        conditions of `forward`. Raises: GanzooError in a discriminator that does not offer them.
+        """
+        raise GanzooError(f"{type(self).__name__} does not give the features of its layers.")
 
 
 class Loss(ABC):
@@ -112,137 +122,35 @@ class Regularizer(nn.Module, ABC):
     """
 
     player: ClassVar[str] = "discriminator"
-    """Whose loss or weights it works on."""
+    """Whose loss and weights it works on: a player of the game. A game that lacks that player refuses it."""
 
     def penalty(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
-        """The scalar to add to the loss of `network`, or None. real, fake: samples (N, *sample_shape), detached."""
+        """The scalar to add to the loss of `network`, or None where none is due.
+
+        network: the player's; where it is conditional, with the conditions of this batch given, so that it is called
+        with samples (or latents) alone. real, fake: samples (N, *sample_shape), detached, as the discriminator sees
+        them.
+        """
         return None
 
     def constrain(self, network: nn.Module) -> None:
         """Changes the weights of `network` in place, right after its optimizer's step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetInfo:
-    """What is known of a data set before any of it is loaded.
+class Augmentation(nn.Module, ABC):
+    """A differentiable change of all that a discriminator sees, real and generated alike. Implement `forward`.
 
-    sample_shape: of one sample; kind: how samples are drawn for people; size: number of training samples;
-    classes: names by label, empty where there are none; gives: the keys of a batch; notes: what a person should know
-    about how these samples were made from the files ("812 of 1,000 images resized to 64x64").
-    shapes: of what goes by keys beside "image" and "label": {"a": (1, 28, 28), "b": (3, 28, 28)} for two domains, of
-    which sample_shape is b's; paired: whether the k-th examples of all keys belong together. Where they do not, each
-    key may have its own number of examples (size: the largest) and is shuffled on its own.
-    extractor: on the shelf of that name, the one whose features suit such samples, where a user names none.
+    It draws by `ganzoo.joint`, so that ranks share a batch, and keeps what it learns in buffers. Its constructor may
+    take `sample_shape`, which is filled in. Conditions come as to networks, by the names of `forward`'s further
+    parameters.
     """
 
-    sample_shape: Shape
-    size: int
-    classes: tuple[str, ...] = ()
-    gives: tuple[str, ...] = ("image",)
-    kind: Literal["images", "points"] = "images"
-    licence: str = ""
-    source: str = ""
-    notes: tuple[str, ...] = ()
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
-    paired: bool = True
-    extractor: str = "inception"
-
-    def shape_of(self, key: str) -> Shape:
-        """The shape of what goes by a key of `gives`, without the batch: () for a label."""
-        known = {"image": self.sample_shape, **self.shapes}
-        return known.get(key, ())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
-    """One split of a data set in memory.
-
-    tensors: "image" (n, C, H, W) uint8 in 0..255, or (n, d) float32 for points; "label" (n,) int64 where there are
-    classes; for two domains "a" and "b" as "image". There may be more than the info's `gives` names: what only an
-    evaluation reads. checksum: "sha256:..." or "md5:..." over what was read, the same whenever the samples are.
-    origin: where they came from, for people ("MNIST/raw in the data folder", "made by ganzoo").
-    listing: the checksum that the same split has as a `Source`, where the data set offers one.
-    """
-
-    tensors: Mapping[str, Tensor]
-    checksum: str
-    origin: str
-    listing: str = ""
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """How many examples go by each key."""
-        return {key: len(tensor) for key, tensor in self.tensors.items()}
-
-    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
-        """The examples of those numbers (len(rows), ...)."""
-        return self.tensors[key][torch.as_tensor(rows)]
-
-
-class Source(ABC):
-    """One split of a data set that is read piece by piece, for data that do not fit into memory.
-
-    Set `sizes`, how many examples go by each key; `checksum`, the same whenever the samples are, cheaply had and with a
-    word before it that says over what ("listing:..." is over names and sizes of files); and `origin`, as in Examples.
-    Worker processes hold copies: what is large in it should be tensors or arrays, which they share.
-    """
-
-    sizes: Mapping[str, int]
-    checksum: str
-    origin: str
-
-    @property
-    def listing(self) -> str:
-        """The checksum, by the name that `Examples` have for it."""
-        return self.checksum
-
     @abstractmethod
-    def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
-        """The examples of those numbers (len(rows), ...), bit for bit what `Examples.tensors[key][rows]` would be.
+    def forward(self, samples: Tensor) -> Tensor:
+        """samples (N, *sample_shape) -> the same shape, differentiable by the samples."""
 
-        Called in worker processes, in any order. Raises: DatasetError where one cannot be read, naming the file.
-        """
-
-
-class Dataset(ABC):
-    """Named, described data. The constructor only takes options: it touches no file and no network."""
-
-    @property
-    def unstacked(self) -> Dataset:
-        """The data set whose images stand in the channels of this one's, and whose labels are the digits of this one's
-        (label = 10 a + b for channels a and b of ten classes each); itself where nothing is stacked, as in most."""
-        return self
-
-    def at_hand(self, root: Path) -> bool | None:
-        """Whether `load` finds its files under `root`, or makes them itself, so that it needs no network.
-
-        Only looks whether they are there. None, the default: this data set does not say.
-        """
-        return None
-
-    @abstractmethod
-    def info(self, root: Path) -> DatasetInfo:
-        """What the data are. Cheap: may look at file names and headers under `root`, loads nothing, downloads nothing.
-
-        Raises: DatasetUnavailable where that takes files which are not there (an image folder); DatasetError where
-        they are wrong.
-        """
-
-    @abstractmethod
-    def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
-        """Reads (and where needed and possible downloads) one split. root: the folder that holds all data sets.
-
-        Raises: DatasetUnavailable where the data cannot be had, with the remedy; DatasetError where a file is corrupt
-        or truncated, naming the file. A name that the recipe's `fallback` replaces is one that raised
-        DatasetUnavailable.
-        """
-
-    def stream(self, root: Path, split: Literal["train", "test"] = "train") -> Source | None:
-        """The same split, to be read piece by piece; None, as here, from data sets that do not offer that.
-
-        Raises: as `load`. Nothing is decoded for it: it answers within seconds, whatever the size.
-        """
-        return None
+    def adapt(self, real_scores: Tensor) -> None:
+        """After each move of the discriminator: its detached scores of real samples, for augmentations that adapt."""
 
 
 class Schedule(ABC):

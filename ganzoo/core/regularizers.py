@@ -1,7 +1,8 @@
 """What keeps a discriminator in bounds: penalties on its gradient, and weight clipping.
 
 A penalty is computed in float32 with autocast off, since it differentiates a gradient. It looks at each sample's own
-score; where a discriminator gives several (patches), at their mean, as the losses do. Batch statistics in the network
+score; where a discriminator gives several, at the mean of its patches and the sum of its scales, as the losses do.
+Batch statistics in the network
 would mix the samples' gradients: use layer or instance norm there (arXiv:1704.00028, Section 4).
 """
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from ganzoo.core.interfaces import Regularizer
 from ganzoo.core.losses import full_precision
 from ganzoo.core.noise import joint
+from ganzoo.core.scores import scales
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
 Every = Annotated[int, Interval(ge=1, le=2**20)]
@@ -77,7 +79,8 @@ class GradientPenalty(LazyPenalty):
 
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """E[(||grad D(x)|| - 1)^2] between real and fake."""
-        share = joint(torch.rand, len(real), *(1,) * (real.ndim - 1), dtype=real.dtype, device=real.device)
+        one_a_sample = [1] * len(real.shape[1:])
+        share = joint(torch.rand, len(real), *one_a_sample, dtype=real.dtype, device=real.device)
         between = torch.lerp(fake, real, share)  # share of the real sample, one number for each sample
         norms: Tensor = torch.linalg.vector_norm(gradient(network, between).flatten(1), dim=1)
         excess = norms - 1.0
@@ -145,9 +148,9 @@ def half_square_gradient(network: nn.Module, samples: Tensor) -> Tensor:
 def gradient(network: nn.Module, samples: Tensor) -> Tensor:
     """The gradient of each sample's score by the sample, with the samples' shape, itself differentiable."""
     samples = samples.detach().requires_grad_()
-    scores = network(samples)
-    each = scores.sum() * (len(samples) / scores.numel())  # a sample's score is the mean of its patches'
-    (slope,) = torch.autograd.grad(each, samples, create_graph=True)
+    # a sample's score is the mean of its patches', and the sum of its scales'
+    each = [scores.sum() * (len(samples) / scores.numel()) for scores in scales(network(samples))]
+    (slope,) = torch.autograd.grad(sum(each[1:], start=each[0]), samples, create_graph=True)
     return slope
 
 

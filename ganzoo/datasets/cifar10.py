@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import reachable
 from ganzoo.errors import DatasetError, DatasetUnavailable
@@ -29,6 +29,9 @@ RECORD = 1 + 3 * 32 * 32
 """Bytes of an example: its label, then the red, green and blue planes."""
 
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
 class CIFAR10(Dataset):
     """Photographs of ten kinds of things (Krizhevsky, 2009): 50,000 to train on and 10,000 to test on, 32x32, colour.
 
@@ -43,10 +46,8 @@ class CIFAR10(Dataset):
     def info(self, root: Path) -> DatasetInfo:
         """32x32, colour."""
         return DatasetInfo(
-            sample_shape=(3, 32, 32),
+            fields={"real": Field((3, 32, 32), "uint8"), "label": Field.label(CLASSES)},
             size=50_000,
-            classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-            gives=("image", "label"),
             licence="none stated; for research",
             source="Alex Krizhevsky, University of Toronto",
         )
@@ -57,7 +58,7 @@ class CIFAR10(Dataset):
         batches = [read_records(folder / name) for name in FILES[split]]
         labels = torch.cat([labels for labels, _ in batches])
         images = torch.cat([images for _, images in batches])
-        tensors = {"image": images, "label": labels}
+        tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin=str(folder))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Shape, Source
 from ganzoo.datasets.files import NAMED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_files import TEST_SHARE, Half, Split, decode_all, find_folder, fits, no_image
@@ -73,10 +73,8 @@ class UnpairedFolders(Dataset):
         if any(domain.held_out for domain in domains.values()):
             notes.append(f"one image in {TEST_SHARE} is held out for testing")
         return DatasetInfo(
-            sample_shape=shapes["b"],
+            fields={key: Field(shape, "uint8", "domain") for key, shape in shapes.items()},
             size=max(counts.values()),
-            gives=("a", "b"),
-            shapes=shapes,
             paired=self.paired,
             licence="the files' own",
             source=folder.name,
@@ -102,7 +100,7 @@ class UnpairedFolders(Dataset):
     def stream(self, root: Path, split: Split = "train") -> DomainSource:
         """A split, to be decoded piece by piece. Raises: DatasetError."""
         folder = find_folder(self.path, root, self.name)
-        return DomainSource(self.domains(folder), split, self.info(root).shapes, str(folder), self.path)
+        return DomainSource(self.domains(folder), split, shapes_of(self.info(root)), str(folder), self.path)
 
     def domains(self, folder: Path) -> dict[str, Domain]:
         """Both domains, looked through once. Raises: DatasetError."""
@@ -113,6 +111,11 @@ class UnpairedFolders(Dataset):
     def find(self, folder: Path) -> dict[str, Domain]:
         """What the folder holds. Raises: DatasetError where that is no two domains."""
         return {"a": domain_in(folder, "A"), "b": domain_in(folder, "B")}
+
+
+def shapes_of(info: DatasetInfo) -> dict[str, Shape]:
+    """The shape of each domain's images."""
+    return {key: info.fields[key].shape for key in info.domains}
 
 
 class DomainSource(Source):

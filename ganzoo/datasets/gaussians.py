@@ -10,7 +10,7 @@ import torch
 from annotated_types import Gt, Interval
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 
 TRAIN, TEST = 0, 1
@@ -53,11 +53,12 @@ class Gaussians(Dataset):
     def info(self, root: Path) -> DatasetInfo:
         """Points (2,), one class a mode."""
         return DatasetInfo(
-            sample_shape=(2,),
+            fields={
+                "real": Field((2,), "float32"),
+                "label": Field.label([f"mode {number}" for number in range(len(self.centres))]),
+            },
             size=self.size,
-            classes=tuple(f"mode {number}" for number in range(len(self.centres))),
-            gives=("image", "label"),
-            kind="points",
+            kind="point",
             licence="made by ganzoo",
             source="made by ganzoo",
         )
@@ -69,5 +70,5 @@ class Gaussians(Dataset):
         centres = self.centres
         labels = torch.randint(len(centres), (size,), generator=stream)
         points = centres[labels] + self.std * torch.randn(size, 2, generator=stream)
-        tensors = {"image": points, "label": labels}
+        tensors = {"real": points, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="made by ganzoo")

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Shape
 from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
 
@@ -56,10 +56,8 @@ class GlyphDomains(Dataset):
         """Known beforehand; nothing is drawn for it."""
         shapes: dict[str, Shape] = {"a": (self.channels, self.size, self.size), "b": (3, self.size, self.size)}
         return DatasetInfo(
-            sample_shape=shapes["b"],
+            fields={key: Field(shape, "uint8", "domain") for key, shape in shapes.items()},
             size=SIZES["train"],
-            gives=("a", "b"),
-            shapes=shapes,
             paired=self.paired,
             licence="made by ganzoo from fonts that matplotlib carries (Bitstream Vera and STIX licences)",
             source="made by ganzoo",

@@ -12,7 +12,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Shape
+from ganzoo.core.data import Shape
 from ganzoo.datasets.files import ENDINGS, Files, broken_files
 from ganzoo.errors import DatasetError, DatasetUnavailable
 

@@ -13,7 +13,7 @@ import torch
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Shape, Source
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Shape, Source
 from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
@@ -66,10 +66,11 @@ class ImageFolder(Dataset):
         if not listing.own_test:
             notes.append(f"one image in {TEST_SHARE} is held out for testing")
         return DatasetInfo(
-            sample_shape=(channels, height, width),
+            fields={
+                "real": Field((channels, height, width), "uint8"),
+                **({"label": Field.label(listing.classes)} if listing.classes else {}),
+            },
             size=len(listing.files["train"]),
-            classes=listing.classes,
-            gives=("image", "label") if listing.classes else ("image",),
             licence="the files' own",
             source=folder.name,
             notes=tuple(notes),
@@ -82,7 +83,7 @@ class ImageFolder(Dataset):
         everything = range(len(source.files))
         tensors = {key: source.fetch(key, everything) for key in source.sizes}
         digest = hashlib.sha256(repr(source.shape).encode())
-        digest.update(tensors["image"].numpy().data)
+        digest.update(tensors["real"].numpy().data)
         return Examples(
             tensors=tensors,
             checksum=f"sha256:{digest.hexdigest()}",
@@ -127,7 +128,7 @@ class FolderSource(Source):
         self.origin = origin
         self.whose = whose
         self.checksum = listing_digest(shape, [files])
-        self.sizes = dict.fromkeys(("image", "label") if labels is not None else ("image",), len(files))
+        self.sizes = dict.fromkeys(("real", "label") if labels is not None else ("real",), len(files))
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """As in `Source`. Raises: DatasetError, naming the files that are damaged."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.download import download
 from ganzoo.datasets.idx import IMAGES, LABELS, count_idx, find_idx, read_idx
@@ -40,10 +40,8 @@ class MNIST(Dataset):
         """28x28 grey, and as many as the file on disk says (the official 60,000 where there is none yet)."""
         images = find_idx(FILES["train"][0], self.places(root))
         return DatasetInfo(
-            sample_shape=(1, 28, 28),
+            fields={"real": Field((1, 28, 28), "uint8"), "label": Field.label(self.classes)},
             size=count_idx(images, IMAGES) if images else 60_000,
-            classes=self.classes,
-            gives=("image", "label"),
             licence=self.licence,
             source=self.source,
             extractor="digits",
@@ -65,7 +63,7 @@ class MNIST(Dataset):
                 f"{labels_path}: a label of {int(labels.max())}, and there are {len(self.classes)} classes."
             )
         return Examples(
-            tensors={"image": images.unsqueeze(1), "label": labels.long()},
+            tensors={"real": images.unsqueeze(1), "label": labels.long()},
             checksum=digest_of({"image": images, "label": labels}),
             origin=str(images_path.parent),
         )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Source
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Source
 from ganzoo.datasets.placement import Placement, Wanted, placement
 from ganzoo.errors import DatasetError, DatasetUnavailable
 from ganzoo.recipe.model import Choice

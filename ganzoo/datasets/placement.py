@@ -10,7 +10,7 @@ from typing import Literal
 import psutil
 import torch
 
-from ganzoo.core.interfaces import DatasetInfo
+from ganzoo.core.data import DatasetInfo
 
 Wanted = Literal["auto", "device", "stream"]
 
@@ -49,11 +49,8 @@ def ranks_here() -> int:
 
 
 def size_of(info: DatasetInfo) -> int:
-    """Bytes that the training split takes in memory: images as uint8, points as float32, labels as int64."""
-    each = 1 if info.kind == "images" else 4
-    return info.size * sum(
-        math.prod(shape) * each if (shape := info.shape_of(key)) else torch.int64.itemsize for key in info.gives
-    )
+    """Bytes that the training split takes in memory, as its fields say."""
+    return info.size * sum(math.prod(field.shape) * field.torch_dtype.itemsize for field in info.fields.values())
 
 
 def in_words(size: int) -> str:

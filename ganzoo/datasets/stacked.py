@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from annotated_types import Interval
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.mnist import MNIST
 from ganzoo.errors import DatasetUnavailable
@@ -54,10 +54,11 @@ class StackedMNIST(Dataset):
         """What the digits' own set is known to be, three at a time."""
         of_digits = self.unstacked.info(root)
         return DatasetInfo(
-            sample_shape=(3, 28, 28),
+            fields={
+                "real": Field((3, 28, 28), "uint8"),
+                "label": Field.label([f"{number:03}" for number in range(1000)]),
+            },
             size=self.size,
-            classes=tuple(f"{number:03}" for number in range(1000)),
-            gives=("image", "label"),
             licence=of_digits.licence,
             source=of_digits.source,
             extractor="digits",
@@ -71,14 +72,14 @@ class StackedMNIST(Dataset):
             raise DatasetUnavailable(error.what, remedy=error.remedy.replace('"glyphs"', '"stacked-glyphs"')) from error
         count = self.size if split == "train" else TEST
         stream = torch.Generator().manual_seed(2 * self.seed + SEEDS[split])
-        rows = torch.randint(len(digits.tensors["image"]), (count, 3), generator=stream)
+        rows = torch.randint(len(digits.tensors["real"]), (count, 3), generator=stream)
         images = torch.empty(count, 3, 28, 28, dtype=torch.uint8)
         for channel in range(3):
-            images[:, channel] = digits.tensors["image"][rows[:, channel], 0]
+            images[:, channel] = digits.tensors["real"][rows[:, channel], 0]
         labels = digits.tensors["label"][rows] @ torch.tensor([100, 10, 1])
         digest = hashlib.sha256(digits.checksum.encode() + rows.numpy().tobytes()).hexdigest()
         return Examples(
-            tensors={"image": images, "label": labels},
+            tensors={"real": images, "label": labels},
             checksum=f"sha256:{digest}",
             origin=f"stacked by ganzoo from {digits.origin}",
         )

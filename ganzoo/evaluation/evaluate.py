@@ -15,13 +15,13 @@ import torch
 from scipy.stats import t as student
 
 from ganzoo import __version__
+from ganzoo.core.data import Examples, Source
 from ganzoo.core.game import Game
-from ganzoo.core.interfaces import Examples, Source
 from ganzoo.datasets.obtain import read
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
 from ganzoo.metrics.interface import Extractor
-from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived, draw_samples
+from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.facts import data_changed, now
@@ -89,7 +89,7 @@ def evaluate(
     for draw in range(draws):
         report_progress(f"draw {draw + 1} of {draws}: {judge.n:,} samples")
         with on_device(game, place):
-            fake = judge.look(draw_samples(game, judge.n, derived(seed, draw), place, train))
+            fake = judge.draw(game, derived(seed, draw), train)
         for task, values in zip(judge.tasks, found, strict=True):
             for name, value in check_finite(judge.numbers(fake, task, derived(seed, draw))).items():
                 values[name].append(value)

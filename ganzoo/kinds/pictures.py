@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.datasets.atomic import replace_file
-from ganzoo.errors import GanzooError
-from ganzoo.kinds.pixels import to_uint8
+from ganzoo.kinds.pixels import to_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,30 +29,6 @@ BORDER = 2
 
 LEAST_WIDTH = 320
 """Pixels that an animation is enlarged to, in whole steps, where it is much narrower."""
-
-
-def picture(samples: Tensor, *, columns: int | None = None, real: Tensor | None = None) -> Image.Image:
-    """Samples as one picture: images (n, 1 or 3, H, W) in [-1, 1] as a grid, points (n, 2) as a scatter plot.
-
-    Images that belong together, (n, k, 1 or 3, H, W), stay side by side, k in a row.
-    columns: of the grid, a square one where not given; of points, so many in a row are joined by a line.
-    real: points (m, 2) to draw underneath, which also set the axes, so that pictures of one data set can be compared.
-    Raises: GanzooError for samples of another shape.
-    """
-    if samples.ndim == 5:
-        n, k = samples.shape[:2]
-        return picture(samples.flatten(0, 1), columns=columns or k * max(1, round(math.sqrt(n / k))))
-    if samples.ndim == 4 and samples.shape[1] in (1, 3):
-        return _grid(samples, columns or math.ceil(math.sqrt(len(samples))))
-    if samples.ndim == 2 and samples.shape[1] == 2:
-        return _scatter(samples, columns, real)
-    shape = tuple(samples.shape[1:])
-    raise GanzooError(f"samples of shape {shape} cannot be drawn.", remedy="Images (1 or 3, H, W) and points (2,) can.")
-
-
-def image_of(sample: Tensor) -> Image.Image:
-    """One image (1 or 3, H, W) in [-1, 1] as a picture, pixel for pixel."""
-    return _from_pixels(to_bytes(sample))
 
 
 def write_png(image: Image.Image, path: Path) -> None:
@@ -81,15 +56,18 @@ def gif(frames: Sequence[Image.Image], *, milliseconds: int = 60) -> bytes:
 
 def to_bytes(samples: Tensor) -> NDArray[np.uint8]:
     """Images in [-1, 1] -> uint8 0..255 on the CPU, for what draws them."""
-    return to_uint8(samples).cpu().numpy()
+    return to_pixels(samples).cpu().numpy()
 
 
-def _grid(samples: Tensor, columns: int) -> Image.Image:
-    """Pixels as they are; one channel gives a grey picture, a third of the size.
+def grid(samples: Tensor, columns: int | None = None) -> Image.Image:
+    """Images (n, 1 or 3, H, W) in [-1, 1], pixel for pixel, so many in a row; a square where not said.
+
+    One channel gives a grey picture, a third of the size. A single image is drawn without a frame.
 
     It is what torchvision's `make_grid` draws. Importing that takes longer than a run's first twenty steps.
     """
     pixels = to_bytes(samples)
+    columns = columns or math.ceil(math.sqrt(len(pixels)))
     if len(pixels) == 1:
         return _from_pixels(pixels[0])
     count, channels, height, width = pixels.shape
@@ -117,7 +95,29 @@ def _enlarged(image: Image.Image) -> Image.Image:
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
-def _scatter(samples: Tensor, columns: int | None, real: Tensor | None) -> Image.Image:
+def beside(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Pictures of any sizes in rows, each in the middle of its place, with a border around it; a few rows side by side.
+
+    rows: of equally many pictures each.
+    """
+    width, height = (max(picture.size[side] for row in rows for picture in row) + BORDER for side in (0, 1))
+    across = max(1, round(math.sqrt(len(rows) / len(rows[0]))))
+    mode = "L" if all(picture.mode == "L" for row in rows for picture in row) else "RGB"
+    size = (across * len(rows[0]) * width + BORDER, math.ceil(len(rows) / across) * height + BORDER)
+    page = Image.new(mode, size, GAP if mode == "L" else (GAP, GAP, GAP))
+    for number, row in enumerate(rows):
+        for place, picture in enumerate(row):
+            left = BORDER + (number % across * len(row) + place) * width + (width - BORDER - picture.width) // 2
+            top = BORDER + number // across * height + (height - BORDER - picture.height) // 2
+            page.paste(picture.convert(mode), (left, top))
+    return page
+
+
+def scatter(samples: Tensor, columns: int | None = None, real: Tensor | None = None) -> Image.Image:
+    """Points (n, 2) as a scatter plot.
+
+    columns: so many in a row are joined by a line. real: points (m, 2) drawn underneath, which also set the axes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

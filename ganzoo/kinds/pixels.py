@@ -1,4 +1,4 @@
-"""Pixels of 8 bits to what networks see, and back."""
+"""Pixels of 8 and 16 bits to what networks see, and back."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import torch
 from torch import Tensor
 
 
-def to_unit_range(samples: Tensor) -> Tensor:
-    """uint8 images 0..255 -> float32 in [-1, 1]; everything else (labels, points) as it is."""
-    return samples.to(torch.float32).div_(127.5).sub_(1.0) if samples.dtype == torch.uint8 else samples
+def depth_of(dtype: torch.dtype) -> int:
+    """The largest value of a pixel: 255 or 65,535; 0 for floating point."""
+    return 0 if dtype.is_floating_point else torch.iinfo(dtype).max
 
 
-def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] -> uint8 0..255, rounded and clipped, as a PNG holds them: the inverse of `to_unit_range`."""
-    return images.detach().float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+def to_unit_range(pixels: Tensor) -> Tensor:
+    """Pixels of 8 or 16 bits -> float32 in [-1, 1]; floating point as it is."""
+    depth = depth_of(pixels.dtype)
+    return pixels.to(torch.float32).div_(depth / 2).sub_(1.0) if depth else pixels
+
+
+def to_pixels(images: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
+    """Images in [-1, 1] -> pixels, rounded and clipped, as a PNG holds them: the inverse of `to_unit_range`."""
+    depth, images = depth_of(dtype), images.detach().float()
+    return images.clamp(-1, 1).add(1).mul(depth / 2).round().to(dtype) if depth else images

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Dataset, Examples
+from ganzoo.core.data import Dataset, Examples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
@@ -103,7 +103,7 @@ def classifier(channels: int, classes: int) -> nn.Sequential:
 
 def learn(train: Examples, test: Examples, classes: int) -> dict[str, Tensor]:
     """The weights after three epochs of Adam under one cycle of its learning rate, with the accuracy on `test`."""
-    images, labels = train.tensors["image"], train.tensors["label"]
+    images, labels = train.tensors["real"], train.tensors["label"]
     with own_randomness(torch.device("cpu")), one_thread(), torch.enable_grad():
         torch.manual_seed(0)
         network = classifier(images.shape[1], classes).train()
@@ -125,7 +125,7 @@ def learn(train: Examples, test: Examples, classes: int) -> dict[str, Tensor]:
 @torch.no_grad()
 def accuracy_of(network: nn.Module, examples: Examples) -> float:
     """The share of examples that the network names rightly."""
-    parts = zip(examples.tensors["image"].split(1000), examples.tensors["label"].split(1000), strict=True)
+    parts = zip(examples.tensors["real"].split(1000), examples.tensors["label"].split(1000), strict=True)
     right = sum(int((network(to_unit_range(images)).argmax(dim=1) == labels).sum()) for images, labels in parts)
     return right / len(examples.tensors["label"])
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.core.data import Batch
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.obtain import Obtained
@@ -58,13 +59,13 @@ class Evaluation:
         self.deciding = plan.best or next(iter(self.better))
         self.state: dict[str, Any] = {"best": None, "step": None}
 
-    def draw(self, game: Game) -> Tensor:
-        """The samples to score, of the game as it is now: on the device, and in whatever mode it is in."""
-        return draw_samples(game, self.judge.n, derived(self.seed, 0), self.device, self.train)
+    def draw(self, game: Game) -> tuple[Tensor, Batch]:
+        """The samples to score, with their conditions, of the game as it is now, in whatever mode it is in."""
+        return draw_samples(game, self.judge.n, derived(self.seed, 0), self.device, self.train, self.judge.kinds)
 
-    def scores(self, raw: Tensor) -> dict[str, float]:
+    def scores(self, raw: Tensor, conditions: Batch) -> dict[str, float]:
         """Every number of every metric, by name; one that is not finite is left out."""
-        fake = self.judge.look(raw)
+        fake = self.judge.look(raw, conditions)
         found: dict[str, float] = {}
         for task in self.judge.tasks:
             found |= self.judge.numbers(fake, task, derived(self.seed, 0))

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Gt, Interval
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo
+from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset
+from ganzoo.core.data import Dataset
 from ganzoo.datasets.download import reachable
 from ganzoo.datasets.root import cache
 from ganzoo.errors import DatasetUnavailable, MetricError

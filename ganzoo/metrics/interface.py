@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo
+from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.runs.score import Better
 
 Needs = Literal["samples", "features", "logits", "labels"]
@@ -33,8 +33,11 @@ class Extractor(nn.Module, ABC):
     classifies: ClassVar[Literal["", "other", "own"]] = ""
     """Whether there are logits, and over what: "own" are the data set's own classes, in the order of its labels."""
 
+    kinds: ClassVar[tuple[str, ...]] = ("image",)
+    """The kinds of samples that it looks at, by their names on the shelf; none for samples of any kind."""
+
     at_once: ClassVar[int] = 500
-    """How many images it is given at once: memory stays flat, however many there are."""
+    """How many samples it is given at once: memory stays flat, however many there are."""
 
     learned_from: str = ""
     """What it was trained on, where that depends on the data set: part of its name in a protocol."""
@@ -56,27 +59,36 @@ class Extractor(nn.Module, ABC):
         return {}
 
     @abstractmethod
-    def forward(self, images: Tensor) -> Features:
-        """images (n, C, H, W) uint8, as they would be saved -> their features. Never a mean over the batch."""
+    def forward(self, samples: Tensor) -> Features:
+        """samples (n, *shape) as the data set stores them (images of 8 bits: uint8) -> their features.
+
+        Never a mean over the batch.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
     """A set of samples as a metric is given it.
 
-    raw: images (n, C, H, W) uint8, generated ones rounded as if they were saved, or points (n, d) float32;
-    features (n, d) and logits (n, classes), float32, on the CPU: the extractor's. What the metric does not need is
-    empty, (n, 0).
+    raw: (n, *shape) as the data set stores samples, generated ones by the same way (images of 8 bits: uint8, rounded as
+    if they were saved); features (n, d) and logits (n, classes), float32, on the CPU: the extractor's, empty, (n, 0),
+    where the metric does not need them. conditions: what each was made for, (n, ...) by key, as networks see it.
     """
 
     raw: Tensor
     features: Tensor
     logits: Tensor
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def without_features(cls, raw: Tensor) -> Samples:
+    def without_features(cls, raw: Tensor, conditions: Mapping[str, Tensor] | None = None) -> Samples:
         """Samples that no extractor looked at."""
-        return cls(raw, torch.empty(len(raw), 0), torch.empty(len(raw), 0))
+        return cls(raw, torch.empty(len(raw), 0), torch.empty(len(raw), 0), conditions or {})
+
+    def first(self, n: int) -> Samples:
+        """The first n of them."""
+        conditions = {key: value[:n] for key, value in self.conditions.items()}
+        return Samples(self.raw[:n], self.features[:n], self.logits[:n], conditions)
 
     def __len__(self) -> int:
         """How many."""
@@ -92,6 +104,9 @@ class Metric(ABC):
     gives: ClassVar[Mapping[str, Better]]
     """The name of each number, as rows and tables have it, and which way is better: {"fid": "down"}."""
 
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """The kinds of samples that it says something about, by their names on the shelf; none for samples of any kind."""
+
     needs: ClassVar[Needs] = "features"
     """What it reads of `Samples`: the raw ones alone, features, or logits; "labels" are logits over the data set's own
     classes."""
@@ -104,7 +119,9 @@ class Metric(ABC):
 
         Called once, before any score: what the metric has to know of the data set, it keeps here.
         """
-        return "" if info.kind == "images" else "it compares images, and these are points."
+        if self.kinds and info.kind not in self.kinds:
+            return f"it is for samples of the kind {' or '.join(self.kinds)}, and these are of the kind {info.kind}."
+        return ""
 
     def options(self) -> Mapping[str, Any]:
         """What of its constructor's options is part of the protocol, JSON-able: all public attributes."""

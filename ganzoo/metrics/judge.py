@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples, Source
 from ganzoo.core.game import Game
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples, Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.obtain import read
 from ganzoo.errors import GanzooError, MetricError
-from ganzoo.kinds.pixels import to_uint8
 from ganzoo.metrics.interface import Extractor, Metric, Samples
 from ganzoo.plugins import zoo
+from ganzoo.recipe.field_kinds import FieldKinds, build_kind
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build
 
@@ -70,19 +70,21 @@ class Judge:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.dataset, self.root, self.split, self.seed, self.device = dataset, root, split, seed, device
-        info = dataset.info(root)
-        if info.shapes:
+        self.info = info = dataset.info(root)
+        self.kinds = FieldKinds(info)
+        if info.domains:
             raise MetricError(
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
         found = (
             fitting(dataset, info) if not metrics else [(choice, fitted(choice, dataset, info)) for choice in metrics]
         )
-        self.choice = (extractor or choice_of("extractor", info.extractor)) if needs_extractor(found) else None
+        named = info.extractor or self.kinds.sample.extractor
+        self.choice = (extractor or choice_of("extractor", named)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
         self.examples = read(dataset, root, split)
-        size = self.examples.sizes["image"]
+        size = self.examples.sizes[info.sample_key]
         self.tasks = [self._task(choice, metric, n, size) for choice, metric in found]
         self.real = self.of_examples(self.examples, max(task.n_real for task in self.tasks))
 
@@ -91,30 +93,48 @@ class Judge:
         """How many generated samples the largest of its tasks takes."""
         return max(task.n_fake for task in self.tasks)
 
-    def look(self, raw: Tensor) -> Samples:
-        """Samples with what the extractor sees in them. raw: as in `Samples`, on any device."""
+    def look(self, raw: Tensor, conditions: Batch | None = None) -> Samples:
+        """Samples with what the extractor sees in them. raw, conditions: as in `Samples`, on any device.
+
+        Raises: MetricError where they are not stored as the data set's are.
+        """
+        stored = self.kinds.sample_field
+        if raw.dtype != stored.torch_dtype or tuple(raw.shape[1:]) != stored.shape:
+            made = f"{tuple(raw.shape[1:])} {str(raw.dtype).removeprefix('torch.')}"
+            raise MetricError(f"samples of {made} cannot be compared with {stored.shape} {stored.dtype}.")
+        conditions = {key: value.cpu() for key, value in (conditions or {}).items()}
         if self.extractor is None:
-            return Samples.without_features(raw.cpu())
+            return Samples.without_features(raw.cpu(), conditions)
         extractor = self.extractor.to(self.device)
         with torch.no_grad(), own_randomness(self.device):
             parts = [extractor(part.to(self.device)) for part in raw.split(extractor.at_once)]
         features = torch.cat([part.features.float().cpu() for part in parts])
         logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
-        return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]))
+        return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]), conditions)
 
     def of_examples(self, examples: Examples | Source, n: int) -> Samples:
         """n of a split's examples, in an order that the seed decides."""
-        size = examples.sizes["image"]
+        key = self.info.sample_key
+        size = examples.sizes[key]
         stream = torch.Generator().manual_seed(derived(self.seed, size))
-        rows = torch.randperm(size, generator=stream)[:n]
-        return self.look(examples.fetch("image", rows.tolist()))
+        rows = torch.randperm(size, generator=stream)[:n].tolist()
+        conditions = {each: self.kinds.to_unit(each, examples.fetch(each, rows)) for each in self.info.conditions}
+        return self.look(self.same_way(examples.fetch(key, rows)), conditions)
+
+    def same_way(self, stored: Tensor) -> Tensor:
+        """Real samples by the way that generated ones come: to what networks see, and back to the stored form."""
+        return self.kinds.stored(self.kinds.sample.to_unit(stored))
+
+    def draw(self, game: Game, seed: int, train: Examples | Source) -> Samples:
+        """As many samples of the game as the largest task takes, with what the extractor sees in them."""
+        return self.look(*draw_samples(game, self.n, seed, self.device, train, self.kinds))
 
     def numbers(self, fake: Samples, task: Task, seed: int) -> dict[str, float]:
         """What a task's metric says of generated samples. Raises: MetricError."""
-        real = first(self.real, task.n_real)
+        real = self.real.first(task.n_real)
         with own_randomness(torch.device("cpu")):
             try:
-                found = task.metric(real, first(fake, task.n_fake), seed=seed)
+                found = task.metric(real, fake.first(task.n_fake), seed=seed)
             except GanzooError as error:
                 raise MetricError(f'the metric "{task.name}": {error.what}', remedy=error.remedy) from error
         return {name: float(found[name]) for name in task.metric.gives}
@@ -167,16 +187,15 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     Raises: MetricError where there is none.
     """
     found = []
-    extractor: Extractor | None = None
+    named = info.extractor or build_kind(info.kind, info).extractor
+    extractor: Extractor | None = build(choice_of("extractor", named)) if named else None
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().spelling(entry))
         metric: Metric = build(choice)
         if metric.misfit(dataset, info):
             continue
-        if metric.needs in ("logits", "labels"):
-            extractor = extractor or build(choice_of("extractor", info.extractor))
-            if lacks(extractor, metric):
-                continue
+        if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
+            continue
         found.append((choice, metric))
     if not found:
         raise MetricError("no metric on the shelf says anything about these data.")
@@ -205,31 +224,26 @@ def lacks(extractor: Extractor, metric: Metric) -> bool:
     return wanted is not None and extractor.classifies not in wanted
 
 
-def first(samples: Samples, n: int) -> Samples:
-    """The first n of them."""
-    return Samples(samples.raw[:n], samples.features[:n], samples.logits[:n])
-
-
 def derived(*numbers: int) -> int:
     """A seed that depends on all of the numbers, and on nothing else."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
-def saved(samples: Tensor) -> Tensor:
-    """Samples as metrics see them: images in [-1, 1] -> uint8, as a PNG would hold them; points as they are."""
-    return samples.float() if samples.ndim < 4 else to_uint8(samples)
+def draw_samples(
+    game: Game, n: int, seed: int, device: torch.device, train: Examples | Source, kinds: FieldKinds
+) -> tuple[Tensor, Batch]:
+    """n samples (n, *shape) as the data set stores them, and what they were made for.
 
-
-def draw_samples(game: Game, n: int, seed: int, device: torch.device, train: Examples | Source) -> Tensor:
-    """n samples as `Samples.raw` has them. Where the game uses labels, they are as frequent as in the training data."""
+    Conditions are those of random training examples: as frequent as in the data, and as they occur together.
+    """
     chunks = []
     with own_randomness(device), torch.no_grad():
         seed_everything(seed)
-        labels = None
-        if "label" in game.needs:
-            labels = train.fetch("label", torch.randint(train.sizes["label"], (n,)).tolist()).to(device)
+        conditions: Batch = {}
+        if game.conditions:
+            rows = torch.randint(train.sizes[game.conditions[0]], (n,)).tolist()
+            conditions = {key: kinds.to_unit(key, train.fetch(key, rows)).to(device) for key in game.conditions}
         for start in range(0, n, CHUNK):
-            size = min(CHUNK, n - start)
-            part = None if labels is None else labels[start : start + size]
-            chunks.append(saved(game.sample(size, part)).cpu())
-    return torch.cat(chunks)
+            part = {key: value[start : start + CHUNK] for key, value in conditions.items()}
+            chunks.append(kinds.stored(game.sample(min(CHUNK, n - start), part or None)).cpu())
+    return torch.cat(chunks), conditions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo
+from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.metrics.fidelity import at_least
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better

@@ -25,6 +25,17 @@ REGULARIZERS = [
     ("r2", "core.regularizers:R2", "small gradients at generated samples", "arXiv:1801.04406"),
     ("weight-clip", "core.regularizers:WeightClip", "weights held in a box", "arXiv:1701.07875"),
 ]
+AUGMENTATIONS = [
+    (
+        "instance-noise",
+        "core.augmentations:InstanceNoise",
+        "Gaussian noise, on samples of any shape",
+        "arXiv:1610.04490",
+    ),
+    ("flip", "core.augmentations:Flip", "images mirrored left to right", ""),
+    ("translation", "core.augmentations:Translation", "images shifted by whole pixels", "arXiv:2006.10738"),
+    ("cutout", "core.augmentations:Cutout", "a grey rectangle in each image", "arXiv:2006.10738"),
+]
 OPTIMIZERS = [
     ("adam", "core.optimizers:adam", "adaptive moments", "arXiv:1412.6980"),
     ("adamw", "core.optimizers:adamw", "Adam with decoupled weight decay", "arXiv:1711.05101"),
@@ -59,19 +70,44 @@ METRICS = [
     ("modes", "metrics.modes:Modes", "modes captured of stacked digits", "arXiv:1712.04086"),
     ("gaussian-modes", "metrics.gaussian_modes:GaussianModes", "modes captured of a mixture", "arXiv:1705.07761"),
 ]
+KINDS = [
+    ("image", "kinds.image:Image", "pixels of any number of channels, 8 or 16 bits deep", ""),
+    ("point", "kinds.point:Point", "vectors of a few numbers, drawn in the plane", ""),
+]
 EXTRACTORS = [
     ("inception", "metrics.inception:Inception", "the network of the published scores, downloaded", "arXiv:1512.00567"),
+    ("flatten", "metrics.flatten:Flatten", "the numbers of a sample themselves, for samples of any kind", ""),
     ("digits", "metrics.digits:Digits", "a small classifier, trained here on the data set's labels", ""),
 ]
+COMMANDS = [
+    ("run", "cli.run:run", "Train: play a recipe.", ""),
+    ("resume", "cli.resume:resume", "Go on exactly where a run stopped.", ""),
+    ("list", "cli.list:list_", "The zoo: models, losses, data sets, recipes, plugins.", ""),
+    ("show", "cli.show:show", "One thing, or every effective value of a recipe.", ""),
+    ("sample", "cli.sample:sample", "Pictures, animations or arrays from a run.", ""),
+    ("report", "cli.report:report", "A run as one HTML page.", ""),
+    ("compare", "cli.compare:compare", "Runs side by side: settings that differ, scores, curves, samples.", ""),
+    ("card", "cli.card:card", "A model card from runs of one recipe, with its scores beside the papers'.", ""),
+    ("evaluate", "cli.evaluate:evaluate", "Score a run: FID, KID, precision and recall, modes captured.", ""),
+    ("doctor", "cli.doctor:doctor", "What this machine has, or what is wrong with a run's training.", ""),
+    ("benchmark", "cli.benchmark:benchmark", "A suite of recipes over several seeds, in one table.", ""),
+    ("new", "cli.new:new", "A plugin package of your own, ready to be changed and published.", ""),
+    ("check", "cli.check:check", "An installed plugin against every contract.", ""),
+]
+"""In the order of `ganzoo --help`, which is the order in which a new user needs them."""
+
 SHELVED = {
     "game": GAMES,
     "loss": LOSSES,
     "regularizer": REGULARIZERS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
     "dataset": DATASETS,
+    "kind": KINDS,
     "metric": METRICS,
     "extractor": EXTRACTORS,
+    "command": COMMANDS,
 }
 """Shelf -> name, target inside ganzoo, summary, paper."""
 
@@ -84,13 +120,16 @@ def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:
 
 @hookimpl
 def ganzoo_components() -> Sequence[Component]:
-    """Everything of the engine that stands on a shelf, from games to metrics, and the recipes it ships."""
-    own = [
-        Component(shelf, name, f"ganzoo.{target}", summary, paper)
-        for shelf, things in SHELVED.items()
-        for name, target, summary, paper in things
-    ]
+    """Everything of the engine that stands on a shelf, from games to commands, and the recipes it ships."""
+    own = [component for shelf in SHELVED for component in shelved(shelf)]
     return [*own, *recipes(Path(__file__).parent.parent)]
+
+
+def shelved(shelf: str) -> list[Component]:
+    """The engine's own components on a shelf, in the order in which they stand in this file."""
+    return [
+        Component(shelf, name, f"ganzoo.{target}", summary, paper) for name, target, summary, paper in SHELVED[shelf]
+    ]
 
 
 def recipes(package: Path) -> Iterator[Component]:

@@ -13,6 +13,7 @@ SHELVES: Final[dict[str, str]] = {
     "loss": "losses",
     "regularizer": "regularizers",
     "dataset": "datasets",
+    "kind": "kinds",
     "game": "games",
     "metric": "metrics",
     "extractor": "extractors",
@@ -20,6 +21,8 @@ SHELVES: Final[dict[str, str]] = {
     "schedule": "schedules",
     "augmentation": "augmentations",
     "recipe": "recipes",
+    "pretrained": "pretrained",
+    "command": "commands",
 }
 """Shelf -> its plural, as `ganzoo list` and its JSON say it."""
 
@@ -34,7 +37,7 @@ class Component:
     shelf: one of `SHELVES`.
     name: unique on its shelf, lower case with hyphens ("gradient-penalty"; recipes may use underscores).
     target: "package.module:Attribute", imported only when the component is used, so that registering it imports no
-        torch. On the shelf "recipe": "package:path/inside/it.toml".
+        torch. On the shelf "recipe": "package:path/inside/it.toml"; on the shelf "command": a click command.
     summary: one line for `ganzoo list`; paper: "arXiv:1511.06434", a DOI, or empty.
 
     Raises: TypeError or ValueError where a field cannot be what it says. A shelf that is unknown here is no mistake

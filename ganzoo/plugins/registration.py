@@ -41,8 +41,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PluginRow:
-    """One plugin as `ganzoo list plugins` shows it. status: "ok", "broken" or "blocked"; cause: why, if not ok.
+    """One plugin as `ganzoo list plugins` shows it. status: "ok", "broken" or "blocked".
 
+    cause: why, if not ok; of one that is, which of its components are left out, and why (mostly empty).
     credit: whose work it is, as its distribution says; papers: those that its components name, in their order.
     """
 
@@ -56,6 +57,12 @@ class PluginRow:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
+
+    @property
+    def trouble(self) -> str:
+        """Why something of this plugin may be missing, as a sentence; empty where all of it is there."""
+        state = "registered in part" if self.status == "ok" else self.status
+        return f"The plugin {self} is {state}: {self.cause}" if self.cause else ""
 
 
 class RefusedError(GanzooError):

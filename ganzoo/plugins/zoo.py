@@ -14,6 +14,7 @@ import pluggy
 
 from ganzoo.errors import PluginError
 from ganzoo.plugins import hookspecs
+from ganzoo.plugins.builtin import COMMANDS
 from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.discovery import Claim, claims, same_name
 from ganzoo.plugins.events import events_manager
@@ -74,8 +75,9 @@ class Zoo:
             )
         remedy = [nearest(bare, [entry.name for entry in of_plugin])]
         for row in self._rows:
-            if row.status != "ok" and (not plugin or same_name(row.name) == same_name(plugin)):
-                remedy.append(f"The plugin {row} is {row.status}: {row.cause}")
+            concerned = row.status != "ok" or shelf == "command"  # commands alone can be left out of a healthy plugin
+            if row.trouble and concerned and (not plugin or same_name(row.name) == same_name(plugin)):
+                remedy.append(row.trouble)
         raise PluginError(f'there is no {shelf} "{name}".', remedy="\n  ".join(remedy))
 
     def plugins_called(self, name: str) -> list[PluginRow]:
@@ -158,10 +160,19 @@ class Zoo:
         except RefusedError as refusal:
             self._refuse(claim, str(refusal), refusal)
             return
-        for entry in entries:
+        taken = (
+            []
+            if same_name(claim.distribution) == PROJECT
+            else [entry for entry in entries if has_a_name_of_ours(entry)]
+        )
+        causes = [f'its command "{entry.name}" is left out: ganzoo has a command of that name' for entry in taken]
+        if causes and self.strict:
+            raise PluginError(f"the plugin {claim.name} ({claim}): {'; '.join(causes)}")
+        kept = [entry for entry in entries if entry not in taken]
+        for entry in kept:
             self._entries[entry.shelf].append(entry)
-        papers = dict.fromkeys(entry.component.paper for entry in entries if entry.component.paper)
-        self._add_row(claim, "ok", papers=tuple(papers))
+        papers = dict.fromkeys(entry.component.paper for entry in kept if entry.component.paper)
+        self._add_row(claim, "ok", "; ".join(causes), papers=tuple(papers))
 
     def _refuse(self, claim: Claim, cause: str, error: Exception | None = None) -> None:
         if self.strict:
@@ -171,6 +182,11 @@ class Zoo:
     def _add_row(self, claim: Claim, status: str, cause: str = "", *, papers: tuple[str, ...] = ()) -> None:
         row = PluginRow(claim.name, claim.distribution, claim.version, status, cause, claim.credit, papers)
         self._rows.append(row)
+
+
+def has_a_name_of_ours(entry: Entry) -> bool:
+    """Whether it has the name of one of ganzoo's own commands, which no plugin's can take."""
+    return entry.shelf == "command" and same_name(entry.name) in {name for name, *_ in COMMANDS}
 
 
 @cache

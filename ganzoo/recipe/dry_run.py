@@ -10,14 +10,16 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.game import Game
-from ganzoo.core.interfaces import Batch, DatasetInfo, Shape
+from ganzoo.core.data import Batch, DatasetInfo, Shape
+from ganzoo.core.game import Game, as_preview, makes_samples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
@@ -30,6 +32,7 @@ from ganzoo.recipe.shape_errors import (
     RecordingParts,
     build_failures,
     build_mismatch,
+    error_summary,
     format_options,
     player_remedy,
     runtime_mismatch,
@@ -71,7 +74,7 @@ def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
     dataset: the name of the data at hand where it is not the recipe's own (its fallback).
     Raises: RecipeError, with every misfit that one round can show. The random streams stay as they are.
     """
-    shapes = " and ".join(f"{key} {shape}" for key, shape in info.shapes.items()) or str(info.sample_shape)
+    shapes = " and ".join(f"{key} {info.fields[key].shape}" for key in info.domains) or str(info.sample_shape)
     data = f"dataset {dataset or recipe.dataset.entry.name} holds {shapes}"
     with own_randomness(torch.device("cpu")):
         try:
@@ -104,10 +107,11 @@ class Rehearsal:
         self.batch_size = batch_size
         self.data = data
         self.draws = 0
+        self.needs: tuple[str, ...] = ()
         self.parts = RecordingParts(recipe, info)
 
     def play(self) -> DryRun:
-        """Builds, checks the tables against the players, and plays. Raises: MisfitError."""
+        """Builds, checks the tables against the players, and plays. Raises: MismatchError."""
         try:
             game = self.build()
         except MismatchError:  # perhaps for want of what it needs to know of the data
@@ -118,9 +122,11 @@ class Rehearsal:
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
             raise MismatchError(*wrong)
+        self.needs = game.needs
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
+            self.show(game)
         except MismatchError:
             raise
         except Exception as error:
@@ -138,7 +144,7 @@ class Rehearsal:
         )
 
     def build(self) -> Game:
-        """The game on the device, every network watched. Raises: MisfitError where constructors fail."""
+        """The game on the device, every network watched. Raises: MismatchError where constructors fail."""
         try:
             with torch.device(self.device):
                 game: Game = build(self.recipe.game, self.parts)
@@ -163,7 +169,7 @@ class Rehearsal:
         yield from (build_mismatch(self.recipe, error) for error in build_failures(self.recipe))
 
     def players(self, game: Game) -> Mapping[str, nn.Module]:
-        """The game's players. Raises: MisfitError."""
+        """The game's players. Raises: MismatchError."""
         try:
             players = dict(game.players())
         except Exception as error:
@@ -173,7 +179,7 @@ class Rehearsal:
         return players
 
     def fits_memory(self, players: Mapping[str, nn.Module]) -> None:
-        """Refuses weights, or a batch, that are alone more than this machine holds. Raises: MisfitError."""
+        """Refuses weights, or a batch, that are alone more than this machine holds. Raises: MismatchError."""
         needed = sum(count(module) for module in players.values()) * BYTES_A_PARAMETER
         free = psutil.virtual_memory().available
         if self.batch_bytes() > free:
@@ -193,7 +199,7 @@ class Rehearsal:
 
     def batch_bytes(self) -> int:
         """What a batch of real samples takes, in float32."""
-        return 4 * self.recipe.train.batch_size * sum(math.prod(self.info.shape_of(key)) for key in self.info.gives)
+        return 4 * self.recipe.train.batch_size * sum(math.prod(shape) for shape in self.parts.shapes.values())
 
     def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Mismatch]:
         """What the recipe's tables for players leave to be desired."""
@@ -235,7 +241,7 @@ class Rehearsal:
                 )
 
     def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
-        """Plays, without the updates. metrics: takes the names logged. Raises: MisfitError, or what the game raises."""
+        """Plays, without the updates. metrics: takes the names logged. Raises: MismatchError, or what the game raises."""
         name = self.recipe.game.entry.name
         for number, move in enumerate(game.play(self.draw), start=1):
             if number > LONGEST:
@@ -259,15 +265,51 @@ class Rehearsal:
                 Mismatch("game", f'a round of the game "{name}" draws no data, so that epochs cannot be counted.')
             )
 
-    def draw(self) -> Batch:
-        """A batch of the data's shapes, with random content or none."""
-        self.draws += 1
-        return {key: self.content(self.info.shape_of(key)) for key in self.info.gives}
+    def show(self, game: Game) -> None:
+        """Draws and writes one sample of the shape that the game makes, as grids and `ganzoo sample` will.
 
-    def content(self, shape: Shape) -> Tensor:
-        """A batch of samples of that shape, or of labels where there is none."""
-        if not shape:
-            return torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
+        Raises: MismatchError where its samples are of another shape than the data's, or cannot be drawn or written.
+        """
+        kind, shape = self.parts.kinds.sample, self.parts.shapes[self.info.sample_key]
+        batch = NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
+        game.eval()
+        made = {f'the preview "{name}"': as_preview(each).samples for name, each in game.preview(batch).items()}
+        if makes_samples(game):
+            conditions = {key: batch[key] for key in game.conditions}
+            made["sample"] = game.sample(self.batch_size, conditions or None)
+        name = self.recipe.game.entry.name
+        for whose, samples in made.items():
+            if not isinstance(samples, Tensor) or (whose == "sample" and tuple(samples.shape[1:]) != shape):
+                found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
+                what = f'the game "{name}" gives {found} as {whose}, and {self.data}.'
+                raise MismatchError(Mismatch("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
+        low, high = kind.bounds or (-1.0, 1.0)
+        for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):
+            sample = torch.rand(1, *drawn) * (high - low) + low
+            try:
+                kind.picture(sample)
+                if drawn == shape:
+                    with TemporaryDirectory() as folder:
+                        for ending in kind.endings:
+                            kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
+            except Exception as error:
+                what = (
+                    f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {error_summary(error)}'
+                )
+                raise MismatchError(Mismatch("dataset", f"{what.rstrip('.')}.")) from error
+
+    def draw(self) -> Batch:
+        """A batch of what the game needs, with random content or none."""
+        self.draws += 1
+        return NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
+
+    def content(self, key: str) -> Tensor:
+        """A batch of examples of that key, as networks see them."""
+        field, shape = self.info.fields[key], self.parts.shapes[key]
+        if field.classes:
+            return torch.zeros(self.batch_size, *shape, dtype=torch.int64, device=self.device)
+        if field.role == "mask":
+            return torch.ones(self.batch_size, *shape, device=self.device)
         return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
 
     def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
@@ -275,20 +317,33 @@ class Rehearsal:
 
         def look(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             n = next((len(value) for value in inputs if isinstance(value, Tensor) and value.ndim), None)
-            if not isinstance(output, Tensor):
-                raise MismatchError(
-                    Mismatch(table, f"{table} returns a {type(output).__name__}; it should return a tensor.")
-                )
-            made = tuple(output.shape)
-            if table == "generator" and made[1:] != expected:
-                raise MismatchError(sample_shape_mismatch(self.recipe, made[1:], self.data))
-            if n is not None and made[:1] != (n,):
-                right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
-                raise MismatchError(
-                    Mismatch(table, f"{table} returns {made} for {n} samples; it should return {right}.")
-                )
+            several = isinstance(output, list | tuple) and output and all(isinstance(each, Tensor) for each in output)
+            if not isinstance(output, Tensor) and not several:
+                what = f"{table} returns a {type(output).__name__}; it should return a tensor, or a list of them."
+                raise MismatchError(Mismatch(table, what))
+            if table == "generator" and isinstance(output, Tensor) and tuple(output.shape[1:]) != expected:
+                raise MismatchError(sample_shape_mismatch(self.recipe, tuple(output.shape[1:]), self.data))
+            for made in map(tuple, (each.shape for each in (output if several else [output]))):
+                if n is not None and made[:1] != (n,):
+                    right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
+                    what = f"{table} returns {made} for {n} samples; it should return {right}."
+                    raise MismatchError(Mismatch(table, what))
 
         return look
+
+
+class NeededKeys(dict[str, Tensor]):
+    """A batch with the keys that the game needs; reading another one is an error that names it."""
+
+    def __init__(self, recipe: Recipe, batch: Batch) -> None:
+        super().__init__(batch)
+        self.game = recipe.game.entry.name
+
+    def __missing__(self, key: str) -> Tensor:
+        what = f'the game "{self.game}" reads "{key}" of a batch, and needs only {" and ".join(self)}.'
+        raise MismatchError(
+            Mismatch("game", what, f'Its author names every key that it reads: needs = ("{key}", ...).')
+        )
 
 
 def _failure(recipe: Recipe, builder: Callable[[], object]) -> Iterator[Mismatch]:

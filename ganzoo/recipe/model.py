@@ -128,6 +128,7 @@ class Recipe:
     discriminator: Choice | None
     loss: Choice | None
     regularizers: tuple[Choice, ...]
+    augmentations: tuple[Choice, ...] = ()
     dataset: Choice
     fallback: Choice | None
     optimizers: Mapping[str, Choice]
@@ -153,8 +154,8 @@ class Recipe:
 
     def choices(self) -> Iterator[Choice]:
         """Every component that the recipe names, in the order of its tables."""
-        single = (self.game, self.generator, self.discriminator, self.loss, *self.regularizers, self.dataset)
-        yield from (choice for choice in (*single, self.fallback) if choice)
+        single = (self.game, self.generator, self.discriminator, self.loss, *self.regularizers, *self.augmentations)
+        yield from (choice for choice in (*single, self.dataset, self.fallback) if choice)
         yield from self.optimizers.values()
         yield from self.schedules.values()
         if self.evaluate:

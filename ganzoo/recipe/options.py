@@ -12,9 +12,12 @@ from ganzoo.errors import PluginError
 from ganzoo.recipe.messages import describe_type, did_you_mean, format_value
 
 FROM_DATA = ("sample_shape", "n_classes", "input_shape")
-"""Parameters that the engine fills in from the data where a constructor names them."""
+"""Parameters that the engine fills in from the data where a constructor names them; and so is `KEY_shape`, the shape of
+the condition KEY of a batch."""
 
-FILLED_SHELVES = ("generator", "discriminator", "loss")
+SHAPE = "_shape"
+
+FILLED_SHELVES = ("generator", "discriminator", "loss", "regularizer", "augmentation")
 """The shelves whose constructors it fills them in for."""
 
 FIRST = {"game": "parts", "optimizer": "params"}
@@ -72,7 +75,7 @@ def options_of(constructor: Callable[..., Any], *, shelf: str = "", whose: str =
             raise PluginError(f"{whose}: its parameter `{name}` cannot be given by name.", remedy=AUTHORS)
         if name not in hints:
             raise PluginError(f"{whose}: its parameter `{name}` has no type.", remedy=AUTHORS)
-        from_data = shelf in FILLED_SHELVES and name in FROM_DATA
+        from_data = shelf in FILLED_SHELVES and (name in FROM_DATA or name.endswith(SHAPE))
         options[name] = Option(name, hints[name], parameter.default, from_data)
     return options
 

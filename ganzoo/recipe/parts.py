@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from ganzoo.core.data import Dataset, DatasetInfo, Shape
 from ganzoo.core.game import Game
-from ganzoo.core.interfaces import (
-    Dataset,
-    DatasetInfo,
-    Discriminator,
-    Generator,
-    Loss,
-    Regularizer,
-    Schedule,
-    Shape,
-    Translator,
-)
+from ganzoo.core.interfaces import Augmentation, Discriminator, Generator, Loss, Regularizer, Schedule, Translator
 from ganzoo.errors import GanzooError, OptionError
 from ganzoo.plugins import zoo
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.options import SHAPE
 
 
 class BuildError(GanzooError):
@@ -54,13 +48,16 @@ class RecipeParts:
 
     def __init__(self, recipe: Recipe, info: DatasetInfo) -> None:
         self.recipe = recipe
+        self.info = info
         self.built: list[tuple[str, Any, Shape]] = []
+        self.kinds = FieldKinds(info)
+        self.shapes: Mapping[str, Shape] = {key: self.kinds.unit_shape(key) for key in info.gives}
         self.from_data: dict[str, Any] = {
-            "sample_shape": info.sample_shape,
+            "sample_shape": self.shapes[info.sample_key],
             "n_classes": len(info.classes) or None,
-            "input_shape": info.shapes.get("a"),
+            "input_shape": self.shapes[info.domains[0]] if info.domains else None,
+            **{f"{key}{SHAPE}": self.shapes[key] for key in info.conditions},
         }
-        self.shapes: Mapping[str, Shape] = {key: info.shape_of(key) for key in info.gives if info.shape_of(key)}
 
     def generator(self, **options: Any) -> Generator:
         """A new generator from the recipe's [generator], with `options` on top."""
@@ -86,7 +83,24 @@ class RecipeParts:
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
-        return tuple(build(choice) for choice in self.recipe.regularizers)
+        return tuple(build(choice, **self.filled(choice)) for choice in self.recipe.regularizers)
+
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """A new augmentation for each [[augment]] of the recipe, in its order."""
+        return tuple(build(choice, **self.filled(choice)) for choice in self.recipe.augmentations)
+
+    def filled(self, choice: Choice, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What of a component's options comes from the data. given: options that need none.
+
+        Raises: BuildError for the shape of a condition that the data do not give.
+        """
+        values = {name: self.from_data[name] for name in choice.filled if name in self.from_data}
+        for name in choice.filled:
+            if name not in values and name not in (given or {}) and needed(choice, name):
+                what = f'it is made for data with "{name.removesuffix(SHAPE)}", and these give '
+                cause = OptionError(f"{what}{' and '.join(self.info.gives)}.", remedy="Choose another dataset.")
+                raise BuildError(choice.table, choice, cause)
+        return values
 
     def _refuse(self, *, translators: bool) -> None:
         """Says so where [generator] names a translator and the game wants latents turned into samples, or the reverse.
@@ -106,10 +120,15 @@ class RecipeParts:
         if choice is None:
             game = self.recipe.game.entry.name
             raise BuildError(table, None, ValueError(f'the game "{game}" needs it, and the recipe has no such table'))
-        filled = {name: self.from_data[name] for name in choice.filled}
-        made = build(choice, **{**filled, **options})
+        made = build(choice, **{**self.filled(choice, options), **options})
         self.built.append((table, made, tuple(options.get("sample_shape", self.from_data["sample_shape"]))))
         return made
+
+
+def needed(choice: Choice, name: str) -> bool:
+    """Whether a component's constructor has no default for a parameter."""
+    parameter = inspect.signature(zoo().resolve(choice.entry)).parameters[name]
+    return parameter.default is inspect.Parameter.empty
 
 
 def build_dataset(choice: Choice) -> Dataset:

@@ -27,6 +27,7 @@ TABLES = (
     "discriminator",
     "loss",
     "regularizer",
+    "augment",
     "dataset",
     "optimizer",
     "schedule",
@@ -35,7 +36,6 @@ TABLES = (
     "train",
 )
 PARTS = ("description", *TABLES, "extends")
-LATER = {"augment": "augmentation"}
 ENGINE = Origin(f"default of ganzoo {__version__}")
 DATA = Origin("filled in from the data")
 
@@ -77,7 +77,8 @@ class Resolution:
         description = self._description()
         game = self.component(("game",), "game", default={"name": "two-player"})
         generator, discriminator, loss = (self.component((t,), t) for t in ("generator", "discriminator", "loss"))
-        regularizers = self.regularizers()
+        regularizers = self.components("regularizer", "regularizer")
+        augmentations = self.components("augment", "augmentation")
         dataset, fallback = self.dataset()
         optimizers = self.by_player("optimizer")
         if "optimizer" not in self.source.values:
@@ -96,6 +97,7 @@ class Resolution:
             discriminator=discriminator,
             loss=loss,
             regularizers=regularizers,
+            augmentations=augmentations,
             dataset=dataset,
             fallback=fallback,
             optimizers=optimizers,
@@ -143,14 +145,14 @@ class Resolution:
         self.origins.update({dotted((*key, option)): DATA for option in filled})
         return Choice(dotted(key), entry, checked.values, filled)
 
-    def regularizers(self) -> tuple[Choice, ...]:
-        """The [[regularizer]] tables, in order."""
-        tables = self.source.values.get("regularizer", [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            what = f"regularizer should be an array of tables; found {describe_value(tables)}."
-            self._wrong(("regularizer",), what, "Write [[regularizer]], with two brackets.")
+    def components(self, table: str, shelf: str) -> tuple[Choice, ...]:
+        """The choices that an array of tables makes from a shelf, in order: [[regularizer]], [[augment]]."""
+        tables = self.source.values.get(table, [])
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            what = f"{table} should be an array of tables; found {describe_value(tables)}."
+            self._wrong((table,), what, f"Write [[{table}]], with two brackets.")
             return ()
-        choices = [self.component(("regularizer", number), "regularizer") for number in range(len(tables))]
+        choices = [self.component((table, number), shelf) for number in range(len(tables))]
         return tuple(choice for choice in choices if choice)
 
     def dataset(self) -> tuple[Choice | None, Choice | None]:
@@ -279,10 +281,7 @@ class Resolution:
             self._wrong(key, f"{dotted(key)} has no name.", remedy)
 
     def _check_name(self, name: str) -> None:
-        if name in LATER:
-            what = f"[{name}]: this version of ganzoo ({__version__}) has no {LATER[name]}."
-            self._wrong((name,), what, "Take the table out.")
-        elif name not in PARTS:
+        if name not in PARTS:
             what = f"{dotted((name,))} is not part of a recipe."
             self._wrong((name,), what, f"{did_you_mean(name, PARTS)}A recipe has: {', '.join(PARTS)}.")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Regularizer, Shape
+from ganzoo.core.data import Shape
+from ganzoo.core.interfaces import Regularizer
 from ganzoo.errors import GanzooError, Problem
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Choice, Recipe

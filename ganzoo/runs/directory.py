@@ -29,6 +29,7 @@ class RunDirectory:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.best = path / "best"
+        self.conditions = path / "conditions.safetensors"
         self.evaluations = path / "evaluations"
         self.lock = path / ".lock"
 

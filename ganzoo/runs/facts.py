@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ganzoo.core.interfaces import DatasetInfo, Examples, Source
+from ganzoo.core.data import DatasetInfo, Examples, Source
 from ganzoo.errors import GanzooError
 
 
@@ -38,14 +38,6 @@ def info_of(facts: dict[str, Any]) -> DatasetInfo:
     """The data set's info as run.json keeps it."""
     data = facts["dataset"]
     try:
-        return DatasetInfo(
-            sample_shape=tuple(data["sample_shape"]),
-            size=data["size"],
-            classes=tuple(data["classes"]),
-            gives=tuple(data["gives"]),
-            kind=data["kind"],
-            shapes={key: tuple(shape) for key, shape in data.get("shapes", {}).items()},
-            paired=data.get("paired", True),
-        )
-    except KeyError as error:
-        raise GanzooError(f"run.json does not say the data set's {error}.") from error
+        return DatasetInfo.from_json(data)
+    except (KeyError, TypeError) as error:
+        raise GanzooError(f"run.json does not say what the data are: {error}.") from error

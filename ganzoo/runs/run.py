@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.game import Game
-from ganzoo.core.interfaces import DatasetInfo, Generator
+from ganzoo.core.data import Batch, DatasetInfo
+from ganzoo.core.game import Game, makes_samples
+from ganzoo.core.interfaces import Generator
 from ganzoo.core.random_streams import own_randomness, seed_everything
+from ganzoo.core.two_player import MOST_COLUMNS
 from ganzoo.errors import GanzooError, PluginError, RecipeError, RunError
-from ganzoo.kinds.pictures import picture, png
+from ganzoo.kinds.pictures import png
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
 from ganzoo.recipe.parts import build_dataset, build_game
 from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights
+from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import info_of
+from ganzoo.runs.sampling_options import sampling_options
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +62,7 @@ class Run:
         self.total_steps: int = self.facts["total_steps"]
         self._recipe = recipe
         self._best = best
+        self._games: dict[bool, tuple[tuple[Path, int], Game]] = {}
 
     @property
     def directory(self) -> Path:
@@ -138,36 +143,72 @@ class Run:
 
         return read_scores(self.files.evaluations)
 
-    @cached_property
+    @property
     def game(self) -> Game:
-        """The game with the players' weights as trained, on the CPU, in evaluation mode."""
-        return self._load(ema=False)
+        """The game with the players' weights as the newest checkpoint has them, on the CPU, in evaluation mode."""
+        return self._at_checkpoint(ema=False)
 
-    @cached_property
+    @property
     def averaged(self) -> Game:
-        """The game with the averaged weights in the place of those players that [ema] names."""
-        return self._load(ema=True)
+        """The same with the averaged weights in the place of those players that [ema] names."""
+        return self._at_checkpoint(ema=True)
+
+    @property
+    def kinds(self) -> FieldKinds:
+        """The kinds of the data's fields: how samples are stored, drawn and written."""
+        return FieldKinds(self.info)
+
+    @property
+    def conditions(self) -> Conditions:
+        """What samples may be asked to be."""
+        return Conditions(self.game.conditions, self.kinds, self.files.conditions)
 
     @property
     def generator(self) -> Generator:
         """The generator in evaluation mode, averaged where [ema] is. Raises: RunError where there is none."""
         return self._generator_of(self.averaged if self.recipe.ema else self.game)
 
-    def sample(self, n: int = 64, *, seed: int = 0, ema: bool = True, labels: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        ema: bool = True,
+        options: Mapping[str, Any] | None = None,
+        **conditions: Any,
+    ) -> Tensor:
         """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
 
-        Raises: RunError where the game makes samples from samples only.
+        conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list or a tensor with a value for
+        each sample; what is left open is drawn as the training data have it. options: the game's own for sampling
+        ({"truncation": 0.7}).
+        Raises: RunError where the game makes samples from samples only, or knows no such condition or option.
         """
-        game = self.averaged if ema and self.recipe.ema else self.game
-        if type(game).sample is Game.sample:
+        samples, _ = self.draw(n, seed=seed, ema=ema, options=options, conditions=conditions)
+        return samples
+
+    def draw(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        ema: bool = True,
+        options: Mapping[str, Any] | None = None,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> tuple[Tensor, Batch]:
+        """As `sample`, with what each sample was made for, (n, ...) by key."""
+        game = self._game(ema=ema)
+        if not makes_samples(game):
             raise self._no_latents(game)
+        checked = sampling_options(game, options or {}, self.recipe.game.entry.name)
         chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
+            wanted = self.conditions.of(n, conditions or {}) or {}
             for start in range(0, n, CHUNK):
-                part = None if labels is None else labels[start : start + CHUNK]
-                chunks.append(game.sample(min(CHUNK, n - start), part))
-        return torch.cat(chunks)
+                part = {key: value[start : start + CHUNK] for key, value in wanted.items()}
+                chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
+        return torch.cat(chunks), wanted
 
     def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, on the CPU.
@@ -176,8 +217,8 @@ class Run:
         Raises: RunError where the game does not translate, or not in that direction, or not images of that shape.
         """
         game = self.averaged if ema and self.recipe.ema else self.game
-        shape = self.info.shape_of(source_of(self.direction(direction)))
-        if images.ndim != 4 or images.shape[1] != shape[0]:
+        shape = self.kinds.unit_shape(source_of(self.direction(direction)))
+        if len(images.shape) != 1 + len(shape) or images.shape[1] != shape[0]:
             raise RunError(
                 f"{self.name}: images of shape {tuple(images.shape)} cannot be translated.",
                 remedy=f"The game learned from (n, {shape[0]}, {shape[1]}, {shape[2]}).",
@@ -212,19 +253,16 @@ class Run:
         )
 
     def interpolate(
-        self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, labels: Tensor | None = None
+        self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, **conditions: Any
     ) -> Tensor:
         """`rows` walks of `steps` samples each, from one latent to another: (rows * steps, *sample_shape), row by row.
 
-        labels (rows,): of the walks, where the generator wants them.
+        conditions: as `sample` takes them, one value for each row or one for all.
         """
-        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
-        given = () if labels is None else (labels,)
-        with own_randomness(torch.device("cpu")), torch.no_grad():
-            seed_everything(seed)
-            start, end = generator.latents(rows), generator.latents(rows)
-            shares = [step / max(steps - 1, 1) for step in range(steps)]
-            return torch.stack([generator(slerp(start, end, share), *given) for share in shares], dim=1).flatten(0, 1)
+        points = list(
+            self._walk(rows, stops=2, frames=max(steps - 1, 1), closed=False, seed=seed, ema=ema, **conditions)
+        )
+        return torch.stack(points[:steps], dim=1).flatten(0, 1)
 
     def walk(
         self,
@@ -234,35 +272,45 @@ class Run:
         frames: int = 12,
         seed: int = 0,
         ema: bool = True,
-        labels: Tensor | None = None,
+        **conditions: Any,
     ) -> list[Image]:
         """Pictures of a closed walk through the latent space: n samples at once, `frames` pictures from stop to stop.
 
-        Between two latents it moves on the sphere that connects them (spherical interpolation, arXiv:1609.04468): a
-        straight line would cross where the prior has no mass. labels (n,): where the generator wants them.
+        conditions: as `sample` takes them.
         """
-        generator = self._generator_of(self.averaged if ema and self.recipe.ema else self.game)
-        given = () if labels is None else (labels,)
-        real = self.real_points()
-        with own_randomness(torch.device("cpu")), torch.no_grad():
-            seed_everything(seed)
-            corners = [generator.latents(n) for _ in range(stops)]
-            return [
-                picture(generator(slerp(start, end, frame / frames), *given), real=real)
-                for start, end in zip(corners, [*corners[1:], corners[0]], strict=True)
-                for frame in range(frames)
-            ]
+        kind, real = self.kinds.sample, self.real_samples()
+        points = self._walk(n, stops=stops, frames=frames, closed=True, seed=seed, ema=ema, **conditions)
+        return [kind.picture(samples, real=real) for samples in points]
 
-    def real_points(self, n: int = 2000) -> Tensor | None:
-        """For runs on points: n real ones (n, 2), to draw under generated ones. None for images."""
-        if self.info.kind != "points":
+    def real_samples(self, n: int = 2000) -> Tensor | None:
+        """Real samples (n, *sample_shape), for kinds whose pictures show them underneath; None for the others."""
+        if not self.kinds.sample.drawn_on_real:
             return None
         dataset = build_dataset(self.data_choice)
-        return dataset.load(Path(self.facts["dataset"]["root"]), "test").tensors["image"][:n]
+        examples = dataset.load(Path(self.facts["dataset"]["root"]), "test")
+        return self.kinds.sample.to_unit(examples.tensors[self.info.sample_key][:n])
 
     def grid(self, n: int = 64, *, seed: int = 0, ema: bool = True) -> Image:
-        """n samples as one picture."""
-        return picture(self.sample(n, seed=seed, ema=ema), real=self.real_points())
+        """n samples as one picture; with labels, a column for each class."""
+        return self.picture(n, seed=seed, ema=ema)
+
+    def picture(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        ema: bool = True,
+        options: Mapping[str, Any] | None = None,
+        **conditions: Any,
+    ) -> Image:
+        """n samples as the kind draws them; with labels, of which none is asked for, a column for each class."""
+        classes = len(self.info.classes) if "label" in self.conditions.keys else 0
+        columns = classes if 0 < classes <= min(n, MOST_COLUMNS) and not conditions else None
+        if columns:
+            n -= n % columns
+            conditions = {"label": torch.arange(n) % columns}
+        samples = self.sample(n, seed=seed, ema=ema, options=options, **conditions)
+        return self.kinds.sample.picture(samples, columns=columns, real=self.real_samples())
 
     def __repr__(self) -> str:
         """One line: where, what, how far."""
@@ -289,15 +337,40 @@ class Run:
         caption = html.escape(repr(self)[1:-1])
         return f'<figure><img src="{source}" alt="samples"><figcaption>{caption}</figcaption></figure>'
 
-    def _load(self, *, ema: bool) -> Game:
+    def _game(self, *, ema: bool) -> Game:
+        """With averaged weights, where they are wanted and there are any."""
+        return self.averaged if ema and self.recipe.ema else self.game
+
+    def _at_checkpoint(self, *, ema: bool) -> Game:
+        """The game at the newest checkpoint. It is kept until there is a newer one, so that a run that goes on is never
+        sampled from old weights."""
+        path = self.checkpoint
+        written = (path, (path / "state.json").stat().st_mtime_ns)
+        if self._games.get(ema, (None, None))[0] != written:
+            self._games[ema] = (written, self._load(path, ema=ema))
+        return self._games[ema][1]
+
+    def _load(self, path: Path, *, ema: bool) -> Game:
         with own_randomness(torch.device("cpu")):
             game = build_game(self.recipe, self.info)
-        checkpoint = load_checkpoint(self.checkpoint)
+        checkpoint = load_checkpoint(path)
         for name, module in game.players().items():
             key = f"ema-{name}" if ema and f"ema-{name}" in checkpoint.tensors else name
-            load_weights(module, checkpoint.tensors[key], f"{self.checkpoint / key}.safetensors")
+            load_weights(module, checkpoint.tensors[key], f"{path / key}.safetensors")
         game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
         return game.eval().requires_grad_(False)
+
+    def _walk(
+        self, n: int, *, stops: int, frames: int, closed: bool, seed: int, ema: bool, **conditions: Any
+    ) -> Iterator[Tensor]:
+        """Samples (n, *sample_shape) for each point of a way through the latent space."""
+        game = self._game(ema=ema)
+        if type(game).walk is Game.walk:
+            raise self._no_latents(game)
+        with own_randomness(torch.device("cpu")):
+            seed_everything(seed)
+            wanted = self.conditions.of(n, conditions) if conditions else self.conditions.in_turn(n)
+            yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
 
     def _generator_of(self, game: Game) -> Generator:
         generator = getattr(game, "generator", None)
@@ -331,10 +404,3 @@ def load(directory: str | Path, *, best: bool = False) -> Run:
     Raises: RunError where there is none.
     """
     return Run(RunDirectory.open(directory), best=best)
-
-
-def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Spherical interpolation between latents (n, d), for share in [0, 1] (Shoemake 1985)."""
-    cosine = torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1 + 1e-6, 1 - 1e-6)
-    angle = torch.acos(cosine).unsqueeze(-1)
-    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)

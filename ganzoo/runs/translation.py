@@ -1,4 +1,4 @@
-"""Files of images, translated by a run: what stands behind `ganzoo sample --input`."""
+"""Files of samples, translated by a run: what stands behind `ganzoo sample --input`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from ganzoo.core.interfaces import Shape
+from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.files import ENDINGS
-from ganzoo.datasets.image_files import decode_image, images_in, open_image, to_tensor
+from ganzoo.datasets.image_files import images_in
 from ganzoo.errors import GanzooError
-from ganzoo.kinds.pictures import image_of, picture, png
-from ganzoo.kinds.pixels import to_unit_range
+from ganzoo.kinds.pictures import beside, png
 from ganzoo.runs.run import Run, source_of
 
 
@@ -23,20 +21,21 @@ def translate_files(
 ) -> str:
     """Translates a file, or every image in a folder, and says in a line what was made.
 
-    out: where `source` is a file, a .png of the same size; where it is a folder, another folder, which gets a .png of
-    the same name for each image, or a .png that shows the first `shown` images beside their translations.
+    out: where `source` is a file, a .png of the size that its translation has; where it is a folder, another folder,
+    which gets a .png of the same name for each image, or a .png that shows the first `shown` images beside their
+    translations.
     Raises: GanzooError where something cannot be read, translated or written.
     """
     direction = run.direction(direction)
     files = files_of(source)
-    shape = run.info.shape_of(source_of(direction))
+    kind, field = run.kinds.sample, run.info.fields[source_of(direction)]
     if source.is_dir() and out.suffix:
-        write(out, grid(run, files[:shown], shape, direction, ema=ema))
+        write(out, grid(run, files[:shown], field, direction, ema=ema))
         made = f"{min(shown, len(files)):,} of {len(files):,} images beside their translations"
     else:
         for path, place in places(source, files, out).items():
-            given = read(path, shape[0]).unsqueeze(0)
-            write(place, png(image_of(run.translate(given, direction, ema=ema)[0])))
+            given = kind.read(path, field)
+            write(place, png(kind.picture(run.translate(given, direction, ema=ema))))
         made = f"{len(files):,} image{'s' * (len(files) > 1)} translated"
     return f"{made} ({direction})"
 
@@ -64,25 +63,13 @@ def places(source: Path, files: Sequence[Path], out: Path) -> dict[Path, Path]:
     return found
 
 
-def grid(run: Run, files: Sequence[Path], shape: Shape, direction: str, *, ema: bool) -> bytes:
-    """A .png of images, brought to the size that the run learned from, beside their translations."""
-    channels, height, width = shape
-    given = torch.stack([read(path, channels, (height, width)) for path in files])
+def grid(run: Run, files: Sequence[Path], field: Field, direction: str, *, ema: bool) -> bytes:
+    """A .png of samples, brought to the size that the run learned from, beside their translations of whatever size."""
+    kind = run.kinds.sample
+    given = torch.cat([kind.read(path, field, fit=True) for path in files])
     made = run.translate(given, direction, ema=ema)
-    most = max(given.shape[1], made.shape[1])
-    return png(picture(torch.stack([images.expand(-1, most, -1, -1) for images in (given, made)], dim=1)))
-
-
-def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Tensor:
-    """One image (channels, H, W) in [-1, 1], brought to a size (height, width) where one is given.
-
-    Raises: GanzooError where it cannot be read.
-    """
-    try:
-        pixels = decode_image(path, channels, *size) if size else to_tensor(open_image(path, channels))
-    except (OSError, ValueError, SyntaxError, MemoryError) as error:
-        raise GanzooError(f"{path}: this image cannot be read: {error}.") from error
-    return to_unit_range(pixels)
+    pairs = zip(given.split(1), made.split(1), strict=True)
+    return png(beside([[kind.picture(one) for one in pair] for pair in pairs]))
 
 
 def write(path: Path, content: bytes) -> None:

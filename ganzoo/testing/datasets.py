@@ -13,7 +13,7 @@ from unittest import mock
 
 import torch
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples
 from ganzoo.errors import DatasetUnavailable
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
@@ -87,18 +87,16 @@ def holds_what_it_says(subject: Subject) -> None:
         require(not missing, f"{split} has no {missing}, which info.gives names.", "load every key.")
         for key in info.gives:
             tensor = loaded.tensors[key]
-            if key == "label":
+            field = info.fields[key]
+            if field.classes:
                 require(tensor.dtype == torch.int64, f"{split} labels are {tensor.dtype}.", "int64.")
-                inside = bool(tensor.min() >= 0) and int(tensor.max()) < len(info.classes)
+                inside = bool(tensor.min() >= 0) and int(tensor.max()) < len(field.classes)
                 ends = f"{int(tensor.min())} to {int(tensor.max())}"
-                require(inside, f"{split} labels are {ends}, of {len(info.classes)} classes.", "0 to classes - 1.")
+                require(inside, f"{split} labels are {ends}, of {len(field.classes)} classes.", "0 to classes - 1.")
                 continue
-            shape = info.shape_of(key)
             seen = f"{split} {key}: {tuple(tensor.shape)} {tensor.dtype}"
-            right = tuple(tensor.shape[1:]) == shape
-            require(right, f"{seen}, and info says {shape} of each.", "make info and load agree.")
-            dtype = torch.uint8 if info.kind == "images" else torch.float32
-            require(tensor.dtype == dtype, f"{seen}.", f"{info.kind} are {dtype}; the engine scales images itself.")
+            right = tuple(tensor.shape[1:]) == field.shape and tensor.dtype == field.torch_dtype
+            require(right, f"{seen}, and info says {field.shape} {field.dtype} of each.", "make info and load agree.")
     sizes = {key: len(examples.tensors[key]) for key in info.gives}
     require(
         info.size == max(sizes.values()),

@@ -13,7 +13,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Dataset, DatasetInfo, Examples
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.errors import MetricError
 from ganzoo.metrics.interface import Extractor, Features, Metric, Samples
@@ -59,7 +59,8 @@ class SyntheticImages(Dataset):
     def info(self, root: Path) -> DatasetInfo:
         """28 x 28, and as many classes as there are combinations."""
         classes = tuple(map(str, range(N_CLASSES**self.channels)))
-        return DatasetInfo(sample_shape=(self.channels, 28, 28), size=N, classes=classes, gives=("image", "label"))
+        fields = {"real": Field((self.channels, 28, 28), "uint8"), "label": Field.label(classes)}
+        return DatasetInfo(fields=fields, size=N)
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
         """The same every time, another one for the other split."""
@@ -67,7 +68,7 @@ class SyntheticImages(Dataset):
         images = torch.randint(256, (N, self.channels, 28, 28), dtype=torch.uint8, generator=stream)
         labels = torch.arange(N) % N_CLASSES**self.channels
         digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
-        return Examples(tensors={"image": images, "label": labels}, checksum=f"sha256:{digest}", origin="the kit")
+        return Examples(tensors={"real": images, "label": labels}, checksum=f"sha256:{digest}", origin="the kit")
 
 
 def gives_what_it_names(subject: Subject) -> None:
@@ -106,7 +107,7 @@ def knows_its_weights(subject: Subject) -> None:
 
 def looks_at_each(subject: Subject) -> None:
     """Features are (n, d), finite, and of each image by itself, so that they do not depend on how many come at once."""
-    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["image"][:6]
+    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
     together = extract(extractor, images)
     shape = tuple(together.features.shape)
     require(len(shape) == 2 and shape[0] == 6, f"the features of 6 images are {shape}.", "(n, d): flatten them.")
@@ -120,7 +121,7 @@ def looks_at_each(subject: Subject) -> None:
 
 def classifies_as_it_says(subject: Subject) -> None:
     """Logits are (n, classes) where `classifies` says that there are any; "own" are the data set's own classes."""
-    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["image"][:6]
+    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
     logits = extract(extractor, images).logits
     said = f"classifies is {extractor.classifies!r}"
     if not extractor.classifies:
@@ -141,7 +142,7 @@ def metric_and_samples(subject: Subject) -> tuple[Metric, Samples, Samples]:
         if not metric.misfit(dataset, info):
             real, fake = (
                 Samples(
-                    dataset.load(Path(), split).tensors["image"][:N],
+                    dataset.load(Path(), split).tensors["real"][:N],
                     torch.randn(N, 4),
                     torch.randn(N, len(info.classes)),
                 )

@@ -12,6 +12,7 @@ from ganzoo.plugins.discovery import same_name
 from ganzoo.plugins.zoo import nearest
 from ganzoo.recipe import read_recipe
 from ganzoo.testing.checks import Check
+from ganzoo.testing.commands import command_checks
 from ganzoo.testing.datasets import dataset_checks
 from ganzoo.testing.discriminators import discriminator_checks
 from ganzoo.testing.generators import generator_checks
@@ -36,10 +37,11 @@ BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
     "dataset": dataset_checks,
     "metric": metric_checks,
     "extractor": extractor_checks,
+    "command": command_checks,
 }
 """Shelf -> what is asked of a thing on it, beyond what is asked of everything."""
 
-WITHOUT_OPTIONS = ("recipe",)
+WITHOUT_OPTIONS = ("recipe", "command")
 """Shelves whose things have no constructor that a recipe gives options to."""
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import DatasetInfo, Examples, Shape
+from ganzoo.core.data import DatasetInfo, Examples, Field, Shape
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import DryRun, dry_run
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.checkpoint import Checkpoint
@@ -143,30 +144,39 @@ def candidate_infos() -> Iterator[DatasetInfo]:
     yield from map(labelled_info, SHAPES)
     for shape in SHAPES:
         if len(shape) > 1:
-            yield DatasetInfo(sample_shape=shape, size=100, gives=("a", "b"), shapes={"a": shape, "b": shape})
+            images = Field(shape, "uint8", "domain")
+            yield DatasetInfo(fields={"a": images, "b": images}, size=100)
 
 
 def labelled_info(shape: Shape) -> DatasetInfo:
     """A description of images or points with labels."""
-    kind: Any = "images" if len(shape) > 1 else "points"
-    classes = tuple(map(str, range(N_CLASSES)))
-    return DatasetInfo(sample_shape=shape, size=100, classes=classes, gives=("image", "label"), kind=kind)
+    kind, dtype = ("image", "uint8") if len(shape) > 1 else ("point", "float32")
+    fields = {"real": Field(shape, dtype), "label": Field.label([str(number) for number in range(N_CLASSES)])}
+    return DatasetInfo(fields=fields, size=100, kind=kind)
 
 
 def resized_info(info: DatasetInfo, side: int) -> DatasetInfo:
-    """The same data with images of `side` x `side` pixels."""
-    shapes = {key: (*shape[:1], side, side) for key, shape in info.shapes.items()}
-    return replace(info, sample_shape=(*info.sample_shape[:1], side, side), shapes=shapes)
+    """The same data with pictures of `side` pixels."""
+    fields = {
+        key: replace(field, shape=(field.shape[0], side, side)) if len(field.shape) == 3 else field
+        for key, field in info.fields.items()
+    }
+    return replace(info, fields=fields)
 
 
 def synthetic_samples(info: DatasetInfo, n: int) -> dict[str, Tensor]:
     """n random samples that agree with `info`."""
     stream = torch.Generator().manual_seed(0)
+    kinds = FieldKinds(info)
 
-    def samples(shape: Shape) -> Tensor:
-        if info.kind == "images":
-            return torch.randint(256, (n, *shape), dtype=torch.uint8, generator=stream)
-        return torch.randn(n, *shape, generator=stream)
+    def examples(key: str) -> Tensor:
+        kind, field = kinds.kinds[key], info.fields[key]
+        if field.classes:
+            return (torch.arange(n) % len(field.classes)).view(n, *(1 for _ in field.shape)).expand(n, *field.shape)
+        if kind is None:
+            return torch.rand(n, *field.shape, generator=stream).round().to(field.torch_dtype)
+        low, high = kind.bounds or (-1.0, 1.0)
+        unit = torch.rand(n, *kind.unit_shape(field.shape), generator=stream) * (high - low) + low
+        return kind.from_unit(unit, field)
 
-    labels = torch.arange(n) % max(len(info.classes), 1)
-    return {key: samples(info.shape_of(key)) if info.shape_of(key) else labels for key in info.gives}
+    return {key: examples(key) for key in info.gives}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ganzoo.core.game import as_preview
 from ganzoo.core.loop import moves
 from ganzoo.errors import RecipeError
-from ganzoo.kinds.pictures import picture
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.recipe_fixture import RecipeFixture
@@ -135,26 +136,28 @@ def logs_detached(fixture: RecipeFixture) -> None:
 def shows_samples(fixture: RecipeFixture) -> None:
     """`preview`, and `sample` or `translate`, give samples of the data's shape, without gradients."""
     training = fixture.recording.training
-    shape = fixture.small_dry_run.info.sample_shape
+    kinds = FieldKinds(fixture.small_dry_run.info)
+    shape = kinds.unit_shape(kinds.info.sample_key)
     batch = training.data.first(3)
     with training.shown():
         grids = training.game.preview(batch)
     with training.shown():
         again = training.game.preview(batch)
-    require(grids, "preview gives no grid.", 'return {"samples": self.sample(len(batch["image"]))}.')
-    for name, samples in grids.items():
+    require(grids, "preview gives no grid.", 'return {"samples": self.sample(len(batch["real"]))}.')
+    for name, made in grids.items():
+        samples, same = as_preview(made).samples, as_preview(again[name]).samples
         require(not samples.requires_grad, f'the grid "{name}" has a gradient.', "@torch.no_grad()")
         remedy = "draw from torch's default stream: the engine seeds it before every grid."
-        require(torch.equal(samples, again[name]), f'on the same seed the grid "{name}" differs.', remedy)
-        picture(samples)
+        require(torch.equal(samples, same), f'on the same seed the grid "{name}" differs.', remedy)
+        kinds.sample.picture(samples, columns=as_preview(made).columns, real=batch.get("real"))
     if training.game.directions:
         translates(training)
         return
     with training.shown():
-        made = training.game.sample(3)
-    right = made.shape == (3, *shape)
-    require(right, f"sample(3) is {tuple(made.shape)}, and the data have {shape}.", "return (n, *sample_shape).")
-    require(not made.requires_grad, "sample(n) has a gradient.", "@torch.no_grad()")
+        sampled = training.game.sample(3, {key: batch[key] for key in training.game.conditions} or None)
+    right = sampled.shape == (3, *shape)
+    require(right, f"sample(3) is {tuple(sampled.shape)}, and the data have {shape}.", "return (n, *sample_shape).")
+    require(not sampled.requires_grad, "sample(n) has a gradient.", "@torch.no_grad()")
 
 
 def translates(training: Training) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
@@ -13,6 +10,7 @@ from ganzoo.plugins import PluginRow, zoo
 from ganzoo.plugins.hookspecs import PROJECT
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import require
+from ganzoo.testing.fresh_python import said_by
 from ganzoo.testing.subject import Subject
 
 PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?|doi:10\.\d{4,9}/\S+|")
@@ -30,6 +28,7 @@ print("torch" in sys.modules)
 def registration_checks(row: PluginRow) -> Iterator[Check]:
     """Of the plugin as a whole."""
     yield Check(f"plugin {row.name}", "imports no torch", imports_no_torch, lambda: row)
+    yield Check(f"plugin {row.name}", "comes in whole", comes_in_whole, lambda: row)
     if row.distribution != PROJECT:
         yield Check(f"plugin {row.name}", "says which ganzoo it needs", says_which_ganzoo, lambda: row)
 
@@ -43,15 +42,17 @@ def shelf_checks(subject: Subject) -> Iterator[Check]:
 def imports_no_torch(row: PluginRow) -> None:
     """Importing the plugin and asking it for its components imports no torch, so that `ganzoo list` stays quick."""
     value = next(point.value for point in entry_points(group=PROJECT, name=row.name))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-c", PROBE, value]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603  # our own
-    require(done.returncode == 0, f"a fresh Python cannot register the plugin: {done.stderr.strip()[-500:]}")
+    said = said_by(PROBE, value, failing="a fresh Python cannot register the plugin")
     require(
-        done.stdout.split()[-1] == "False",
+        said.split()[-1] == "False",
         f"importing {value} imports torch.",
         "keep the entry point's module to `ganzoo` and the standard library; components name their targets as text.",
     )
+
+
+def comes_in_whole(row: PluginRow) -> None:
+    """Everything that the plugin registers is on its shelf; a command with the name of one of ganzoo's is left out."""
+    require(not row.cause, f"{row.cause}.", "give it another name.")
 
 
 def says_which_ganzoo(row: PluginRow) -> None:

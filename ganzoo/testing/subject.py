@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Shape
+from ganzoo.core.data import Shape
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import Entry, zoo

@@ -10,7 +10,7 @@ from typing import Any
 
 import tomlkit
 
-from ganzoo.core.interfaces import DatasetInfo
+from ganzoo.core.data import DatasetInfo
 from ganzoo.errors import PluginError, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Batch, Examples
+from ganzoo.core.data import Batch, Examples
 from ganzoo.errors import DatasetError
-from ganzoo.kinds.pixels import to_unit_range
 
 Shard = tuple[int, int]
 """(rank, ranks): which of so many equal parts of every batch."""
 
 WHOLE: Shard = (0, 1)
 
+ToUnit = Callable[[str, Tensor], Tensor]
+"""(key, examples as stored) -> examples as networks see them."""
+
+
+def as_stored(_: str, examples: Tensor) -> Tensor:
+    """The examples as they are."""
+    return examples
+
 
 class DeviceData:
-    """One split on the device, as uint8 (images) or float32 (points); shuffling and normalising happen there.
+    """One split on the device, as it is stored; shuffling and normalising happen there.
 
     Every batch has the full size: the last of an epoch is topped up from the start of the same epoch's order, so that
     batch statistics and captured graphs never meet a short one. An epoch of n samples has ceil(n / batch_size) batches.
@@ -28,6 +35,7 @@ class DeviceData:
     their next epoch when they are through; an epoch of the run is one of the largest.
     shard: (rank, ranks), of data shared with other processes: batches are this rank's equal part of the global ones,
     whose size `batch_size` stays.
+    to_unit: turns examples of a key from their stored form into what networks see, on the device.
 
     Raises: DatasetError where paired keys have different numbers of examples, or ranks cannot share a batch equally.
     """
@@ -42,7 +50,9 @@ class DeviceData:
         device: torch.device,
         paired: bool = True,
         shard: Shard = WHOLE,
+        to_unit: ToUnit = as_stored,
     ) -> None:
+        self.to_unit = to_unit
         self.tensors = {key: examples.tensors[key].to(device) for key in keys}
         sizes = {key: len(tensor) for key, tensor in self.tensors.items()}
         self.orders = orders_of(sizes, batch_size, seed, paired=paired, shard=shard)
@@ -72,7 +82,7 @@ class DeviceData:
         """Nothing: all of it is here already."""
 
     def _take(self, key: str, index: Tensor) -> Tensor:
-        return to_unit_range(self.tensors[key][index])
+        return self.to_unit(key, self.tensors[key][index])
 
 
 class Order:

@@ -11,6 +11,7 @@ import torch
 
 from ganzoo import __version__
 from ganzoo.datasets.obtain import Obtained
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Recipe
 from ganzoo.runs.facts import machine, now
 from ganzoo.training.streamed_data import StreamedData
@@ -23,7 +24,11 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
     """run.json at a run's beginning: `step`, `seconds`, `status` and `reason` follow the run, the rest stays."""
     info, examples = obtained.info, obtained.data
     entries = [recipe.game.entry, recipe.dataset.entry, *(c.entry for c in recipe.optimizers.values())]
-    entries += [c.entry for c in (recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers) if c]
+    entries += [
+        c.entry
+        for c in (recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers, *recipe.augmentations)
+        if c
+    ]
     return {
         "format": 1,
         "status": "running",
@@ -57,16 +62,9 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             "origin": examples.origin,
             "root": str(obtained.root.resolve()),
             "listing": examples.listing,
+            **info.facts(),
             "size": max(examples.sizes[key] for key in info.gives),
-            "sample_shape": list(info.sample_shape),
-            "shapes": {key: list(shape) for key, shape in info.shapes.items()},
-            "paired": info.paired,
-            "classes": list(info.classes),
-            "gives": list(info.gives),
-            "kind": info.kind,
-            "licence": info.licence,
-            "source": info.source,
-            "notes": list(info.notes),
+            "plural": FieldKinds(info).sample.plural,
             "fallback": obtained.fallback_reason
             and {"instead_of": recipe.dataset.entry.name, "reason": obtained.fallback_reason},
         },

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ganzoo.core.interfaces import Source
+from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import new_folder
 from ganzoo.datasets.obtain import Obtained, obtain
@@ -23,9 +23,11 @@ from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.runs.checkpoint import save_checkpoint
+from ganzoo.runs.conditions import keep_conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import machine, now
 from ganzoo.runs.run import Run, load
@@ -117,6 +119,8 @@ def train(
                     files.samples.mkdir()
                     files.checkpoints.mkdir()
                     files.write_facts(facts)
+                    if keys := training.game.conditions:
+                        keep_conditions(files.conditions, keys, obtained.data, decided.train.seed)
                     save_checkpoint(files.checkpoint(0), beginning)
                 locked.enter_context(directory.alone())
         run = Run(directory, recipe=decided, facts=facts)
@@ -199,10 +203,10 @@ def assemble(
     """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
     info, train = obtained.info, recipe.train
-    keys = dict.fromkeys((*(key for key in ("image",) if key in info.gives), *game.needs))
+    keys = dict.fromkeys(game.needs)
     data: DeviceData | StreamedData
     order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
-    order["shard"] = (ranks.rank, ranks.size)
+    order |= {"shard": (ranks.rank, ranks.size), "to_unit": FieldKinds(info).to_unit}
     if isinstance(obtained.data, Source):
         data = StreamedData(obtained.data, keys, workers=train.workers, **order)
     else:

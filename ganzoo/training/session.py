@@ -9,9 +9,10 @@ from typing import Any
 import pluggy
 import torch
 
+from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
-from ganzoo.kinds.pictures import picture, write_png
+from ganzoo.kinds.pictures import write_png
 from ganzoo.runs.checkpoint import keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
@@ -33,6 +34,7 @@ class Session:
         self.ranks = training.ranks
         self.run = run
         self.hooks = events.hook
+        self.kind = run.kinds.sample
 
     def play(self) -> None:
         """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
@@ -122,10 +124,12 @@ class Session:
         real = training.data.first(self.recipe.train.samples)
         with training.shown():
             grids = training.game.preview(real)
-        for number, (name, samples) in enumerate(grids.items()):
+        previews = {name: as_preview(made) for name, made in grids.items()}
+        for number, (name, made) in enumerate(previews.items()):
             path = files.grid(training.step, name if number else "")
-            write_png(picture(samples, real=real.get("image")), path)
-        self.tell(self.hooks.ganzoo_samples, step=training.step, samples=grids, path=files.grid(training.step))
+            write_png(self.kind.picture(made.samples, columns=made.columns, real=real.get("real")), path)
+        samples = {name: made.samples for name, made in previews.items()}
+        self.tell(self.hooks.ganzoo_samples, step=training.step, samples=samples, path=files.grid(training.step))
 
     def save(self) -> None:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from ganzoo.core.interfaces import Batch, Source
+from ganzoo.core.data import Batch, Source
 from ganzoo.errors import DatasetError, TrainingFailed
-from ganzoo.kinds.pixels import to_unit_range
 from ganzoo.training.data_workers import default_workers, lost_worker_message, preserved_sigchld_handler, start_workers
-from ganzoo.training.device_data import WHOLE, Order, Shard, orders_of
+from ganzoo.training.device_data import WHOLE, Order, Shard, ToUnit, as_stored, orders_of
 
 PREFETCH_FACTOR = 2
 """Batches that each worker prepares ahead."""
@@ -51,7 +50,9 @@ class StreamedData:
         paired: bool = True,
         shard: Shard = WHOLE,
         workers: int | None = None,
+        to_unit: ToUnit = as_stored,
     ) -> None:
+        self.to_unit = to_unit
         self.source = source
         self.sizes = {key: source.sizes[key] for key in keys}
         self.orders = orders_of(self.sizes, batch_size, seed, paired=paired, shard=shard)
@@ -103,7 +104,7 @@ class StreamedData:
         self._batches = None  # the loader's workers end with its iterator
 
     def _on_device(self, samples: Mapping[str, Tensor]) -> Batch:
-        return {key: to_unit_range(read.to(self.device, non_blocking=True)) for key, read in samples.items()}
+        return {key: self.to_unit(key, read.to(self.device, non_blocking=True)) for key, read in samples.items()}
 
     def _create_loader(self, first: Callable[[int], None]) -> Iterator[Any]:
         loader: DataLoader[Any] = DataLoader(

@@ -201,5 +201,5 @@ def test_a_tutorials_loop_stands_only_beside_the_recipe_that_it_plays(
     bench: ModuleType, name: str, overrides: tuple[str, ...], same: bool
 ) -> None:
     recipe = read_recipe(name, overrides=overrides)
-    info = ganzoo.DatasetInfo(sample_shape=(1, 28, 28), size=10, gives=("image",))
+    info = ganzoo.DatasetInfo(fields={"real": ganzoo.Field((1, 28, 28), "uint8")}, size=10)
     assert importlib.import_module("plain_loops").learns_the_same(recipe, info) is same

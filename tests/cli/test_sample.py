@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 import ganzoo
 from ganzoo.cli import status_of
-from ganzoo.core.two_player import TwoPlayer
 
 Captured = pytest.CaptureFixture[str]
 
@@ -201,23 +201,21 @@ class TestLabels:
 
     @pytest.fixture(autouse=True)
     def conditional(self, digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def bright(labels: Tensor) -> Tensor:
-            return (labels / 10).reshape(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+        def forward(self: object, latents: Tensor, label: Tensor) -> Tensor:
+            assert len(label) == len(latents)
+            return (label / 10).reshape(-1, 1, 1, 1).expand(-1, 1, 28, 28)
 
-        def forward(self: object, latents: Tensor, labels: Tensor) -> Tensor:
-            assert len(labels) == len(latents)
-            return bright(labels)
-
-        monkeypatch.setattr(TwoPlayer, "needs", ("image", "label"))
-        monkeypatch.setattr(TwoPlayer, "sample", lambda self, n, labels=None: bright(labels))
-        generator = type(ganzoo.load(digits).generator)
+        run = ganzoo.load(digits)
+        save_file({"label": torch.arange(100) % 10}, run.files.conditions)
+        generator = type(run.generator)
+        monkeypatch.setattr(generator, "conditions", ("label",))
         monkeypatch.setattr(generator, "forward", forward)
 
     @pytest.mark.parametrize("asked", ["7", 7])
     def test_one_class_is_sampled(self, asked: object, digits: Path, tmp_path: Path) -> None:
         assert sample(digits, tmp_path / "sevens.npz", "-n", 5, "--label", asked) == 0
         with np.load(tmp_path / "sevens.npz") as found:
-            assert found["labels"].tolist() == [7] * 5
+            assert found["label"].tolist() == [7] * 5
             assert np.allclose(found["samples"], 0.7)
 
     def test_a_class_has_its_name_in_what_is_said(self, digits: Path, tmp_path: Path, capsys: Captured) -> None:
@@ -229,7 +227,7 @@ class TestLabels:
         self, asked: str, digits: Path, tmp_path: Path, capsys: Captured
     ) -> None:
         assert sample(digits, tmp_path / "a.png", "--label", asked) == 2
-        assert f"knows no class {asked}" in capsys.readouterr().err
+        assert f"there is no class {asked}" in capsys.readouterr().err
 
     def test_walks_show_the_classes_in_turn_or_the_one_asked_for(self, digits: Path, tmp_path: Path) -> None:
         assert sample(digits, tmp_path / "all.png", "--interpolate", "-n", 30) == 0

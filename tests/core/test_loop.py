@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.core import optimizers
+from ganzoo.core.data import Batch
 from ganzoo.core.game import Draw, Game, Move
-from ganzoo.core.interfaces import Batch, Schedule
+from ganzoo.core.interfaces import Schedule
 from ganzoo.core.loop import Means, Player, play_round
 
 NO_AUTOCAST = torch.autocast("cpu", enabled=False)
@@ -30,7 +31,7 @@ class Duel(Game):
         return {"first": self.first, "second": self.second}
 
     def play(self, draw: Draw) -> Iterator[Move]:
-        real = draw()["image"]
+        real = draw()["real"]
         yield Move("first", (self.first(real) * self.second(real)).sum(), {"before": self.first.weight.detach().sum()})
         self.seen.append(self.first.weight.item())
         yield Move("second", (self.first(real) * self.second(real)).sum())
@@ -43,7 +44,7 @@ class Duel(Game):
 
 
 def draw() -> Batch:
-    return {"image": torch.ones(1, 1)}
+    return {"real": torch.ones(1, 1)}
 
 
 def sgd(game: Duel, schedule: Schedule | None = None) -> dict[str, Player]:

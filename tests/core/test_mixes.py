@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo.core.interfaces import DatasetInfo, Discriminator, Generator
+from ganzoo.core.data import DatasetInfo
+from ganzoo.core.interfaces import Discriminator, Generator
 from ganzoo.core.loop import Means, Player, play_round
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import Entry, zoo
@@ -165,7 +166,7 @@ def test_a_step_moves_both_players(
     }
     before = {name: copies(player.module) for name, player in players.items()}
     means = Means()
-    real = {"image": torch.rand(BATCH, *info(kind).sample_shape) * 2 - 1}
+    real = {"real": torch.rand(BATCH, *info(kind).sample_shape) * 2 - 1}
     play_round(game, lambda: real, players, means, torch.autocast("cpu", enabled=False))
     assert {"loss/generator", "loss/discriminator", "d_real", "d_fake"} <= means.read().keys()
     assert all(torch.tensor(value).isfinite() for value in means.read().values())

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Batch, Discriminator, Generator, Loss, Regularizer
+from ganzoo.core.data import Batch, DatasetInfo, Field
+from ganzoo.core.interfaces import Discriminator, Generator, Loss, Regularizer
 from ganzoo.core.losses import NonSaturating, Relativistic, Wasserstein
 from ganzoo.core.two_player import TwoPlayer
 
@@ -72,6 +73,13 @@ class Made:
     def regularizers(self) -> Any:
         return self.made["regularizers"]
 
+    def augmentations(self) -> Any:
+        return ()
+
+    @property
+    def info(self) -> DatasetInfo:
+        return DatasetInfo(fields={"real": Field((2,), "float32")}, size=4, kind="point")
+
 
 class Source:
     def __init__(self) -> None:
@@ -79,7 +87,7 @@ class Source:
 
     def __call__(self) -> Batch:
         self.draws += 1
-        return {"image": torch.full((4, 2), float(self.draws))}
+        return {"real": torch.full((4, 2), float(self.draws))}
 
 
 def test_every_critic_move_has_fresh_data_and_latents_and_the_generator_has_its_own() -> None:
@@ -106,7 +114,7 @@ def test_one_pass_over_both_gives_the_scores_of_two() -> None:
     apart, together = TwoPlayer(Made(NonSaturating())), TwoPlayer(Made(NonSaturating(), per_sample=True))
     together.load_state_dict(apart.state_dict())
     real, fake = torch.randn(4, 2), torch.randn(4, 2)
-    for one, other in zip(apart.scores(real, fake), together.scores(real, fake), strict=True):
+    for one, other in zip(apart.scores(real, fake, {}), together.scores(real, fake, {}), strict=True):
         torch.testing.assert_close(one, other)
     assert apart.discriminator.seen == [4, 4]  # type: ignore[attr-defined]
     assert together.discriminator.seen == [8]  # type: ignore[attr-defined]

@@ -27,9 +27,9 @@ def root(tmp_path: Path) -> Path:
 def test_records_become_images_and_labels(root: Path) -> None:
     tensors = CIFAR10().load(root).tensors
     assert tensors["label"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-    assert tensors["image"].shape == (10, 3, 32, 32)
-    assert tensors["image"][2, :, 5, 7].tolist() == [20, 20, 30]
-    assert len(CIFAR10().load(root, "test").tensors["image"]) == 1
+    assert tensors["real"].shape == (10, 3, 32, 32)
+    assert tensors["real"][2, :, 5, 7].tolist() == [20, 20, 30]
+    assert len(CIFAR10().load(root, "test").tensors["real"]) == 1
 
 
 def test_a_cut_file_and_a_foreign_label_are_named(root: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganzoo.datasets.domain_folders import PairedFolders, UnpairedFolders
+from ganzoo.datasets.domain_folders import PairedFolders, UnpairedFolders, shapes_of
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 
@@ -27,7 +27,7 @@ def unpaired(tmp_path: Path) -> Path:
 def test_each_domain_has_its_own_number_of_images_and_its_own_colours(unpaired: Path) -> None:
     data = UnpairedFolders(path="set")
     info = data.info(unpaired)
-    assert dict(info.shapes) == {"a": (1, 12, 12), "b": (3, 12, 12)}
+    assert shapes_of(info) == {"a": (1, 12, 12), "b": (3, 12, 12)}
     assert (info.sample_shape, info.gives, info.paired, info.size) == ((3, 12, 12), ("a", "b"), False, 5)
     assert info.notes == ("5 images of a and 3 images of b",)
     train, test = data.load(unpaired), data.load(unpaired, "test")
@@ -37,13 +37,13 @@ def test_each_domain_has_its_own_number_of_images_and_its_own_colours(unpaired: 
     }
     assert train.tensors["a"][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
     assert [len(test.tensors[key]) for key in ("a", "b")] == [2, 1]
-    assert UnpairedFolders(path="set", channels=3).info(unpaired).shapes["a"] == (3, 12, 12)
+    assert UnpairedFolders(path="set", channels=3).info(unpaired).fields["a"].shape == (3, 12, 12)
 
 
 def test_both_domains_get_one_size_and_what_is_resized_is_said(unpaired: Path) -> None:
     save(unpaired / "set" / "trainB" / "large.png", 9, size=(40, 30))
     info = UnpairedFolders(path="set").info(unpaired)
-    assert info.shapes["b"] == (3, 12, 12)
+    assert info.fields["b"].shape == (3, 12, 12)
     assert "1 of 12 images are resized to 12 x 12" in info.notes
     assert UnpairedFolders(path="set", size=8).load(unpaired).tensors["b"].shape == (4, 3, 8, 8)
 
@@ -124,7 +124,7 @@ def test_pictures_side_by_side_are_cut_in_the_middle(tmp_path: Path, held_out: s
     if held_out:
         pair(tmp_path / held_out / "x.png", 50, 150)
     data = PairedFolders(path=str(tmp_path))
-    assert dict(data.info(tmp_path).shapes) == {"a": (3, 8, 8), "b": (3, 8, 8)}
+    assert shapes_of(data.info(tmp_path)) == {"a": (3, 8, 8), "b": (3, 8, 8)}
     train, test = data.load(tmp_path).tensors, data.load(tmp_path, "test").tensors
     for values in (train, test):
         assert (values["a"] == values["a"][:, :, :1, :1]).all()  # nothing of the other half has come in
@@ -140,4 +140,4 @@ def test_a_picture_of_odd_width_is_not_two(tmp_path: Path) -> None:
 
 def test_real_domains_are_understood(real_data: Path) -> None:
     info = UnpairedFolders(path="eurosat_river2highway").info(real_data)
-    assert (dict(info.shapes), info.size) == ({"a": (3, 64, 64), "b": (3, 64, 64)}, 1000)
+    assert (shapes_of(info), info.size) == ({"a": (3, 64, 64), "b": (3, 64, 64)}, 1000)

@@ -9,6 +9,7 @@ import torch
 
 from ganzoo.datasets import glyph_domains, glyphs
 from ganzoo.datasets.cache import read_cached
+from ganzoo.datasets.domain_folders import shapes_of
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_domains import GlyphDomains
 from ganzoo.datasets.glyph_rendering import colour, draw
@@ -68,7 +69,7 @@ def test_colours_keep_the_digit_brighter_than_its_ground() -> None:
 def test_glyphs_come_in_the_sizes_asked_for(few: Path, size: int, channels: int) -> None:
     data = Glyphs(size=size, channels=channels)  # type: ignore[arg-type]
     examples = data.load(few)
-    assert examples.tensors["image"].shape == (300, *data.info(few).sample_shape)
+    assert examples.tensors["real"].shape == (300, *data.info(few).sample_shape)
 
 
 def test_the_cache_is_used_checked_and_made_anew(few: Path) -> None:
@@ -90,8 +91,8 @@ def test_glyph_domains_have_the_shapes_they_say_and_labels_that_no_batch_holds(
 ) -> None:
     data = GlyphDomains(size=size, channels=channels)  # type: ignore[arg-type]
     info, tensors = data.info(few), data.load(few).tensors
-    assert dict(info.shapes) == {"a": (channels, size, size), "b": (3, size, size)}
-    assert {key: tuple(tensors[key].shape[1:]) for key in info.gives} == dict(info.shapes)
+    assert shapes_of(info) == {"a": (channels, size, size), "b": (3, size, size)}
+    assert {key: tuple(tensors[key].shape[1:]) for key in info.gives} == shapes_of(info)
     assert tensors.keys() - set(info.gives) == {"label_a", "label_b"}
     assert len(tensors["a"]) == len(tensors["label_b"]) == 300
 
@@ -134,11 +135,11 @@ def test_gaussians_are_where_and_as_wide_as_they_say(layout: str, modes: int, tm
     data = Gaussians(layout=layout, std=0.05, size=20_000)  # type: ignore[arg-type]
     tensors = data.load(tmp_path).tensors
     assert len(data.centres) == modes == len(data.info(tmp_path).classes)
-    offsets = tensors["image"] - data.centres[tensors["label"]]
+    offsets = tensors["real"] - data.centres[tensors["label"]]
     # 40,000 numbers: the standard error of their deviation is 0.05 / sqrt(2 * 40,000) = 0.00018; five of them.
     assert offsets.std().item() == pytest.approx(0.05, abs=0.0009)
     assert tensors["label"].bincount().min() > 0.8 * 20_000 / modes
-    assert not torch.equal(tensors["image"][:2000], data.load(tmp_path, "test").tensors["image"])
+    assert not torch.equal(tensors["real"][:2000], data.load(tmp_path, "test").tensors["real"])
 
 
 def test_the_data_root_is_the_given_one_then_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

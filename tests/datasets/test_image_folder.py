@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
 def test_size_and_colours_are_those_of_the_files(folder: Path, tmp_path: Path) -> None:
     data = ImageFolder(path="pictures")
     info = data.info(tmp_path)
-    assert (info.sample_shape, info.size, info.classes, info.gives) == ((3, 12, 16), 18, (), ("image",))
-    train, test = (data.load(tmp_path, split).tensors["image"] for split in ("train", "test"))
+    assert (info.sample_shape, info.size, info.classes, info.gives) == ((3, 12, 16), 18, (), ("real",))
+    train, test = (data.load(tmp_path, split).tensors["real"] for split in ("train", "test"))
     assert train.shape == (18, 3, 12, 16)
     assert test[:, 0, 0, 0].tolist() == [9, 19]
     assert sorted([*train[:, 0, 0, 0].tolist(), 9, 19]) == list(range(20))
@@ -38,7 +38,7 @@ def test_grey_folders_have_one_channel_unless_asked_otherwise(tmp_path: Path) ->
     for number in range(3):
         save(tmp_path / f"{number}.png", 128, mode="L")
     assert ImageFolder(path=str(tmp_path)).info(tmp_path).sample_shape == (1, 12, 16)
-    assert ImageFolder(path=str(tmp_path), channels=3).load(tmp_path).tensors["image"].shape[1] == 3
+    assert ImageFolder(path=str(tmp_path), channels=3).load(tmp_path).tensors["real"].shape[1] == 3
 
 
 def test_what_does_not_fit_is_resized_and_said(folder: Path, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_resized_and_said(folder: Path, tmp_path: Path) -> 
     assert info.sample_shape == (3, 12, 16)
     assert "1 of 21 images are resized to 16 x 12" in info.notes
     assert "1 files are not images, and left out" in info.notes
-    assert ImageFolder(path="pictures", size=8).load(tmp_path).tensors["image"].shape[1:] == (3, 8, 8)
+    assert ImageFolder(path="pictures", size=8).load(tmp_path).tensors["real"].shape[1:] == (3, 8, 8)
 
 
 def test_subfolders_are_classes_and_splits_are_kept(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_subfolders_are_classes_and_splits_are_kept(tmp_path: Path) -> None:
                 save(tmp_path / "set" / split / name / f"{number}.png")
     data = ImageFolder(path="set")
     info = data.info(tmp_path)
-    assert (info.classes, info.size, info.gives) == (("cat", "dog"), 6, ("image", "label"))
+    assert (info.classes, info.size, info.gives) == (("cat", "dog"), 6, ("real", "label"))
     assert data.load(tmp_path, "test").tensors["label"].tolist() == [0, 0, 0, 1, 1, 1]
 
 
@@ -71,7 +71,7 @@ def test_every_kind_of_picture_is_read_as_a_person_sees_it(tmp_path: Path) -> No
     exif = turned.getexif()
     exif[0x0112] = 6  # lies on its side
     turned.save(tmp_path / "d.png", exif=exif)
-    images = ImageFolder(path=str(tmp_path), channels=3).load(tmp_path).tensors["image"]
+    images = ImageFolder(path=str(tmp_path), channels=3).load(tmp_path).tensors["real"]
     assert images.shape == (4, 3, 12, 16)
     assert [image[0, 0, 0].item() for image in images] == [255, 0, 255, 9]
 

@@ -36,8 +36,8 @@ def test_files_are_found_plain_or_zipped_where_people_put_them(tmp_path: Path, p
     write(tmp_path / place, zipped=zipped)
     assert MNIST().info(tmp_path).size == 20
     examples = MNIST().load(tmp_path)
-    assert examples.tensors["image"].shape == (20, 1, 28, 28)
-    assert examples.tensors["image"][7].unique().tolist() == [7]
+    assert examples.tensors["real"].shape == (20, 1, 28, 28)
+    assert examples.tensors["real"][7].unique().tolist() == [7]
     assert examples.tensors["label"].tolist() == [number % 10 for number in range(20)]
 
 
@@ -45,8 +45,8 @@ def test_files_are_found_plain_or_zipped_where_people_put_them(tmp_path: Path, p
 def test_the_kin_are_not_taken_for_one_another(kind: type[MNIST], folder: str, tmp_path: Path) -> None:
     write(tmp_path / folder / "raw", count=11)
     write(tmp_path, count=12)  # MNIST's own, lying in the root
-    assert len(kind().load(tmp_path).tensors["image"]) == 11
-    assert len(MNIST().load(tmp_path).tensors["image"]) == 12
+    assert len(kind().load(tmp_path).tensors["real"]) == 11
+    assert len(MNIST().load(tmp_path).tensors["real"]) == 12
 
 
 def test_the_checksum_is_of_the_samples_and_not_of_how_they_are_packed(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_cannot_be_had_is_said_with_the_files_that_are_missing(
 
 def test_the_real_digits_are_the_official_ones(real_data: Path) -> None:
     examples = MNIST().load(real_data)
-    assert examples.tensors["image"].shape == (60_000, 1, 28, 28)
+    assert examples.tensors["real"].shape == (60_000, 1, 28, 28)
     # Class counts and mean intensity as published for the training set.
     assert examples.tensors["label"].bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert examples.tensors["image"].double().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
+    assert examples.tensors["real"].double().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)

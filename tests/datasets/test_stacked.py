@@ -31,9 +31,9 @@ def test_each_channel_is_a_digit_of_the_same_split_and_the_label_says_which(few:
     for split in ("train", "test"):
         single = Glyphs().load(few, split)  # type: ignore[arg-type]
         made = StackedGlyphs(size=150).load(few, split)  # type: ignore[arg-type]
-        images, labels = made.tensors["image"], made.tensors["label"]
+        images, labels = made.tensors["real"], made.tensors["label"]
         assert images.shape == (150 if split == "train" else 200, 3, 28, 28)
-        flat = single.tensors["image"].flatten(1)
+        flat = single.tensors["real"].flatten(1)
         for image, label in zip(images[:40], labels[:40], strict=True):
             for channel, digit in enumerate(f"{int(label):03}"):
                 source = int((flat == image[channel].flatten()).all(dim=1).nonzero()[0])
@@ -45,7 +45,7 @@ def test_they_are_the_same_every_time_and_others_for_another_seed(few: Path) -> 
     first = StackedGlyphs(size=50).load(few)
     torch.manual_seed(3)
     again, other = StackedGlyphs(size=50).load(few), StackedGlyphs(size=50, seed=1).load(few)
-    assert torch.equal(first.tensors["image"], again.tensors["image"])
+    assert torch.equal(first.tensors["real"], again.tensors["real"])
     assert first.checksum == again.checksum
     assert other.checksum not in (first.checksum, StackedGlyphs(size=50).load(few, "test").checksum)
     assert not torch.equal(first.tensors["label"], other.tensors["label"])
@@ -74,7 +74,7 @@ def test_the_classifier_names_each_channel_by_itself(few: Path) -> None:
     alone.prepare(Glyphs(), few)
     together.prepare(StackedGlyphs(), few)
     assert alone.digest == together.digest
-    images = StackedGlyphs(size=60).load(few).tensors["image"]
+    images = StackedGlyphs(size=60).load(few).tensors["real"]
     seen = together(images)
     by_channel = [alone(images[:, channel : channel + 1]) for channel in range(3)]
     digits = torch.stack([one.logits.argmax(dim=1) for one in by_channel], dim=1)
@@ -147,7 +147,7 @@ def test_real_stacked_mnist_has_all_modes(real_data: Path, tmp_path: Path, monke
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
     extractor = Digits()
     extractor.prepare(StackedMNIST(), real_data)
-    images = StackedMNIST().load(real_data, "test").tensors["image"]
+    images = StackedMNIST().load(real_data, "test").tensors["real"]
     logits = torch.cat([extractor(part).logits for part in images.split(1000)])
     side = Samples(torch.empty(len(images), 0), torch.empty(len(images), 0), logits)
     found = Modes()(side, side, seed=0)

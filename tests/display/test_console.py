@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console as RichConsole
 
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.display.console import Console, show_spinner
 from ganzoo.display.console.listener import Console as Listener
 from ganzoo.display.console.messages import format_number
@@ -24,8 +25,7 @@ def made_up_run(**facts: Any) -> Any:
     dataset = {
         "name": "mnist",
         "size": 6400,
-        "kind": "images",
-        "sample_shape": [1, 28, 28],
+        "plural": "images",
         "origin": "MNIST/raw",
         "notes": ["12 images were resized"],
         "fallback": None,
@@ -33,6 +33,7 @@ def made_up_run(**facts: Any) -> Any:
     return SimpleNamespace(
         directory=Path("runs/my run"),
         checkpoint=Path("runs/my run/checkpoints/step-00000050"),
+        info=DatasetInfo(fields={"real": Field((1, 28, 28), "uint8")}, size=1),
         step=50,
         total_steps=100,
         status=facts.get("status", "finished"),

@@ -19,5 +19,5 @@ def test_the_source_that_the_page_shows_streams_what_is_in_its_file(tmp_path: Pa
     images = np.arange(5 * 3 * 4 * 4, dtype=np.uint8).reshape(5, 3, 4, 4)
     np.save(tmp_path / "rows.npy", images)
     source = names["Rows"](tmp_path / "rows.npy")
-    assert source.sizes == {"image": 5}
-    assert source.fetch("image", [3, 0, 3]).equal(torch.from_numpy(images[[3, 0, 3]]))
+    assert source.sizes == {"real": 5}
+    assert source.fetch("real", [3, 0, 3]).equal(torch.from_numpy(images[[3, 0, 3]]))

@@ -15,6 +15,7 @@ MUTANTS: dict[str, Any] = tomllib.loads((TOP / "tests" / "testing" / "mutants.to
 
 ELSEWHERE = {
     ("plugin", "imports no torch"): "torch imported at registration",
+    ("command", "imports no torch"): "torch imported by a command before it is used",
     ("plugin", "says which ganzoo it needs"): "a distribution that works with any ganzoo",
 }
 """Faults that are no change to one line: a test of their own makes each."""
@@ -102,6 +103,7 @@ SECTIONS = {
     "dataset": "Data sets",
     "metric": "Metrics",
     "extractor": "Feature extractors",
+    "command": "Commands",
     "recipe": "Recipes, and the games that they play",
 }
 """Sections of the page. Networks that no recipe of their plugin plays are played with a partner, as a recipe is."""

@@ -17,6 +17,7 @@ from ganzoo.core.game import Game
 from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.evaluation.evaluate import interval, refuse_translation_games
 from ganzoo.metrics.judge import draw_samples
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.runs.score import read_scores
 
 POINTS = """
@@ -223,20 +224,22 @@ def test_a_run_that_translates_is_told_that_there_is_nothing_to_score() -> None:
 
 def test_labels_are_given_to_games_that_use_them_as_often_as_in_the_training_data() -> None:
     class Labelled(Game):
-        needs = ("image", "label")
+        conditions = ("label",)
 
         def players(self) -> Any: ...
         def play(self, draw: Any) -> Any: ...
         def preview(self, batch: Any) -> Any: ...
 
-        def sample(self, n: int, labels: torch.Tensor | None = None) -> torch.Tensor:
-            assert labels is not None
-            assert len(labels) == n
-            return labels.float().view(n, 1)
+        def sample(self, n: int, conditions: ganzoo.Batch | None = None) -> torch.Tensor:
+            assert conditions is not None
+            assert len(conditions["label"]) == n
+            return conditions["label"].float().view(n, 1)
 
     labels = torch.tensor([3] * 75 + [5] * 25)
+    fields = {"real": ganzoo.Field((1,), "float32"), "label": ganzoo.Field.label("0123456789")}
+    kinds = FieldKinds(ganzoo.DatasetInfo(fields=fields, size=100, kind="point"))
     train = ganzoo.Examples(tensors={"label": labels}, checksum="", origin="")
-    given = draw_samples(Labelled(), 2000, 0, torch.device("cpu"), train).flatten()
+    given = draw_samples(Labelled(), 2000, 0, torch.device("cpu"), train, kinds)[0].flatten()
     assert set(given.tolist()) == {3.0, 5.0}
     # 2,000 draws of a share of 3/4: standard deviation 0.0097, five of them 0.049
     assert abs((given == 3).double().mean().item() - 0.75) < 0.049

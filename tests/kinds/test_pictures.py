@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.errors import GanzooError
-from ganzoo.kinds.pictures import GAP, LEAST_WIDTH, gif, picture, to_bytes, write_png
+from ganzoo.kinds.pictures import GAP, LEAST_WIDTH, beside, gif, scatter, to_bytes, write_png
+from ganzoo.kinds.pictures import grid as picture
 
 
 def ring(n: int = 200) -> torch.Tensor:
@@ -57,14 +57,8 @@ def test_colours_keep_their_channels() -> None:
     assert picture(red).getpixel((4, 4)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("shape", [(4, 2, 8, 8), (4, 3), (4, 8, 8), (4,)])
-def test_a_shape_that_cannot_be_drawn_is_said(shape: tuple[int, ...]) -> None:
-    with pytest.raises(GanzooError, match="cannot be drawn"):
-        picture(torch.zeros(shape))
-
-
 def test_points_lie_over_the_real_ones_on_axes_that_only_these_set() -> None:
-    near, far = picture(0.1 * ring(), real=ring()), picture(100 * ring(), real=ring())
+    near, far = scatter(0.1 * ring(), real=ring()), scatter(100 * ring(), real=ring())
     assert count(near, "#d7263d") > 50
     assert count(near, "#b0b0b0") > 500
     assert np.array_equal(np.asarray(near)[:, :35], np.asarray(far)[:, :35])  # the left axis and its numbers
@@ -77,13 +71,13 @@ def test_points_outside_the_axes_are_counted_in_the_legend(monkeypatch: pytest.M
     draw = Axes.scatter
     monkeypatch.setattr(Axes, "scatter", lambda *a, **k: labels.append(k["label"]) or draw(*a, **k))
     some = torch.cat((0.1 * ring(7), 100 * ring(3)))
-    picture(some, real=ring())
+    scatter(some, real=ring())
     assert labels == ["real", "generated (3 of 10 outside)"]
 
 
 def test_points_of_one_walk_are_joined() -> None:
     apart = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
-    alone, joined = picture(apart, real=ring()), picture(apart, real=ring(), columns=2)
+    alone, joined = scatter(apart, real=ring()), scatter(apart, real=ring(), columns=2)
     middle = (slice(240, 260), slice(240, 260))
     assert (np.asarray(alone)[middle] == 255).all()
     assert not (np.asarray(joined)[middle] == 255).all()
@@ -117,8 +111,8 @@ def test_a_picture_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 
 def test_pictures_that_belong_together_stay_side_by_side() -> None:
-    together = torch.stack([torch.full((12, 1, 2, 2), value) for value in (-1.0, 0.0, 1.0)], dim=1)
-    pixels = np.asarray(picture(together))
+    row = [picture(torch.full((1, 1, 2, 2), value)) for value in (-1.0, 0.0, 1.0)]
+    pixels = np.asarray(beside([row] * 12))
     # Twelve threes are a square of two threes across and six down; each picture has 2 pixels, and 2 of grey between.
     assert pixels.shape == (6 * 4 + 2, 6 * 4 + 2)
     assert pixels[2, 2::4].tolist()[:6] == [0, 128, 255, 0, 128, 255]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import ganzoo
-from ganzoo import Dataset, DatasetInfo, Examples
+from ganzoo import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_rendering import draw
@@ -29,12 +29,12 @@ class Few(Dataset):
 
     def info(self, root: Path) -> DatasetInfo:
         shape, digits = (1, self.size, self.size), tuple("0123456789")
-        return DatasetInfo(sample_shape=shape, size=self.train, classes=digits, gives=("image", "label"))
+        return DatasetInfo(fields={"real": Field(shape, "uint8"), "label": Field.label(digits)}, size=self.train)
 
     def load(self, root: Path, split: str = "train") -> Examples:
         n, seed = (self.train, self.seed) if split == "train" else (300, self.seed + 1)
         images, labels = draw(n, self.size, seed)
-        tensors = {"image": images, "label": labels}
+        tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="a test")
 
 
@@ -62,7 +62,7 @@ def test_it_learns_the_same_weights_every_time_and_says_how_good_they_are(cache:
     # 1,500 glyphs are 36 steps of training: far from enough, and far from chance.
     assert 0.3 < float(first.facts()["accuracy"]) <= 1
     test = Few().load(NOWHERE, "test").tensors
-    logits = first(test["image"]).logits
+    logits = first(test["real"]).logits
     assert (logits.argmax(dim=1) == test["label"]).double().mean().item() == pytest.approx(first.accuracy)
     torch.set_rng_state(stream)
 
@@ -92,7 +92,7 @@ def test_learning_leaves_threads_and_random_streams_as_they_were() -> None:
 @pytest.mark.parametrize("size", [28, 32, 64])
 def test_images_of_several_sizes_have_128_features_and_a_logit_a_class(size: int) -> None:
     extractor = prepared(Few(128, size))
-    seen = extractor(Few(128, size).load(NOWHERE, "test").tensors["image"])
+    seen = extractor(Few(128, size).load(NOWHERE, "test").tensors["real"])
     assert seen.features.shape == (300, 128)
     assert seen.logits is not None
     assert seen.logits.shape == (300, 10)
@@ -101,7 +101,7 @@ def test_images_of_several_sizes_have_128_features_and_a_logit_a_class(size: int
 def test_data_without_labels_and_large_images_are_refused_with_what_to_use() -> None:
     class Unlabelled(Few):
         def info(self, root: Path) -> DatasetInfo:
-            return DatasetInfo(sample_shape=(1, 28, 28), size=10)
+            return DatasetInfo(fields={"real": Field((1, 28, 28), "uint8")}, size=10)
 
     for dataset, said in ((Unlabelled(), "labels"), (Few(size=96), "64 x 64")):
         with pytest.raises(ganzoo.MetricError, match=said) as error:
@@ -117,7 +117,7 @@ def mnist(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Di
         patch.setenv("GANZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         extractor = prepared(MNIST(), real_data)
     train, test = (MNIST().load(real_data, split).tensors for split in ("train", "test"))  # type: ignore[arg-type]
-    return extractor, test["image"][:2000], train["image"][:2000], train["label"][:2000]
+    return extractor, test["real"][:2000], train["real"][:2000], train["label"][:2000]
 
 
 @pytest.mark.slow

@@ -214,7 +214,7 @@ def test_fid_and_kid_rise_with_blur_and_noise(glyphs: Tensor, worsen: Callable[[
 def test_of_a_true_mixture_the_published_share_is_of_high_quality_and_all_modes_are_captured() -> None:
     dataset = Gaussians(layout="grid", std=0.05, size=100_000)
     metric = fitting(dataset)
-    points = dataset.load(None, "train").tensors["image"]  # type: ignore[arg-type]  # it reads no folder
+    points = dataset.load(None, "train").tensors["real"]  # type: ignore[arg-type]  # it reads no folder
     found = modes(metric, points)
     share = 1 - math.exp(-4.5)  # of a Gaussian in the plane, within three standard deviations
     assert found["modes"] == 25

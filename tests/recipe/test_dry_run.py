@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.data import Batch, DatasetInfo, Field
 from ganzoo.core.game import Draw, Game, Move, Parts
-from ganzoo.core.interfaces import Batch, DatasetInfo, Discriminator, Generator, Loss, Regularizer
+from ganzoo.core.interfaces import Discriminator, Generator, Loss, Regularizer
 from ganzoo.core.two_player import TwoPlayer
 from ganzoo.errors import OptionError, RecipeError
 from ganzoo.plugins import Entry
@@ -22,7 +23,7 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.model import Choice, Recipe
 
-MNIST = DatasetInfo(sample_shape=(1, 28, 28), size=100, classes=tuple("0123456789"), gives=("image", "label"))
+MNIST = DatasetInfo(fields={"real": Field((1, 28, 28), "uint8"), "label": Field.label(tuple("0123456789"))}, size=100)
 
 
 class Square(Generator):
@@ -99,7 +100,7 @@ class Solo(Game):
         super().__init__()
         self.fails = fails
         self.generator = parts.generator()
-        self.needs = ("image", "caption") if fails == "caption" else ("image",)  # type: ignore[misc]
+        self.needs = ("real", "caption") if fails == "caption" else ("real",)  # type: ignore[misc]
 
     def players(self) -> Mapping[str, nn.Module]:
         if self.fails == "nobody":
@@ -107,7 +108,7 @@ class Solo(Game):
         return {"generator": self.generator} | ({"idle": nn.ReLU()} if self.fails == "idle" else {})
 
     def play(self, draw: Draw) -> Iterator[Move]:
-        n = 4 if self.fails == "no draw" else len(draw()["image"])
+        n = 4 if self.fails == "no draw" else len(draw()["real"])
         while True:
             loss = self.generator(self.generator.latents(n)).mean()
             if self.fails == "raises":
@@ -183,7 +184,7 @@ def test_every_loss_and_penalty_of_the_engine_can_be_rehearsed(loss: str, penalt
 
 
 def test_points_are_rehearsed_as_images_are(tmp_path: Path) -> None:
-    points = DatasetInfo(sample_shape=(2,), size=100, kind="points")
+    points = DatasetInfo(fields={"real": Field((2,), "float32")}, size=100, kind="point")
     assert dry_run(recipe(tmp_path, "generator.output=none"), points).parameters["discriminator"] > 0
 
 
@@ -362,7 +363,7 @@ def test_networks_that_no_memory_holds_are_refused_without_taking_any(hidden: st
 
 
 def test_a_batch_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
-    posters = DatasetInfo(sample_shape=(3, 4096, 4096), size=9)
+    posters = DatasetInfo(fields={"real": Field((3, 4096, 4096), "uint8")}, size=9)
     [message] = told(
         recipe(tmp_path, "train.batch_size=1048576", "generator.hidden=[1]", "discriminator.hidden=[1]"), posters
     )

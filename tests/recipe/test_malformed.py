@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo.cli import status_of
-from ganzoo.core.interfaces import DatasetInfo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
@@ -114,7 +114,7 @@ AT_THE_END = (
 
 VALUES = dict(leaves(tomllib.loads(GOOD)))
 LINES = key_lines(GOOD)
-INFO = DatasetInfo(sample_shape=(1, 28, 28), size=100, classes=tuple("0123456789"), gives=("image", "label"))
+INFO = DatasetInfo(fields={"real": Field((1, 28, 28), "uint8"), "label": Field.label(tuple("0123456789"))}, size=100)
 
 Case = tuple[str, str | bytes, str]
 """What was done; the bad recipe; what the message must name."""

@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli import status_of
-from ganzoo.core.interfaces import DatasetInfo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.kinds.pictures import to_bytes
 from ganzoo.kinds.pixels import to_unit_range
@@ -227,10 +227,8 @@ def test_in_python_images_of_another_kind_are_refused_with_the_right_shape(room:
     assert (run._repr_png_() or b"").startswith(b"\x89PNG")
 
 
-DOMAINS = DatasetInfo(
-    sample_shape=(3, 16, 16), size=10, gives=("a", "b"), shapes={"a": (3, 16, 16), "b": (3, 16, 16)}, paired=False
-)
-IMAGES = DatasetInfo(sample_shape=(3, 16, 16), size=10)
+DOMAINS = DatasetInfo(fields={key: Field((3, 16, 16), "uint8", "domain") for key in ("a", "b")}, size=10, paired=False)
+IMAGES = DatasetInfo(fields={"real": Field((3, 16, 16), "uint8")}, size=10)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +242,7 @@ IMAGES = DatasetInfo(sample_shape=(3, 16, 16), size=10)
         (
             PLAIN,
             DOMAINS,
-            'the game "two-player" needs "image" of each sample, and dataset gaussians holds a (3, 16, 16)',
+            'the game "two-player" needs "real" of each sample, and dataset gaussians holds a (3, 16, 16)',
         ),
         (
             RECIPE.replace('"resnet-translator"\nblocks = 1\nwidth = 2', '"mlp"\nhidden = [8]'),

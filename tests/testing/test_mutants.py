@@ -45,6 +45,13 @@ def test_torch_imported_at_registration_is_caught(install: Install) -> None:
     assert "importing heavy.plugin imports torch" in failed["plugin heavy: imports no torch"]
 
 
+def test_torch_imported_by_a_command_before_it_is_used_is_caught(install: Install) -> None:
+    plugin = install("eager", ("commands", "import click", "import click\nimport torch"))
+    failed = failures(plugin, without="")
+    assert set(failed) == {"command echo-words: imports no torch"}
+    assert "importing eager.commands:echo_words imports torch" in failed["command echo-words: imports no torch"]
+
+
 @pytest.mark.parametrize(("requires", "says"), [("", "does not require ganzoo"), ("ganzoo", "any ganzoo")])
 def test_a_distribution_that_works_with_any_ganzoo_is_caught(install: Install, requires: str, says: str) -> None:
     failed = failures(install("lax", requires=requires))

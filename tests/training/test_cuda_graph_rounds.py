@@ -216,9 +216,9 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
             feed.prepare(training.draws)
             for _ in range(13):
                 feed.prepare(training.draws)
-                batches += [feed()["image"].clone() for _ in range(training.draws)]
+                batches += [feed()["real"].clone() for _ in range(training.draws)]
         else:
-            batches += [training.data()["image"] for _ in range(13 * training.draws)]
+            batches += [training.data()["real"] for _ in range(13 * training.draws)]
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
@@ -299,7 +299,7 @@ class Uncapturable(Game):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def play(self, draw):
-        real = draw()["image"]
+        real = draw()["real"]
         with torch.no_grad():
             fake = self.generator(self.generator.latents(len(real)))
         scores = self.discriminator(real)
@@ -313,7 +313,7 @@ class Uncapturable(Game):
 
     def preview(self, batch):
         with torch.no_grad():
-            return {"samples": self.generator(self.generator.latents(len(batch["image"])))}
+            return {"samples": self.generator(self.generator.latents(len(batch["real"])))}
 
 
 class Waits(Uncapturable):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganzoo.core.interfaces import Examples
+from ganzoo.core.data import Examples
 from ganzoo.errors import DatasetError
+from ganzoo.kinds.pixels import to_unit_range
 from ganzoo.training.device_data import WHOLE, DeviceData, Shard
 
 ORDER = [[6, 3, 1, 5], [8, 7, 0, 2], [9, 4, 6, 3], [4, 8, 5, 0]]
@@ -15,9 +16,9 @@ ORDER = [[6, 3, 1, 5], [8, 7, 0, 2], [9, 4, 6, 3], [4, 8, 5, 0]]
 
 def numbered(n: int, batch_size: int, seed: int = 0) -> DeviceData:
     """n 1x1 images; the label of each is its number."""
-    tensors = {"image": torch.zeros(n, 1, 1, 1, dtype=torch.uint8), "label": torch.arange(n)}
+    tensors = {"real": torch.zeros(n, 1, 1, 1, dtype=torch.uint8), "label": torch.arange(n)}
     examples = Examples(tensors=tensors, checksum="sha256:0", origin="the test")
-    return DeviceData(examples, ("image", "label"), batch_size=batch_size, seed=seed, device=torch.device("cpu"))
+    return DeviceData(examples, ("real", "label"), batch_size=batch_size, seed=seed, device=torch.device("cpu"))
 
 
 def labels(data: DeviceData, batches: int) -> list[list[int]]:
@@ -62,10 +63,12 @@ def test_the_order_does_not_touch_the_streams_of_training() -> None:
 
 
 def test_images_come_as_floats_between_minus_one_and_one() -> None:
-    tensors = {"image": torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)}
+    tensors = {"real": torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)}
     examples = Examples(tensors=tensors, checksum="sha256:0", origin="the test")
-    data = DeviceData(examples, ("image",), batch_size=2, seed=0, device=torch.device("cpu"))
-    batch = data.first(2)["image"]
+    data = DeviceData(
+        examples, ("real",), batch_size=2, seed=0, device=torch.device("cpu"), to_unit=lambda _, x: to_unit_range(x)
+    )
+    batch = data.first(2)["real"]
     assert batch.dtype == torch.float32
     assert batch.flatten().tolist() == [-1.0, 1.0]
 

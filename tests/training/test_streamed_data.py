@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 import ganzoo
-from ganzoo.core.interfaces import DatasetInfo, Examples, Source
+from ganzoo.core.data import DatasetInfo, Examples, Field, Source
 from ganzoo.datasets import placement as placing
 from ganzoo.datasets.image_folder import ImageFolder
 from ganzoo.datasets.obtain import read
@@ -31,7 +31,7 @@ from ganzoo.training.streamed_data import PREFETCH_FACTOR, StreamedData
 CPU = torch.device("cpu")
 IMAGES = torch.randint(256, (10, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 EXAMPLES = Examples(
-    tensors={"image": IMAGES, "label": torch.arange(10), "other": torch.arange(7)}, checksum="sha256:0", origin="a test"
+    tensors={"real": IMAGES, "label": torch.arange(10), "other": torch.arange(7)}, checksum="sha256:0", origin="a test"
 )
 
 
@@ -54,14 +54,14 @@ class Numbered(Source):
 def streamed(
     workers: int = 0, *, source: Source | None = None, paired: bool = True, shard: Shard = WHOLE
 ) -> StreamedData:
-    keys = ("image", "label") if paired else ("label", "other")
+    keys = ("real", "label") if paired else ("label", "other")
     return StreamedData(
         source or Numbered(), keys, batch_size=4, seed=0, device=CPU, paired=paired, shard=shard, workers=workers
     )
 
 
 def resident(*, paired: bool = True, shard: Shard = WHOLE) -> DeviceData:
-    keys = ("image", "label") if paired else ("label", "other")
+    keys = ("real", "label") if paired else ("label", "other")
     return DeviceData(EXAMPLES, keys, batch_size=4, seed=0, device=CPU, paired=paired, shard=shard)
 
 
@@ -243,7 +243,7 @@ class Memory:
         self.available = available
 
 
-INFO = DatasetInfo(sample_shape=(3, 10, 10), size=1_000, classes=("x",), gives=("image", "label"))
+INFO = DatasetInfo(fields={"real": Field((3, 10, 10), "uint8"), "label": Field.label(("x",))}, size=1_000)
 
 
 @pytest.mark.parametrize(("free", "where"), [(10**9, "device"), (700_000, "device"), (500_000, "stream")])

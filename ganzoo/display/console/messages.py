@@ -36,7 +36,8 @@ def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     """Recipe, data, device, budget and directory of a run. going_on: mention the step that it is resumed from."""
     facts = run.facts
     data, device, train = facts["dataset"], facts["device"], run.recipe.train
-    shapes = data.get("shapes") or {"": data["sample_shape"]}
+    info = run.info
+    shapes = {key: info.fields[key].shape for key in info.domains} or {"": info.sample_shape}
     shape = " and ".join(f"{' x '.join(map(str, sides))}{key and f' ({key})'}" for key, sides in shapes.items())
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
     ranks = f", on each of {facts['ranks']} ranks" if facts.get("ranks", 1) > 1 else ""
@@ -172,5 +173,5 @@ def format_duration(seconds: float) -> str:
 
 
 def sample_kind(run: Run) -> str:
-    """The plural noun for samples: "images" or "points"."""
-    return str(run.facts["dataset"]["kind"])
+    """What the samples are, in the plural: "images" or "points"."""
+    return str(run.facts["dataset"]["plural"])

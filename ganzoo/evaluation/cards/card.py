@@ -57,7 +57,7 @@ class Card:
         if changed := self.changed():
             yield f"changed in `{self.name}`", escape_markdown("; ".join(changed))
         instead = f" (**NOT {data['fallback']['instead_of']}**, which could not be had)" if data["fallback"] else ""
-        shape = " x ".join(map(str, data["sample_shape"]))
+        shape = " x ".join(map(str, self.first.info.sample_shape))
         yield "data", f"`{data['name']}`{instead}: {data['size']:,} {messages.sample_kind(self.first)} of {shape}"
         yield "data checksum", f"`{data['checksum']}`"
         seeds = [str(run.facts["seeds"]["train"]) for run in self.runs]

@@ -25,7 +25,7 @@ def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | Non
     Typical samples have near neighbours in the training set, copied or not. Therefore it also checks how often a
     sample's nearest neighbour among all real images is a training image.
     """
-    fake, train, test = sampled.plain_fake, sampled.train, sampled.test
+    fake, train, test = sampled.coarse_fake, sampled.train, sampled.test
     to_train, to_test = nearest(fake, train), nearest(fake, test)
     by_chance = len(train) / (len(train) + len(test))
     nearer = float((to_train < to_test).double().mean())

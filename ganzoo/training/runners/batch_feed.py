@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.core.interfaces import Batch
-from ganzoo.kinds.pixels import to_unit_range
+from ganzoo.core.data import Batch
 from ganzoo.training.device_data import DeviceData, Order
 
 
@@ -44,7 +43,8 @@ class IndexedBatchFeed:
         self.remaining -= 1
         self.data.drawn += 1
         tensors, orders = self.data.tensors, self.data.orders
-        return {key: to_unit_range(tensors[key].index_select(0, selected[orders[key]])) for key in tensors}
+        examples = {key: tensor.index_select(0, selected[orders[key]]) for key, tensor in tensors.items()}
+        return {key: self.data.to_unit(key, stored) for key, stored in examples.items()}
 
     @property
     def state(self) -> tuple[int, int]:

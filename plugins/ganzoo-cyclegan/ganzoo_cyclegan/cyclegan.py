@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganzoo import Batch, Draw, Game, Move, OptionError, Parts
+from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, Preview
 from ganzoo_cyclegan.pool import ImagePool
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
@@ -99,7 +100,7 @@ class CycleGAN(Game):
         return made
 
     @torch.no_grad()
-    def preview(self, batch: Batch) -> Mapping[str, Tensor]:
+    def preview(self, batch: Batch) -> Mapping[str, Preview]:
         """Threes: A, G(A), F(G(A)), and B, F(B), G(F(B))."""
         a, b = batch["a"], batch["b"]
         fake_b, fake_a = self.a2b(a), self.b2a(b)
@@ -111,7 +112,9 @@ def chance(*scores: Tensor) -> Tensor:
     return torch.stack([each.detach().sigmoid().mean() for each in scores]).mean()
 
 
-def beside(*pictures: Tensor) -> Tensor:
-    """Grey and coloured images of one size, each (n, C, H, W) -> (n, k, C, H, W): k side by side."""
+def beside(*pictures: Tensor) -> Preview:
+    """Grey and coloured images of one size, k times (n, C, H, W) -> a grid in which the k-ths stand side by side."""
     channels = max(images.shape[1] for images in pictures)
-    return torch.stack([images.expand(-1, channels, -1, -1) for images in pictures], dim=1)
+    together = torch.stack([images.expand(-1, channels, -1, -1) for images in pictures], dim=1)
+    n, k = together.shape[:2]
+    return Preview(together.flatten(0, 1), columns=k * max(1, round(math.sqrt(n / k))))

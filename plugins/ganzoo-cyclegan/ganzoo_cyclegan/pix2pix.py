@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganzoo import Batch, Draw, Game, Move, OptionError, Parts
+from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, Preview
 from ganzoo_cyclegan.cyclegan import Weight, beside, chance
 
 
@@ -73,7 +73,7 @@ class Pix2Pix(Game):
         return made
 
     @torch.no_grad()
-    def preview(self, batch: Batch) -> Mapping[str, Tensor]:
+    def preview(self, batch: Batch) -> Mapping[str, Preview]:
         """Threes: what is given, what is made of it, the true answer."""
         given, wanted = batch[self.given], batch[self.wanted]
         return {self.directions[0]: beside(given, self.generator(given), wanted)}

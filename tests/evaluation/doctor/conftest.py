@@ -65,7 +65,7 @@ def sampled() -> Callable[..., SampleSets]:
             "fake": samples_of(sets[0], 4),
             "raw": samples_of(sets[1], 4),
             "real": samples_of(sets[2], 4),
-            "plain_fake": sets[0],
+            "coarse_fake": sets[0],
             "train": sets[3],
             "test": sets[2],
             "extractor": "a test",

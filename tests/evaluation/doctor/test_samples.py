@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 import ganzoo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.evaluation.doctor.averages import lagging_ema
 from ganzoo.evaluation.doctor.collapse import mode_collapse
 from ganzoo.evaluation.doctor.distances import energy, nearest, nearest_other
 from ganzoo.evaluation.doctor.memorisation import memorisation
-from ganzoo.evaluation.doctor.samples import PixelExtractor, SampleSets, pixels
+from ganzoo.evaluation.doctor.samples import CoarseExtractor, SampleSets
 from ganzoo.metrics.interface import Samples
 from ganzoo.recipe import read_recipe
+from ganzoo.recipe.field_kinds import FieldKinds
 
 MakeSampled = Callable[..., SampleSets]
 
@@ -77,7 +79,7 @@ def test_new_samples_of_the_same_distribution_are_not_remembered_ones(course: An
 
 def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSampled) -> None:
     train = drawn(400, 5)
-    finding = memorisation(course(), sampled(train=train, plain_fake=train + 0.2 * drawn(400, 6)))
+    finding = memorisation(course(), sampled(train=train, coarse_fake=train + 0.2 * drawn(400, 6)))
     assert finding is not None
     assert finding.name == "memorisation"
     assert finding.figures["copied"] > 0.9
@@ -89,15 +91,20 @@ def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSa
 
 def test_samples_that_are_typical_but_not_copied_are_no_memorisation(course: Any, sampled: MakeSampled) -> None:
     """In the middle of the data everything has near neighbours, in the training set and out of it."""
-    assert memorisation(course(), sampled(plain_fake=0.1 * drawn())) is None
+    assert memorisation(course(), sampled(coarse_fake=0.1 * drawn())) is None
 
 
-def test_the_plain_extractor_sees_at_most_sixteen_pixels_a_side() -> None:
+def coarse(field: Field, samples: torch.Tensor, kind: str = "image") -> torch.Tensor:
+    return CoarseExtractor(FieldKinds(DatasetInfo(fields={"real": field}, size=1, kind=kind)))(samples).features
+
+
+def test_coarse_features_are_at_most_sixteen_pixels_a_side() -> None:
     images = torch.arange(2 * 3 * 32 * 32).view(2, 3, 32, 32).remainder(256).to(torch.uint8)
-    assert PixelExtractor()(images).features.shape == (2, 3 * 16 * 16)
-    assert pixels(images[:, :, :8, :8]).shape == (2, 3 * 8 * 8)
-    assert pixels(drawn(5)).shape == (5, 8)
-    assert 0 <= pixels(images).min() <= pixels(images).max() <= 1
+    pixels = coarse(Field((3, 32, 32), "uint8"), images)
+    assert pixels.shape == (2, 3 * 16 * 16)
+    assert coarse(Field((3, 8, 8), "uint8"), images[:, :, :8, :8]).shape == (2, 3 * 8 * 8)
+    assert coarse(Field((8,), "float32"), drawn(5), "point").shape == (5, 8)
+    assert 0 <= pixels.min() <= pixels.max() <= 1
 
 
 def test_distances_are_what_they_are_called() -> None:

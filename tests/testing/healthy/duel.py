@@ -27,7 +27,7 @@ class Duel(Game):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def play(self, draw: Draw) -> Iterator[Move]:
-        real = draw()["image"]
+        real = draw()["real"]
         fake = self.sample(len(real))
         yield Move("discriminator", self.discriminators(real, fake), {"gap": self.gap(real, fake)})
         yield Move("generator", self.generators(len(real)))
@@ -52,4 +52,4 @@ class Duel(Game):
         return self.generator(self.generator.latents(n))
 
     def preview(self, batch: Batch) -> Mapping[str, torch.Tensor]:
-        return {"samples": self.sample(len(batch["image"]))}
+        return {"samples": self.sample(len(batch["real"]))}

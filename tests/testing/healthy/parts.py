@@ -16,6 +16,7 @@ from ganzoo import (
     Examples,
     Extractor,
     Features,
+    Field,
     Generator,
     Loss,
     Metric,
@@ -112,7 +113,9 @@ class Dots(Dataset):
         self.size = size
 
     def info(self, root: object) -> DatasetInfo:
-        return DatasetInfo(sample_shape=(1, 6, 6), size=self.size, classes=("dim", "bright"), gives=("image", "label"))
+        return DatasetInfo(
+            fields={"real": Field((1, 6, 6), "uint8"), "label": Field.label(("dim", "bright"))}, size=self.size
+        )
 
     def load(self, root: object, split: str = "train") -> Examples:
         stream = torch.Generator().manual_seed(1)
@@ -120,7 +123,7 @@ class Dots(Dataset):
         noise = torch.randint(128, (self.size, 1, 6, 6), dtype=torch.uint8, generator=stream)
         images = noise + (127 * labels).to(torch.uint8)[:, None, None, None]
         digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
-        tensors = {"image": images, "label": labels}
+        tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=f"sha256:{digest}", origin="made", listing=f"size:{self.size}")
 
     def stream(self, root: object, split: str = "train") -> Source:

@@ -18,5 +18,6 @@ def ganzoo_components():
         Component("game", "duel", "healthy.duel:Duel", "two players, and a memory", PAPER),
         Component("optimizer", "descent", "healthy.parts:descent", "downhill, with momentum"),
         Component("schedule", "fall", "healthy.parts:Fall", "a straight line down"),
+        Component("command", "echo-words", "healthy.commands:echo_words", "words, one a line"),
         Component("recipe", "duel_dots", "healthy:duel_dots.toml", "the duel, on dots"),
     ]

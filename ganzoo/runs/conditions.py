@@ -1,0 +1,143 @@
+"""What samples of a run may be asked to be: conditions as they occur in its data, and values that people give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ganzoo.core.data import Batch, Examples, Field, Source
+from ganzoo.datasets.atomic import write_durably
+from ganzoo.errors import RunError
+from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.messages import did_you_mean
+
+MOST_BYTES = 2**24
+"""What the conditions that are kept with a run may take on disk: all labels of a large data set, or a few images."""
+
+
+def keep_conditions(path: Path, keys: Sequence[str], data: Examples | Source, seed: int) -> None:
+    """Writes conditions of training examples, as they occur together: of all, or of as many random ones as fit.
+
+    Evaluation and sampling draw from them, so that a run can be sampled where its data are not.
+    """
+    size = data.sizes[keys[0]]
+    of_first = sum(tensor.nbytes for tensor in (data.fetch(key, [0]) for key in keys))
+    count = min(size, max(1, MOST_BYTES // max(of_first, 1)))
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)) if count < size else torch.arange(size)
+    rows = order[:count].tolist()
+    write_durably(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
+
+
+class Conditions:
+    """The conditions that a run's game knows.
+
+    keys: of the batch, which the generator is conditioned on; kept: the file that `keep_conditions` wrote.
+    """
+
+    def __init__(self, keys: Sequence[str], kinds: FieldKinds, kept: Path) -> None:
+        self.keys = tuple(keys)
+        self.kinds = kinds
+        self.kept = kept
+
+    def field(self, key: str) -> Field:
+        """What a condition is. Raises: RunError for a key that samples are not conditioned on."""
+        if key not in self.keys:
+            known = f"They are: {', '.join(self.keys)}." if self.keys else "Its samples have no conditions."
+            raise RunError(
+                f'samples of this run have no condition "{key}".', remedy=did_you_mean(key, self.keys) + known
+            )
+        return self.kinds.info.fields[key]
+
+    def of(self, n: int, given: Mapping[str, Any]) -> Batch | None:
+        """n values (n, ...) by key: those that are given, and for the rest those of random training examples.
+
+        given: for each key one value for all samples, or a list or a tensor with one for each; of a label its name or
+        its number. What is not given is that of training examples drawn from torch's default stream, of those with the
+        single label that is given where there are such. None for a game without conditions.
+        Raises: RunError for a key or a value that the run does not know.
+        """
+        chosen = {key: self.values(key, value, n) for key, value in given.items()}
+        if missing := [key for key in self.keys if key not in chosen]:
+            kept = self.load()
+            rows = self.rows_like(kept, chosen)
+            drawn = rows[torch.randint(len(rows), (n,))]
+            chosen |= {key: self.kinds.to_unit(key, kept[key][drawn]) for key in missing}
+        return {key: chosen[key] for key in self.keys} or None
+
+    def in_turn(self, n: int) -> Batch | None:
+        """As `of`, with the classes in turn where samples have labels: what a grid of a column for each class wants."""
+        if "label" not in self.keys:
+            return self.of(n, {})
+        classes = len(self.kinds.info.classes)
+        return self.of(n, {"label": torch.arange(n) % classes})
+
+    def values(self, key: str, value: Any, n: int) -> Tensor:
+        """A given value as (n, ...), as networks see it."""
+        field, shape = self.field(key), self.kinds.unit_shape(key)
+        if field.classes and not isinstance(value, Tensor):
+            several = isinstance(value, Sequence) and not isinstance(value, str)
+            numbers = [self.label(key, field, each) for each in (value if several else [value])]
+            value = torch.tensor(numbers)
+        try:
+            tensor = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise RunError(f"{key} = {value!r} is no number, list or tensor: {error}.") from error
+        if field.classes and (
+            len(tensor.shape) > 1 or tensor.is_floating_point() or bool(outside(tensor, field).any())
+        ):
+            raise RunError(f"{key}: labels are whole numbers from 0 to {len(field.classes) - 1}.")
+        dtype = torch.int64 if field.classes else torch.float32
+        if math.prod(tensor.shape) == math.prod(shape):  # one value for all
+            return tensor.to(dtype).reshape(1, *shape).expand(n, *shape)
+        if tuple(tensor.shape) == (n, *shape):
+            return tensor.to(dtype)
+        expected = f"{shape}" if shape else "one value"
+        raise RunError(
+            f"{key}: {tuple(tensor.shape)} is neither {expected}, for all samples, nor one for each of the {n} samples."
+        )
+
+    def label(self, key: str, field: Field, value: Any) -> int:
+        """The number of a class, from its name or its number. Raises: RunError."""
+        text = str(value)
+        if text in field.classes:
+            return field.classes.index(text)
+        if text.isdecimal() and int(text) < len(field.classes):
+            return int(text)
+        shown = ", ".join(field.classes[:20]) + (", ..." if len(field.classes) > 20 else "")
+        raise RunError(
+            f"{key}: there is no class {text}.",
+            remedy=f"{did_you_mean(text, field.classes)}Classes, from 0 to {len(field.classes) - 1}: {shown}.",
+        )
+
+    def load(self) -> dict[str, Tensor]:
+        """The conditions kept with the run, as stored. Raises: RunError where they are gone."""
+        try:
+            kept = load_file(self.kept)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"{self.kept}: the conditions of this run's data cannot be read: {error}.",
+                remedy=f"Give values for {', '.join(self.keys)}.",
+            ) from error
+        if missing := [key for key in self.keys if key not in kept]:
+            raise RunError(f"{self.kept} holds no {', '.join(missing)}.", remedy="Give values for them.")
+        return kept
+
+    def rows_like(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor]) -> Tensor:
+        """The numbers of those kept examples that have the given labels, where one label is given for all samples."""
+        size = len(next(iter(kept.values())))
+        alike = torch.ones(size, dtype=torch.bool)
+        for key, value in chosen.items():
+            if self.kinds.info.fields[key].classes and len(value.unique()) == 1 and key in kept:
+                alike &= kept[key] == value[0]
+        return alike.nonzero().squeeze(1) if bool(alike.any()) else torch.arange(size)
+
+
+def outside(labels: Tensor, field: Field) -> Tensor:
+    """Which labels are none of the field's classes."""
+    return (labels < 0) | (labels >= len(field.classes))

@@ -1,0 +1,27 @@
+"""Options of sampling, which a game's `sample` has as keyword parameters: checked as options of a recipe are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganzoo.core.game import Game
+from ganzoo.errors import RunError
+from ganzoo.recipe.check import check
+from ganzoo.recipe.options import options_of
+
+GIVEN = ("n", "conditions")
+"""Parameters of `sample` that are no options."""
+
+
+def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The options, checked against the signature of the game's `sample`. name: of the game, for messages.
+
+    Raises: RunError with everything that is wrong.
+    """
+    whose = f'sampling of the game "{name}"'
+    known = {key: option for key, option in options_of(game.sample, whose=whose).items() if key not in GIVEN}
+    checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
+    if checked.problems:
+        raise RunError("\n".join(map(str, checked.problems)))
+    return {key: checked.values[key] for key in given}

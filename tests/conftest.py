@@ -133,7 +133,7 @@ def stranger(ganzoo_wheel: Path, tmp_path: Path) -> Stranger:
 
 FEW_GLYPHS = """
 import torch
-from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Metric, hookimpl
+from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Field, Metric, hookimpl
 from ganzoo.datasets.glyph_rendering import draw
 from ganzoo.datasets.digest import digest_of
 

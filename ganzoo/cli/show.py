@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe first; repeatable."
 )
+@click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def show(name: str, overrides: tuple[str, ...], data_root: Path | None, as_json: bool) -> None:
     """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a thing on any shelf, or a
     plugin.
 
-    Of a recipe: every effective value and where it comes from. Of a thing: its options with their types and defaults,
-    its paper, whose it is, and the recipes that use it. Of a command: its help. Of a plugin: whose it is, and what it
-    puts on the shelves.
+    Of a recipe: every effective value and where it comes from, and the networks that it builds for its data. Of a
+    thing: its options with their types and defaults, its paper, whose it is, and the recipes that use it. Of a command:
+    its help. Of a plugin: whose it is, and what it puts on the shelves.
     """
     plugins = [] if is_file(name) else zoo().plugins_called(name)
     entries = [] if is_file(name) else find(name, or_none=bool(plugins))
@@ -41,10 +43,10 @@ def show(name: str, overrides: tuple[str, ...], as_json: bool) -> None:
         from ganzoo.recipe import read_recipe
 
         recipe = read_recipe(name, overrides=overrides)
-    elif overrides:
-        raise click.UsageError(f"--set is for recipes, and {name} is none.")
+    elif overrides or data_root:
+        raise click.UsageError(f"{'--set' if overrides else '--data-root'} is for recipes, and {name} is none.")
     things = [thing_facts(entry) for entry in entries if entry.shelf != "recipe"]
-    facts = {"name": name, "recipe": recipe and recipe_facts(recipe), "components": things}
+    facts = {"name": name, "recipe": recipe and recipe_facts(recipe, data_root), "components": things}
     facts["plugins"] = [plugin_facts(row) for row in plugins]
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -76,8 +78,8 @@ def find(name: str, *, or_none: bool = False) -> list[Entry]:
     return found
 
 
-def recipe_facts(recipe: Recipe) -> dict[str, Any]:
-    """A recipe's values with their origins, as `--json` prints them."""
+def recipe_facts(recipe: Recipe, data_root: Path | None = None) -> dict[str, Any]:
+    """A recipe's values with their origins, and its networks, as `--json` prints them."""
     from ganzoo.recipe.keys import dotted
     from ganzoo.recipe.saved import leaves
 
@@ -87,7 +89,27 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
         "file": recipe.file,
         "description": recipe.description,
         "values": {key: {"value": values.get(key), "from": at.text} for key, at in recipe.origins.items()},
+        "networks": network_facts(recipe, data_root),
     }
+
+
+def network_facts(recipe: Recipe, data_root: Path | None) -> dict[str, Any]:
+    """A recipe's networks for its data, as `--json` prints them; where they cannot be built, "unknown" says why.
+
+    Of the data only what describes them is read, and nothing is downloaded.
+    """
+    from ganzoo.datasets.obtain import obtain
+    from ganzoo.datasets.root import data_root as find_data_root
+    from ganzoo.recipe.network_plans import network_plans
+
+    facts: dict[str, Any] = {"dataset": recipe.dataset.entry.name, "sample_shape": None, "built": [], "unknown": ""}
+    try:
+        obtained = obtain(recipe.dataset, recipe.fallback, find_data_root(data_root), allow_fallback=True)
+        facts |= {"dataset": obtained.choice.entry.name, "sample_shape": list(obtained.info.sample_shape)}
+        facts["built"] = [asdict(network) for network in network_plans(recipe, obtained.info)]
+    except GanzooError as error:
+        facts["unknown"] = " ".join(f"{error.what} {error.remedy}".split())
+    return facts
 
 
 def thing_facts(entry: Entry) -> dict[str, Any]:
@@ -195,6 +217,8 @@ def print_plain(facts: Mapping[str, Any]) -> None:
         width = min(max(len(text) for text, _ in lines), 60)
         for text, origin in lines:
             click.echo(f"{text:<{width}}  # {origin}")
+        for line in network_lines(recipe["networks"]):
+            click.echo(f"# {line}")
     for thing in facts["components"]:
         click.echo(f"{thing['shelf']} {thing['name']}: {thing['summary']}")
         for name in ("paper", "plugin", "author", "distribution", "version"):
@@ -238,6 +262,7 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
             default = row["from"].startswith(("default", "filled"))
             rows.add_row(Text(key), Text(written(row)), Text(row["from"], style="dim" if default else "green"))
         console.print(rows)
+        console.print(Text("\n" + "\n".join(network_lines(recipe["networks"]))))
     for thing in facts["components"]:
         console.print(Text(f"{thing['shelf']} {thing['name']}: {thing['summary']}", style="bold"))
         by = f" by {thing['author']}" if thing["author"] else ""
@@ -265,6 +290,18 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
         for thing in plugin["components"]:
             rows.add_row(*(Text(thing[name]) for name in ("shelf", "name", "summary", "paper")))
         console.print(rows if plugin["components"] else Text("It puts nothing on the shelves: it listens to runs."))
+
+
+def network_lines(networks: Mapping[str, Any]) -> Iterator[str]:
+    """A recipe's networks as people read them."""
+    shape = "x".join(map(str, networks["sample_shape"] or ())) or "unknown"
+    yield f"networks for {networks['dataset']}, sample shape {shape}"
+    for network in networks["built"]:
+        yield f"{network['table']} {network['name']}: {network['parameters']:,} parameters"
+        if network["plan"]:
+            yield f"  plan  {network['plan']}"
+    if networks["unknown"]:
+        yield f"not built: {networks['unknown']}"
 
 
 def written(row: Mapping[str, Any]) -> str:

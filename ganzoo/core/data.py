@@ -97,7 +97,7 @@ class DatasetInfo:
     @property
     def sample_key(self) -> str:
         """The key of the real samples; of domains the last one, which translation leads to."""
-        return next((key for key, field in self.fields.items() if field.role == "sample"), (*self.domains, "real")[-1])
+        return next((key for key, field in self.fields.items() if field.role == "sample"), ("real", *self.domains)[-1])
 
     @property
     def sample_shape(self) -> Shape:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from ganzoo.core.conditions import conditioned
 from ganzoo.core.data import Batch, DatasetInfo, Shape
 from ganzoo.core.interfaces import Augmentation, Discriminator, Generator, Loss, Regularizer, Translator
+from ganzoo.core.latents import walk_latents
 from ganzoo.errors import GanzooError
 
 Draw = Callable[[], Batch]
@@ -124,9 +127,13 @@ class Game(nn.Module, ABC):
 
         It goes through `stops` random latents, with `frames` points from one to the next. closed: it goes on from the
         last to the first; otherwise its last point is the last of them. conditions: as `sample` takes them, the same
-        all the way. Raises: GanzooError in a game that cannot.
+        all the way. By default it is the latent space of the game's one generator, whose samples are the game's.
+        Raises: GanzooError in a game that has none, or several.
         """
-        raise GanzooError(f"{type(self).__name__} has no latent space to walk through.")
+        generator = the_generator(self)
+        for latents in walk_latents(generator.latents, n, stops=stops, frames=frames, closed=closed):
+            with torch.no_grad():
+                yield conditioned(generator, latents, conditions or {})
 
     def translate(self, samples: Tensor, direction: str) -> Tensor:
         """Samples (n, *shape) of one domain -> the same in the other, without gradients.
@@ -142,6 +149,14 @@ class Game(nn.Module, ABC):
         batch: the same n real examples every time. The engine sets the same random seed before every call, so latents
         drawn here are the same in every picture of a run.
         """
+
+
+def the_generator(game: Game) -> Generator:
+    """The one generator of a game, wherever it keeps it. Raises: GanzooError where there is none, or several."""
+    found = [module for module in game.modules() if isinstance(module, Generator)]
+    if len(found) != 1:
+        raise GanzooError(f"{type(game).__name__} has {len(found) or 'no'} generators with latents.")
+    return found[0]
 
 
 def makes_samples(game: Game) -> bool:

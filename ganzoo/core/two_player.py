@@ -13,7 +13,6 @@ from ganzoo.core.conditions import conditioned, conditions_of, given
 from ganzoo.core.data import Batch
 from ganzoo.core.game import Draw, Game, Move, Parts, Preview
 from ganzoo.core.interfaces import Loss, Regularizer
-from ganzoo.core.latents import walk_latents
 from ganzoo.core.scores import chance, over_scales, scales
 from ganzoo.errors import OptionError
 
@@ -144,14 +143,6 @@ class TwoPlayer(Game):
         options = {} if truncation is None else {"truncation": truncation}
         samples: Tensor = conditioned(self.generator, self.generator.latents(n, **options), conditions or {})
         return samples
-
-    @torch.no_grad()
-    def walk(
-        self, n: int, conditions: Batch | None = None, *, stops: int, frames: int, closed: bool = False
-    ) -> Iterator[Tensor]:
-        """n samples (n, *sample_shape) for each point of a way through the generator's latents."""
-        for latents in walk_latents(self.generator.latents, n, stops=stops, frames=frames, closed=closed):
-            yield conditioned(self.generator, latents, conditions or {})
 
     def preview(self, batch: Batch) -> Mapping[str, Tensor | Preview]:
         """As many samples as the batch has real ones; with labels, a column for each class."""

@@ -18,6 +18,8 @@ from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
 
+Side = Annotated[int, Interval(ge=4, le=4096)]
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -37,8 +39,8 @@ class ImageFolder(Dataset):
     path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in
         two or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
         image in ten is held out.
-    size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size in the
-        folder; how many images are resized to it is said.
+    size: pixels a side, or [height, width]; images are scaled and centre-cropped to it. By default it is the most
+        common size in the folder. How many images are resized is said.
     channels: 1 or 3; by default 3, or 1 where every image is grey.
     """
 
@@ -46,7 +48,7 @@ class ImageFolder(Dataset):
         self,
         *,
         path: Annotated[str, Len(1)],
-        size: Annotated[int, Interval(ge=4, le=4096)] | None = None,
+        size: Side | tuple[Side, Side] | None = None,
         channels: Literal[1, 3] | None = None,
     ) -> None:
         self.path = path
@@ -110,9 +112,9 @@ class ImageFolder(Dataset):
 
     def shape(self, listing: Listing) -> tuple[int, int]:
         """The height and width that every image gets."""
-        if self.size:
+        if isinstance(self.size, int):
             return self.size, self.size
-        return listing.headers.size
+        return self.size or listing.headers.size
 
 
 class FolderSource(Source):

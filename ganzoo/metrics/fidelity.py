@@ -29,6 +29,7 @@ class FID(Metric):
     2017, arXiv:1706.08500). Biased upwards by few samples: compare at equal n only.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[Mapping[str, Better]] = {"fid": "down"}
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
@@ -46,6 +47,7 @@ class KID(Metric):
     subsets: how many random subsets the mean is over; subset_size: samples in each (all, where there are fewer).
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[Mapping[str, Better]] = {"kid": "down"}
 
     def __init__(self, *, subsets: Annotated[int, Ge(1)] = 100, subset_size: Annotated[int, Ge(2)] = 1000) -> None:
@@ -74,6 +76,7 @@ class InceptionScore(Metric):
     splits: parts that it is computed for and averaged over.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[Mapping[str, Better]] = {"inception_score": "up"}
     needs: ClassVar[Needs] = "logits"
 
@@ -96,6 +99,7 @@ class PrecisionRecall(Metric):
     k: the neighbour that a ball reaches to.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[Mapping[str, Better]] = {"precision": "up", "recall": "up"}
 
     def __init__(self, *, k: Annotated[int, Interval(ge=1, le=100)] = 3) -> None:

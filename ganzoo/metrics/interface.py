@@ -104,7 +104,7 @@ class Metric(ABC):
     gives: ClassVar[Mapping[str, Better]]
     """The name of each number, as rows and tables have it, and which way is better: {"fid": "down"}."""
 
-    kinds: ClassVar[tuple[str, ...]] = ()
+    kinds: ClassVar[tuple[str, ...]] = ("image",)
     """The kinds of samples that it says something about, by their names on the shelf; none for samples of any kind."""
 
     needs: ClassVar[Needs] = "features"

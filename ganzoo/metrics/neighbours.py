@@ -25,6 +25,7 @@ class DensityCoverage(Metric):
     k: the neighbour that a ball reaches to.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[Mapping[str, Better]] = {"density": "up", "coverage": "up"}
 
     def __init__(self, *, k: Annotated[int, Interval(ge=1, le=100)] = 5) -> None:

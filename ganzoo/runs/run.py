@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganzoo.core.data import Batch, DatasetInfo
-from ganzoo.core.game import Game, makes_samples
+from ganzoo.core.game import Game, makes_samples, the_generator
 from ganzoo.core.interfaces import Generator
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.core.two_player import MOST_COLUMNS
@@ -166,7 +166,11 @@ class Run:
     @property
     def generator(self) -> Generator:
         """The generator in evaluation mode, averaged where [ema] is. Raises: RunError where there is none."""
-        return self._generator_of(self.averaged if self.recipe.ema else self.game)
+        game = self._game(ema=True)
+        try:
+            return the_generator(game)
+        except GanzooError as error:
+            raise self._no_latents(game) from error
 
     def sample(
         self,
@@ -365,18 +369,13 @@ class Run:
     ) -> Iterator[Tensor]:
         """Samples (n, *sample_shape) for each point of a way through the latent space."""
         game = self._game(ema=ema)
-        if type(game).walk is Game.walk:
-            raise self._no_latents(game)
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
             wanted = self.conditions.of(n, conditions) if conditions else self.conditions.in_turn(n)
-            yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
-
-    def _generator_of(self, game: Game) -> Generator:
-        generator = getattr(game, "generator", None)
-        if not isinstance(generator, nn.Module) or not hasattr(generator, "latent_dim"):
-            raise self._no_latents(game)
-        return generator  # type: ignore[return-value]  # any module that behaves like one will do
+            try:
+                yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
+            except GanzooError as error:
+                raise self._no_latents(game) from error
 
     def _no_latents(self, game: Game) -> RunError:
         """The mistake of asking for samples from latents where the game makes none."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from ganzoo.cli import status_of
 from ganzoo.cli.show import print_pretty
@@ -149,3 +152,136 @@ def test_a_recipes_values_say_where_they_are_from(capsys: Captured) -> None:
 def test_set_is_for_recipes_only(capsys: Captured) -> None:
     assert status_of(["show", "ganzoo_vanilla", "--set", "a=1"]) == 2
     assert "--set is for recipes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ganzoo_vanilla", "hinge"])
+def test_a_data_root_is_for_recipes_only(name: str, capsys: Captured) -> None:
+    assert status_of(["show", name, "--data-root", "data"]) == 2
+    assert "--data-root is for recipes" in capsys.readouterr().err
+
+
+PLANNED = """
+from torch import nn
+from ganzoo import Component, Discriminator, hookimpl
+
+class Planned(Discriminator):
+    \"\"\"Says what it does with its samples.\"\"\"
+
+    def __init__(self, sample_shape: tuple[int, ...], *, broken: bool = False) -> None:
+        super().__init__()
+        self.broken = broken
+        self.network = nn.Sequential(nn.Flatten(), nn.Linear(sample_shape[0], 1))
+
+    def forward(self, samples):
+        return self.network(samples).squeeze(1)
+
+    def plan(self) -> str:
+        if self.broken:
+            raise RuntimeError("no idea")
+        return "points ->\\n  one score"
+
+@hookimpl
+def ganzoo_components():
+    return [Component("discriminator", "planned", "shown_plans:Planned", "says what it does", "")]
+"""
+
+RECIPE = """
+description = "A recipe whose networks are shown"
+extends = "wgan_gp_gaussians"
+
+[discriminator]
+name = "planned"
+"""
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe with a plugin's discriminator that has a plan."""
+    (tmp_path / "shown_plans.py").write_text(PLANNED)
+    info = tmp_path / "shown_plans-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA.replace("Shown-Gan", "shown_plans"))
+    (info / "entry_points.txt").write_text("[ganzoo]\nshown_plans = shown_plans\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    recipe = tmp_path / "planned.toml"
+    recipe.write_text(RECIPE)
+    return recipe
+
+
+def test_any_plugins_network_may_say_its_plan(planned: Path, capsys: Captured) -> None:
+    networks = shown(str(planned), capsys)["recipe"]["networks"]
+    assert (networks["dataset"], networks["sample_shape"], networks["unknown"]) == ("gaussians", [2], "")
+    generator, discriminator = networks["built"]
+    assert (generator["table"], generator["name"], generator["plan"]) == ("generator", "mlp", "")
+    assert generator["parameters"] > 0
+    assert discriminator == {
+        "table": "discriminator",
+        "name": "planned",
+        "sample_shape": [2],
+        "parameters": 3,
+        "plan": "points -> one score",
+    }
+
+
+def test_a_plan_that_fails_does_not_keep_the_recipe_from_being_shown(planned: Path, capsys: Captured) -> None:
+    assert status_of(["show", str(planned), "--set", "discriminator.broken=true"]) == 0
+    said = capsys.readouterr().out
+    assert "#   plan  unknown: plan() fails: no idea" in said
+    assert "discriminator.broken = true" in said
+
+
+def folder_of_images(path: Path, width: int, height: int) -> Path:
+    path.mkdir()
+    for number in range(4):
+        Image.new("RGB", (width, height), (number, 0, 0)).save(path / f"{number}.png")
+    return path
+
+
+def test_the_plan_follows_the_size_of_the_images_in_a_folder(tmp_path: Path, capsys: Captured) -> None:
+    folder = folder_of_images(tmp_path / "wide", width=53, height=37)
+    arguments = ["show", "dcgan_folder", "--set", f"dataset.path={folder}", "--set", "dataset.size=[37, 53]"]
+    assert status_of(arguments) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-5] == "# networks for image-folder, sample shape 3x37x53"
+    assert said[-4].startswith("# generator dcgan: ")
+    assert said[-4].endswith(" parameters")
+    assert said[-3] == "#   plan  latents -> 5x7 -> 10x14 -> 19x27 -> 37x53"
+    assert said[-1] == "#   plan  37x53 -> 19x27 -> 10x14 -> 5x7 -> score"
+
+
+def test_people_and_pipes_read_the_same_plan(capsys: Captured) -> None:
+    facts = shown("dcgan_mnist", capsys)
+    print_pretty(facts)
+    assert "plan  latents -> 7x7 -> 14x14 -> 28x28" in capsys.readouterr().out
+    assert facts["recipe"]["networks"]["built"][0]["plan"] == "latents -> 7x7 -> 14x14 -> 28x28"
+
+
+def test_a_recipe_whose_data_are_not_here_is_shown_with_the_reason(tmp_path: Path, capsys: Captured) -> None:
+    root = ["--data-root", str(tmp_path)]
+    assert status_of(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
+    said = capsys.readouterr().out
+    assert "train.steps = 10000" in said
+    assert "# networks for image-folder, sample shape unknown" in said
+    assert f"# not built: image-folder: there is no folder wide, neither here nor under {tmp_path}." in said
+    folder_of_images(tmp_path / "wide", width=60, height=40)
+    assert status_of(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
+    assert "# networks for image-folder, sample shape 3x64x64" in capsys.readouterr().out
+
+
+def test_networks_that_cannot_be_built_are_told_with_a_remedy_that_works(tmp_path: Path, capsys: Captured) -> None:
+    folder = folder_of_images(tmp_path / "small", width=6, height=6)
+    recipe = ["show", "dcgan_folder", "--set", f"dataset.path={folder}"]
+    assert status_of([*recipe, "--set", "dataset.size=6"]) == 0
+    said = capsys.readouterr().out
+    assert 'not built: generator "dcgan" cannot be built: it takes images' in said
+    assert "scaled up by dataset.size = 64" in said
+    assert status_of([*recipe, "--set", "dataset.size=64"]) == 0
+    assert "# generator dcgan: " in capsys.readouterr().out
+
+
+def test_what_needs_no_recipe_imports_no_torch_for_its_plan(tmp_path: Path) -> None:
+    code = "import sys; from ganzoo.cli import status_of; status_of(['show', 'ganzoo_dcgan'])"
+    code += "; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

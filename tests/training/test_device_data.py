@@ -63,6 +63,9 @@ def test_the_order_does_not_touch_the_streams_of_training() -> None:
 
 
 def test_images_come_as_floats_between_minus_one_and_one() -> None:
+    def unit(key: str, stored: torch.Tensor) -> torch.Tensor:
+        return to_unit_range(stored)
+
     tensors = {"real": torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)}
     examples = Examples(tensors=tensors, checksum="sha256:0", origin="the test")
     data = DeviceData(

@@ -3,10 +3,18 @@
 Sides double (generator) or halve (discriminator) in strided convolutions, without pooling; batch norm stands after
 every layer but the generator's output and the discriminator's input; no hidden layer is fully connected. Kernels are
 4 x 4, which a stride of 2 covers evenly.
+
+Images may have any height and width from 8 on. The sizes of the feature maps are planned from the image down: both
+sides are halved, and an odd one rounded up, until the shorter is at most 7. The generator goes back up; where the next
+side is odd, its layer makes one row or column less than double (padding 2 and output padding 1 in place of 1 and 0),
+and the discriminator's layer for that size is its transpose. Resizing the last feature maps instead would filter
+generated images in a way that real ones are not, which a discriminator learns to see; cropping them would compute up to
+36 % of their pixels for nothing.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Annotated
 
@@ -16,9 +24,13 @@ from torch import Tensor, nn
 from ganzoo import Discriminator, Generator, OptionError, Shape
 
 Width = Annotated[int, Ge(1)]
+Size = tuple[int, int]
 
-SIDES = {start * 2**doublings: (start, doublings) for start in (4, 7) for doublings in range(1, 8)}
-"""An image's side -> the side of its smallest feature maps, and how often that doubles: 28 = 7 * 2 * 2."""
+SMALLEST = 8
+"""Shortest side of an image: one layer halves it to the 4 of the paper's smallest feature maps."""
+
+START = 7
+"""Shorter side of the smallest feature maps, at the most; at the least it is 4."""
 
 WIDEST = 8
 """How many times `width` the channels of the smallest feature maps are at most: the paper's 128 to 1,024."""
@@ -33,74 +45,98 @@ SPREAD = 0.02
 class ConvGenerator(Generator):
     """Generator of DCGAN: latents, projected to small feature maps -> transposed convolutions -> an image, by tanh.
 
-    Shapes: latents (N, latent_dim) -> images (N, channels, side, side) in [-1, 1].
+    Shapes: latents (N, latent_dim) -> images (N, channels, height, width) in [-1, 1].
     latent_dim: random numbers an image; width: channels of the last hidden layer, doubled in each layer before it, up
         to eightfold (the paper's network for 64 px has 128).
-    Raises: OptionError unless the images are square, with a side of 4 or 7 times a power of two, from 8 on.
+    Raises: OptionError unless the samples are images, from 8 x 8 on.
     """
 
     def __init__(self, sample_shape: Shape, *, latent_dim: Width = 100, width: Width = 64) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        start, doublings = smallest_side(sample_shape)
-        widths = channels(width, doublings)[::-1]
+        self.sizes = feature_maps(sample_shape)[::-1]
+        start, sizes = self.sizes[0], self.sizes[1:]
+        widths = channels(width, len(sizes))[::-1]
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim, widths[0] * start * start, bias=False),
-            nn.Unflatten(1, (widths[0], start, start)),
+            nn.Linear(latent_dim, widths[0] * start[0] * start[1], bias=False),
+            nn.Unflatten(1, (widths[0], *start)),
             nn.BatchNorm2d(widths[0]),  # its shift is the bias of the layer before it
             nn.ReLU(inplace=True),
         ]
-        for inputs, outputs in pairwise(widths):
-            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+        for (inputs, outputs), size in zip(pairwise(widths), sizes[:-1], strict=True):
+            layers.append(doubling(inputs, outputs, size, bias=False))
             layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-        layers += [nn.ConvTranspose2d(widths[-1], sample_shape[0], 4, stride=2, padding=1), nn.Tanh()]
+        layers += [doubling(widths[-1], sample_shape[0], sizes[-1]), nn.Tanh()]
         self.network = nn.Sequential(*layers)
         self.apply(initialise)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents (N, latent_dim) -> images (N, channels, side, side)."""
+        """Latents (N, latent_dim) -> images (N, channels, height, width)."""
         images: Tensor = self.network(latents)
         return images
+
+    def plan(self) -> str:
+        """Height x width of the feature maps in order, the image's last: "latents -> 7x7 -> 14x14 -> 28x28"."""
+        return " -> ".join(["latents", *(f"{height}x{width}" for height, width in self.sizes)])
 
 
 class ConvDiscriminator(Discriminator):
     """Discriminator of DCGAN: strided convolutions with LeakyReLU 0.2 -> one logit.
 
-    Shapes: images (N, channels, side, side) -> scores (N,), unbounded. Batch norm makes a score depend on its batch.
+    Shapes: images (N, channels, height, width) -> scores (N,), unbounded. Batch norm makes a score depend on its batch.
     width: channels of the first layer, doubled in each layer after it, up to eightfold.
-    Raises: OptionError unless the images are square, with a side of 4 or 7 times a power of two, from 8 on.
+    Raises: OptionError unless the samples are images, from 8 x 8 on.
     """
 
     def __init__(self, sample_shape: Shape, *, width: Width = 64) -> None:
         super().__init__()
-        end, halvings = smallest_side(sample_shape)
-        widths = channels(width, halvings)
-        layers: list[nn.Module] = [
-            nn.Conv2d(sample_shape[0], width, 4, stride=2, padding=1),
-            nn.LeakyReLU(SLOPE, inplace=True),
-        ]
-        for inputs, outputs in pairwise(widths):
-            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+        self.sizes = feature_maps(sample_shape)
+        *sizes, end = self.sizes
+        widths = channels(width, len(sizes))
+        layers: list[nn.Module] = [halving(sample_shape[0], width, sizes[0]), nn.LeakyReLU(SLOPE, inplace=True)]
+        for (inputs, outputs), size in zip(pairwise(widths), sizes[1:], strict=True):
+            layers.append(halving(inputs, outputs, size, bias=False))
             layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True)]
-        layers += [nn.Flatten(), nn.Linear(widths[-1] * end * end, 1)]
+        layers += [nn.Flatten(), nn.Linear(widths[-1] * end[0] * end[1], 1)]
         self.network = nn.Sequential(*layers)
         self.apply(initialise)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Images (N, channels, side, side) -> scores (N,), logits."""
+        """Images (N, channels, height, width) -> scores (N,), logits."""
         scores: Tensor = self.network(samples).squeeze(1)
         return scores
 
+    def plan(self) -> str:
+        """Height x width of the feature maps in order, the image's first: "28x28 -> 14x14 -> 7x7 -> score"."""
+        return " -> ".join([*(f"{height}x{width}" for height, width in self.sizes), "score"])
 
-def smallest_side(sample_shape: Shape) -> tuple[int, int]:
-    """The side of the smallest feature maps, and how often it doubles to the image's. Raises: OptionError."""
-    if len(sample_shape) == 3 and sample_shape[1] == sample_shape[2] and sample_shape[2] in SIDES:
-        return SIDES[sample_shape[2]]
-    sides = ", ".join(str(side) for side in sorted(SIDES))
-    raise OptionError(
-        f"it takes images (channels, side, side) with a side of {sides}, and the data hold {tuple(sample_shape)}.",
-        remedy="A folder of images is scaled by dataset.size = 64, for example; other samples need other networks.",
-    )
+
+def feature_maps(sample_shape: Shape) -> list[Size]:
+    """Heights and widths of the feature maps, from the image's own to the smallest. Raises: OptionError.
+
+    For sides of 4 or 7 times a power of two these are exact halves; 37 x 53 gives 19 x 27, 10 x 14 and 5 x 7.
+    """
+    if len(sample_shape) != 3 or min(sample_shape[1:]) < SMALLEST:
+        raise OptionError(
+            f"it takes images (channels, height, width) from 8 x 8 on, and the data hold {tuple(sample_shape)}.",
+            remedy='A folder of small images is scaled up by dataset.size = 64; for other samples: name = "mlp".',
+        )
+    sizes = [(sample_shape[1], sample_shape[2])]
+    while min(sizes[-1]) > START:
+        sizes.append((math.ceil(sizes[-1][0] / 2), math.ceil(sizes[-1][1] / 2)))
+    return sizes
+
+
+def doubling(inputs: int, outputs: int, size: Size, *, bias: bool = True) -> nn.ConvTranspose2d:
+    """A transposed convolution to feature maps of that size, twice that of its input, or one less where it is odd."""
+    odd = (size[0] % 2, size[1] % 2)
+    padding = (1 + odd[0], 1 + odd[1])
+    return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=padding, output_padding=odd, bias=bias)
+
+
+def halving(inputs: int, outputs: int, size: Size, *, bias: bool = True) -> nn.Conv2d:
+    """A convolution of feature maps of that size to half of it, rounded up."""
+    return nn.Conv2d(inputs, outputs, 4, stride=2, padding=(1 + size[0] % 2, 1 + size[1] % 2), bias=bias)
 
 
 def channels(width: int, layers: int) -> list[int]:

@@ -45,6 +45,7 @@ class ConvCritic(Discriminator):
             )
         inputs, height, breadth = sample_shape
         outputs, layers = width, list[nn.Module]()
+        self.sizes = [(height, breadth)]
         while min(height, breadth) >= 2 * SMALLEST:
             layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
             if norm == "layer" and len(layers) > 1:
@@ -52,6 +53,7 @@ class ConvCritic(Discriminator):
             layers.append(nn.LeakyReLU(SLOPE, inplace=True))
             inputs, outputs = outputs, min(2 * outputs, WIDEST * width)
             height, breadth = height // 2, breadth // 2
+            self.sizes.append((height, breadth))
         layers += [nn.Flatten(), nn.Linear(inputs * height * breadth, 1)]
         self.network = nn.Sequential(*layers)
 
@@ -59,3 +61,7 @@ class ConvCritic(Discriminator):
         """Images (N, channels, height, width) -> scores (N,), without bounds."""
         scores: Tensor = self.network(samples).squeeze(1)
         return scores
+
+    def plan(self) -> str:
+        """Height x width of the feature maps in order, the image's first: "28x28 -> 14x14 -> 7x7 -> score"."""
+        return " -> ".join([*(f"{height}x{width}" for height, width in self.sizes), "score"])

@@ -83,6 +83,25 @@ def test_samples_that_do_not_fit_are_told_along_with_those_that_do(shape: Shape)
     assert '"mlp"' in caught.value.remedy
 
 
+def test_the_plan_names_the_sizes_of_the_feature_maps() -> None:
+    critic = ConvCritic((3, 37, 53), width=2)
+    assert critic.plan() == "37x53 -> 18x26 -> 9x13 -> 4x6 -> score"
+    sizes: list[str] = []
+    for layer in critic.network:
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda _, __, output: sizes.append("x".join(map(str, output.shape[2:]))))
+    critic(torch.zeros(1, 3, 37, 53))
+    assert critic.plan() == " -> ".join(["37x53", *sizes, "score"])
+
+
+def test_a_critic_of_a_fixed_seed_has_the_weights_that_it_always_had() -> None:
+    torch.manual_seed(3)
+    critic = ConvCritic((3, 28, 28), width=2)
+    assert list(critic.state_dict()) == [f"network.{n}.{what}" for n in (0, 2, 5) for what in ("weight", "bias")]
+    total = sum(tensor.double().abs().sum().item() for tensor in critic.state_dict().values())
+    assert total == pytest.approx(26.1536052, rel=1e-6)
+
+
 @norms
 def test_every_parameter_gets_a_gradient(norm: str) -> None:
     torch.manual_seed(0)

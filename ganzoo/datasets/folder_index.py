@@ -70,7 +70,7 @@ class Headers:
         return "uint16" if self.modes and all(bits_of(mode) == 16 for mode in self.modes) else "uint8"
 
     def converted(self, field: Field) -> list[str]:
-        """Notes on how many images are stored with less, or other, than their files hold."""
+        """Notes on a depth of 16 bits, and on how many images are stored with less, or other, than their files hold."""
         deep = self.count(lambda mode: bits_of(mode) == 16)
         alpha = 0 if field.shape[0] in (2, 4) else self.count(is_transparent)
         keeping = 4 if field.shape[0] == 3 else 2
@@ -80,7 +80,8 @@ class Headers:
             "of 8 bits are scaled to 16": self.total - deep if field.dtype == "uint16" else 0,
             "of 16 bits a channel in colour are read in 8": self.count(loses_bits),
         }
-        return [f"{count:,} of {self.total:,} images {what}" for what, count in said.items() if count]
+        notes = [f"{count:,} of {self.total:,} images {what}" for what, count in said.items() if count]
+        return ["16 bits a channel", *notes] if field.dtype == "uint16" else notes
 
     @property
     def total(self) -> int:

@@ -27,6 +27,9 @@ Split = Literal["train", "test"]
 N = 10_000
 """Generated samples, where neither the user nor a metric's published protocol says how many."""
 
+ANY = "flatten"
+"""The extractor for samples of any kind."""
+
 CHUNK = 500
 """Samples made at once."""
 
@@ -76,13 +79,12 @@ class Judge:
             raise MetricError(
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
-        named = "" if extractor else suiting(info)
         found = (
             [(choice, fitted(choice, dataset, info, extractor)) for choice in metrics]
             if metrics
             else fitting(dataset, info)
         )
-        self.choice = (extractor or choice_of("extractor", named)) if needs_extractor(found) else None
+        self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
         self.examples = read(dataset, root, split)
@@ -151,6 +153,11 @@ class Judge:
         if choice is None:
             return None
         extractor: Extractor = build(choice)
+        if reason := extractor.misfit(self.info):
+            raise MetricError(
+                f'the extractor "{choice.entry.name}" cannot be used here: {reason}',
+                remedy=f"Use --extractor {ANY}, which takes samples of any kind.",
+            )
         for metric_choice, metric in found:
             if lacks(extractor, metric):
                 raise MetricError(
@@ -189,8 +196,8 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     Raises: MetricError where there is none.
     """
     found = []
-    named = suiting(info)
-    extractor: Extractor | None = build(choice_of("extractor", named)) if named else None
+    suiting = suitable(info)
+    extractor: Extractor | None = build(suiting) if suiting else None
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().spelling(entry))
         metric: Metric = build(choice)
@@ -204,11 +211,6 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     return found
 
 
-def suiting(info: DatasetInfo) -> str:
-    """The name of the extractor that suits the data; empty where none does."""
-    return info.extractor or build_kind(info.kind, info).extractor
-
-
 def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choice | None = None) -> Metric:
     """The metric, built. extractor: the one that is asked for, None for the one that suits the data.
 
@@ -216,11 +218,11 @@ def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choic
     """
     metric: Metric = build(choice)
     reason = metric.misfit(dataset, info)
-    if not reason and metric.needs != "samples" and extractor is None and not suiting(info):
+    if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
             f"samples of the kind {info.kind}.",
-            remedy="Use --extractor flatten to compare their numbers, or a metric that `ganzoo list metrics` names.",
+            remedy=f"Use --extractor {ANY} to compare their numbers, or a metric that `ganzoo list metrics` names.",
         )
     if reason:
         raise MetricError(
@@ -228,6 +230,19 @@ def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choic
             remedy="`ganzoo list metrics` names others.",
         )
     return metric
+
+
+def suitable(info: DatasetInfo) -> Choice | None:
+    """The extractor that the data set names, or its kind; ANY where that one cannot look at these data.
+
+    None where features say nothing about samples of this kind.
+    """
+    named = info.extractor or build_kind(info.kind, info).extractor
+    if not named:
+        return None
+    choice = choice_of("extractor", named)
+    extractor: Extractor = build(choice)
+    return choice_of("extractor", ANY) if extractor.misfit(info) else choice
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

@@ -73,9 +73,9 @@ def _fault(error: BaseException) -> int:
 
 
 def _place(error: BaseException) -> str:
-    from ganzoo.plugins import frame_said
+    from ganzoo.plugins import error_location
 
-    return frame_said(error)
+    return error_location(error)
 
 
 def _failed(message: str, status: int) -> int:

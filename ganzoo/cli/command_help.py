@@ -19,7 +19,7 @@ def command_facts(entry: Entry) -> dict[str, Any]:
     """
     command = command_of(entry)
     program = click.Context(ganzoo, info_name=ganzoo.name, **ganzoo.context_settings)
-    context = click.Context(command, info_name=zoo().spelling(entry), parent=program)
+    context = click.Context(command, info_name=zoo().qualified_name(entry), parent=program)
     return {
         "description": inspect.cleandoc(command.help or command.short_help or ""),
         "options": [facts for each in command.params if (facts := parameter_facts(each))],

@@ -51,7 +51,7 @@ def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]
         for shelf in wanted:
             for entry in zoo().entries(shelf):
                 said = entry.component.summary if len(wanted) == 1 else f"{shelf}: {entry.component.summary}"
-                helps.setdefault(zoo().spelling(entry), []).append(said)
+                helps.setdefault(zoo().qualified_name(entry), []).append(said)
     except GanzooError:  # GANZOO_STRICT, and a broken plugin: every other command says so
         return
     for name, said_of in helps.items():

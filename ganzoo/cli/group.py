@@ -16,10 +16,10 @@ from click.shell_completion import CompletionItem
 
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import Entry, zoo
-from ganzoo.plugins.builtin import shelved
+from ganzoo.plugins.builtin import builtin_components
 from ganzoo.plugins.components import Component
 
-OWN: Final[Mapping[str, Component]] = {component.name: component for component in shelved("command")}
+OWN: Final[Mapping[str, Component]] = {component.name: component for component in builtin_components("command")}
 """Our own commands by name. They are looked up here and not in the zoo, so that `ganzoo list plugins` can say what is
 wrong where the zoo has no commands: with GANZOO_DISABLE=ganzoo, or with two distributions called ganzoo."""
 
@@ -29,7 +29,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Our commands, in the order in which one meets them, and then the plugins', as they have to be written."""
-        return [*OWN, *(zoo().spelling(entry) for entry in from_plugins())]
+        return [*OWN, *(zoo().qualified_name(entry) for entry in from_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called so, or "plugin:name"; None where no plugin has it.
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
                 raise
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             said = f"{error.message} Did you mean {close[0]}?" if close else error.message
-            absent = [row.trouble for row in zoo().plugins() if row.trouble]
+            absent = [row.problem for row in zoo().plugins() if row.problem]
             raise click.UsageError("\n  ".join([said, *absent]), ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -67,13 +67,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, component.summary) for name, component in OWN.items()])
         for whose, entries in groupby(from_plugins(), lambda entry: (entry.plugin, entry.distribution, entry.version)):
             with formatter.section("Commands of the plugin {} ({} {})".format(*whose)):
-                formatter.write_dl([(zoo().spelling(entry), summary_of(entry)) for entry in entries])
+                formatter.write_dl([(zoo().qualified_name(entry), summary_of(entry)) for entry in entries])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, from what stands on the shelf, and this group's own options."""
         helps = {name: component.summary for name, component in OWN.items()}
         with suppress(GanzooError):  # GANZOO_STRICT, and a broken plugin: every other command says so
-            helps |= {zoo().spelling(entry): summary_of(entry) for entry in from_plugins()}
+            helps |= {zoo().qualified_name(entry): summary_of(entry) for entry in from_plugins()}
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [
             CompletionItem(name, help=said) for name, said in helps.items() if name.startswith(incomplete)

@@ -12,7 +12,7 @@ from ganzoo.cli.complete import shelves
 from ganzoo.errors import PluginError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.zoo import nearest
+from ganzoo.plugins.zoo import suggest_names
 
 Row = dict[str, str]
 
@@ -46,7 +46,7 @@ def plural_of(shelf: str) -> str:
     names = {**SHELVES, "plugin": "plugins"}
     written = shelf.lower()
     if written not in names and written not in names.values():
-        raise PluginError(f'there is no shelf "{shelf}".', remedy=nearest(written, names.values()))
+        raise PluginError(f'there is no shelf "{shelf}".', remedy=suggest_names(written, names.values()))
     return names.get(written, written)
 
 
@@ -74,7 +74,7 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
     shelf = next(name for name, its_plural in SHELVES.items() if its_plural == plural)
     return [
         {
-            "name": zoo().spelling(entry) if spelled else entry.name,
+            "name": zoo().qualified_name(entry) if spelled else entry.name,
             "plugin": entry.plugin,
             "distribution": entry.distribution,
             "version": entry.version,

@@ -20,8 +20,8 @@ from ganzoo import __version__
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.credit import fields_of, first
-from ganzoo.plugins.discovery import same_name
+from ganzoo.plugins.credit import first_value, read_metadata
+from ganzoo.plugins.discovery import normalize_name
 from ganzoo.plugins.hookspecs import PROJECT
 
 RESERVED = frozenset({PROJECT, "zoo", "plugin", "plugins", "recipes", *SHELVES, *SHELVES.values()})
@@ -113,9 +113,9 @@ def refuse_taken(names: Names) -> None:
     if module in sys.stdlib_module_names:
         raise GanzooError(f'"{module}" is a module of Python\'s own.', remedy=another)
     installed = packages_distributions()
-    projects = {same_name(first(fields_of(found), "name")) for found in distributions()}
+    projects = {normalize_name(first_value(read_metadata(found), "name")) for found in distributions()}
     for taken in (names.distribution, names.package, names.component, module):
-        if taken in installed or same_name(taken) in projects:
+        if taken in installed or normalize_name(taken) in projects:
             who = ", ".join(sorted(set(installed.get(taken, [taken]))))
             raise GanzooError(f'"{taken}" is installed here already (distribution {who}).', remedy=another)
     for shelf in SHELVES:

@@ -39,7 +39,7 @@ def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_roo
     thing: its options with their types and defaults, its paper, whose it is, and the recipes that use it. Of a command:
     its help. Of a plugin: whose it is, and what it puts on the shelves.
     """
-    plugins = [] if is_file(name) else zoo().plugins_called(name)
+    plugins = [] if is_file(name) else zoo().find_plugins(name)
     entries = [] if is_file(name) else find(name, or_none=bool(plugins))
     recipe = None
     if is_file(name) or any(entry.shelf == "recipe" for entry in entries):

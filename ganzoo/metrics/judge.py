@@ -199,7 +199,7 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     suiting = suitable(info)
     extractor: Extractor | None = build(suiting) if suiting else None
     for entry in zoo().entries("metric"):
-        choice = choice_of("metric", zoo().spelling(entry))
+        choice = choice_of("metric", zoo().qualified_name(entry))
         metric: Metric = build(choice)
         if metric.misfit(dataset, info):
             continue

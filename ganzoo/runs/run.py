@@ -96,7 +96,7 @@ class Run:
             return read_recipe(self.files.recipe, settings=settings)
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
-            gone = {name: version for name, version in made_with.items() if not zoo().plugins_called(name)}
+            gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
             if not gone:
                 raise
             who = " and ".join(f"{name} {version}" for name, version in gone.items())

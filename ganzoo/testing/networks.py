@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import frame_said
+from ganzoo.plugins import error_location
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
@@ -59,7 +59,7 @@ def build_or_skip(network: Network) -> nn.Module:
         raise
     except Exception as error:
         raise Failure(
-            f"building it for samples {network.shape} raises {type(error).__name__}: {error}{frame_said(error)}",
+            f"building it for samples {network.shape} raises {type(error).__name__}: {error}{error_location(error)}",
             "refuse what it cannot make with ganzoo.OptionError(what, remedy=...), which is shown to the user.",
         ) from error
 

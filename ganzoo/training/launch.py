@@ -20,7 +20,7 @@ from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
 from ganzoo.plugins import zoo
-from ganzoo.plugins.events import nobody
+from ganzoo.plugins.events import empty_events_manager
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
@@ -257,7 +257,7 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
-    events = zoo().events() if training.ranks.first else nobody()
+    events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
 

@@ -123,7 +123,7 @@ def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: s
 )
 def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, shelf: str) -> None:
     text = (TOP / "docs" / page).read_text(encoding="utf-8")
-    assert [name for name, *_ in builtin.SHELVED[shelf] if f"`{name}`" not in text] == []
+    assert [name for name, *_ in builtin.COMPONENTS_BY_SHELF[shelf] if f"`{name}`" not in text] == []
 
 
 def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:

@@ -77,11 +77,11 @@ def datasets(root: Path) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for entry in zoo().entries("dataset"):
         try:
-            found[zoo().spelling(entry)] = build(Choice("dataset", entry, {})).at_hand(root)
+            found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).at_hand(root)
         except GanzooError:  # data sets that need options, such as the path of a folder of images
             continue
         except Exception:
-            found[zoo().spelling(entry)] = None
+            found[zoo().qualified_name(entry)] = None
     return found
 
 

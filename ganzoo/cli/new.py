@@ -172,10 +172,10 @@ def render_template(facts: dict[str, Any]) -> dict[str, str]:
 
 def write(target: Path, files: dict[str, str]) -> Path:
     """Writes all files, or none. Raises: GanzooError where `target` is there already, or cannot be made."""
-    from ganzoo.datasets.atomic import new_folder
+    from ganzoo.datasets.atomic import atomic_folder
 
     try:
-        with new_folder(target) as folder:
+        with atomic_folder(target) as folder:
             for path, text in files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text, encoding="utf-8", newline="\n")

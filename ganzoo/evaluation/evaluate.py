@@ -17,7 +17,7 @@ from scipy.stats import t as student
 from ganzoo import __version__
 from ganzoo.core.data import Examples, Source
 from ganzoo.core.game import Game
-from ganzoo.datasets.obtain import read
+from ganzoo.datasets.obtain import read_split
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
 from ganzoo.metrics.interface import Extractor
@@ -71,7 +71,7 @@ def evaluate(
     place = choose_device(device)
     root = find_data_root(data_root or made.facts["dataset"]["root"])
     dataset = build_dataset(made.data_choice)
-    train = read(dataset, root, "train", "stream" if was_streamed(made) else "auto")
+    train = read_split(dataset, root, "train", "stream" if was_streamed(made) else "auto")
     refuse_other_data(made, train)
     judge = Judge(
         dataset,
@@ -109,7 +109,7 @@ def score_real_data(
 ) -> list[dict[str, float] | None]:
     """For each task, the scores of as many real samples of the other split; None if there is no other split."""
     try:
-        other = train if judge.split == "test" else read(judge.dataset, judge.root, "test")
+        other = train if judge.split == "test" else read_split(judge.dataset, judge.root, "test")
     except DatasetUnavailable:
         return [None] * len(judge.tasks)
     report_progress("scoring real data against real data")

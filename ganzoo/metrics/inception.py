@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo
-from ganzoo.datasets.download import reachable
-from ganzoo.datasets.root import cache
+from ganzoo.datasets.download import network_access
+from ganzoo.datasets.root import cache_folder
 from ganzoo.errors import DatasetUnavailable, MetricError
 from ganzoo.metrics.fidelity import torch_fidelity
 from ganzoo.metrics.interface import Extractor, Features
@@ -50,7 +50,7 @@ class Inception(Extractor):
     def prepare(self, dataset: Dataset, root: Path) -> None:
         """Raises: MetricError where the weights can't be had, with what to use instead."""
         module = torch_fidelity("feature_extractor_inceptionv3")
-        path = cache() / "extractors" / FILE
+        path = cache_folder() / "extractors" / FILE
         if not path.is_file():
             download(module.URL_INCEPTION_V3, path)
         found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -80,7 +80,7 @@ def download(url: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     remedy = f"Put {FILE} (SHA-256 {SHA256}) into {path.parent}, or {OFFLINE}."
     try:
-        with reachable("Inception's file of weights", remedy):
+        with network_access("Inception's file of weights", remedy):
             torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256, progress=False)
     except DatasetUnavailable as error:
         raise MetricError(error.what, remedy=error.remedy) from error

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples, Source
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness, seed_everything
-from ganzoo.datasets.obtain import read
+from ganzoo.datasets.obtain import read_split
 from ganzoo.errors import GanzooError, MetricError
 from ganzoo.metrics.interface import Extractor, Metric, Samples
 from ganzoo.plugins import zoo
@@ -87,7 +87,7 @@ class Judge:
         self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
-        self.examples = read(dataset, root, split)
+        self.examples = read_split(dataset, root, split)
         size = self.examples.sizes[info.sample_key]
         self.tasks = [self._task(choice, metric, n, size) for choice, metric in found]
         self.real = self.of_examples(self.examples, max(task.n_real for task in self.tasks))

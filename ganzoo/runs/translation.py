@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
-from ganzoo.datasets.files import ENDINGS
-from ganzoo.datasets.image_files import images_in
+from ganzoo.datasets.files import IMAGE_ENDINGS
+from ganzoo.datasets.image_files import list_images
 from ganzoo.errors import GanzooError
 from ganzoo.kinds.kind import Kind
-from ganzoo.kinds.pictures import beside, png
+from ganzoo.kinds.pictures import png, tile_pictures
 from ganzoo.runs.run import Run, source_of, target_of
 
 
@@ -47,9 +47,9 @@ def files_of(source: Path) -> list[Path]:
     """The file itself, or the images in a folder and those inside it. Raises: GanzooError where there is none."""
     if not source.exists():
         raise GanzooError(f"--input: there is no {source}.", remedy="Name an image, or a folder of images.")
-    files = images_in(source) if source.is_dir() else [source]
+    files = list_images(source) if source.is_dir() else [source]
     if not files:
-        raise GanzooError(f"--input: {source} holds no image.", remedy=f"Endings: {', '.join(sorted(ENDINGS))}.")
+        raise GanzooError(f"--input: {source} holds no image.", remedy=f"Endings: {', '.join(sorted(IMAGE_ENDINGS))}.")
     return files
 
 
@@ -72,7 +72,7 @@ def grid(run: Run, files: Sequence[Path], field: Field, direction: str, *, ema: 
     given = torch.cat([kind.read(path, field, fit=True) for path in files])
     made = run.translate(given, direction, ema=ema)
     pairs = zip(given.split(1), made.split(1), strict=True)
-    return png(beside([[kind.picture(one) for one in pair] for pair in pairs]))
+    return png(tile_pictures([[kind.picture(one) for one in pair] for pair in pairs]))
 
 
 def write_one(path: Path, sample: Tensor, kind: Kind, field: Field) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
-from ganzoo.datasets.atomic import new_folder
+from ganzoo.datasets.atomic import atomic_folder
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
@@ -120,7 +120,7 @@ def train(
         facts = facts_of(decided, obtained, training)
         with ranks.fail_together():
             if ranks.first:
-                with new_folder(directory.path) as folder:
+                with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
                     files.metrics.touch()

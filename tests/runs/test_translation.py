@@ -14,7 +14,7 @@ import ganzoo
 from ganzoo.cli import status_of
 from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.kinds.pictures import to_bytes
+from ganzoo.kinds.pictures import to_uint8
 from ganzoo.kinds.pixels import to_unit_range
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
@@ -151,7 +151,7 @@ def test_one_image_becomes_the_one_that_the_network_makes_of_it(room: Path) -> N
     assert sample(room, "one.png", "--input", source, "--direction", "a2b") == 0
     pixels = torch.from_numpy(np.asarray(opened(source)).copy()).view(1, 1, 12, 16)
     made = ganzoo.load(room / "two").translate(to_unit_range(pixels), "a2b")
-    assert np.array_equal(np.asarray(opened(room / "one.png")), to_bytes(made)[0].transpose(1, 2, 0))
+    assert np.array_equal(np.asarray(opened(room / "one.png")), to_uint8(made)[0].transpose(1, 2, 0))
     assert sample(room, "back.png", "--input", room / "one.png", "--direction", "b2a") == 0
     assert (opened(room / "back.png").mode, opened(room / "back.png").size) == ("L", (16, 12))
 

@@ -13,7 +13,7 @@ import psutil
 import torch
 
 from ganzoo import __version__
-from ganzoo.datasets.root import cache, data_root
+from ganzoo.datasets.root import cache_folder, data_root
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice
@@ -42,7 +42,7 @@ def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
         "gpus": gpus(),
         "data_root": {"path": str(folder), "exists": folder.is_dir()},
         "datasets": datasets(folder),
-        "cache": str(cache()),
+        "cache": str(cache_folder()),
         "extras": extras(),
         "plugins": [
             {"name": row.name, "distribution": row.distribution, "version": row.version}
@@ -77,7 +77,7 @@ def datasets(root: Path) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for entry in zoo().entries("dataset"):
         try:
-            found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).at_hand(root)
+            found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).is_available(root)
         except GanzooError:  # data sets that need options, such as the path of a folder of images
             continue
         except Exception:

@@ -134,7 +134,7 @@ def stranger(ganzoo_wheel: Path, tmp_path: Path) -> Stranger:
 FEW_GLYPHS = """
 import torch
 from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Field, Metric, hookimpl
-from ganzoo.datasets.glyph_rendering import draw
+from ganzoo.datasets.glyph_rendering import render_digits
 from ganzoo.datasets.digest import digest_of
 
 
@@ -156,7 +156,7 @@ class FewGlyphs(Dataset):
         )
 
     def load(self, root, split="train"):
-        images, labels = draw(300 if split == "train" else 200, 28, 1 if split == "train" else 2)
+        images, labels = render_digits(300 if split == "train" else 200, 28, 1 if split == "train" else 2)
         tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="a test")
 

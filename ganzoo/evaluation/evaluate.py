@@ -24,7 +24,7 @@ from ganzoo.metrics.interface import Extractor
 from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
-from ganzoo.runs.facts import data_changed, now
+from ganzoo.runs.facts import describe_data_change, utc_now
 from ganzoo.runs.run import Run, load
 from ganzoo.runs.score import Protocol, Score, save_scores
 from ganzoo.training.device import choose_device
@@ -157,7 +157,7 @@ def make_score(
         protocol=protocol,
         extractor_facts=judge.extractor.facts() if judge.extractor and task.metric.needs != "samples" else {},
         versions=versions(task, judge),
-        date=now(),
+        date=utc_now(),
         **facts,
     )
 
@@ -232,7 +232,7 @@ def was_streamed(run: Run) -> bool:
 
 def refuse_other_data(run: Run, train: Examples | Source) -> None:
     """Raises: RunError if the data are not those that the run was trained on."""
-    if changed := data_changed(run.facts, train):
+    if changed := describe_data_change(run.facts, train):
         raise RunError(
             f'{run.directory}: the data set "{run.data_choice.entry.name}" is not the one that this run learned from.\n'
             f"  {changed}",

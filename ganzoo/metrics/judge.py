@@ -153,7 +153,7 @@ class Judge:
         if choice is None:
             return None
         extractor: Extractor = build(choice)
-        if reason := extractor.misfit(self.info):
+        if reason := extractor.unsupported_reason(self.info):
             raise MetricError(
                 f'the extractor "{choice.entry.name}" cannot be used here: {reason}',
                 remedy=f"Use --extractor {ANY}, which takes samples of any kind.",
@@ -182,9 +182,9 @@ def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *
     from ganzoo.recipe.options import options_of
 
     entry = zoo().find(shelf, name)
-    whose = f'{shelf} "{entry.name}"'
-    known = options_of(zoo().resolve(entry), shelf=shelf, whose=f"{whose} of {entry.distribution} {entry.version}")
-    checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", whose=whose)
+    owner = f'{shelf} "{entry.name}"'
+    known = options_of(zoo().resolve(entry), shelf=shelf, owner=f"{owner} of {entry.distribution} {entry.version}")
+    checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", owner=owner)
     if checked.problems:
         raise RecipeError(checked.problems)
     return Choice(shelf, entry, checked.values)
@@ -201,7 +201,7 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().qualified_name(entry))
         metric: Metric = build(choice)
-        if metric.misfit(dataset, info):
+        if metric.unsupported_reason(dataset, info):
             continue
         if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
             continue
@@ -217,7 +217,7 @@ def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choic
     Raises: MetricError where it says nothing about the data.
     """
     metric: Metric = build(choice)
-    reason = metric.misfit(dataset, info)
+    reason = metric.unsupported_reason(dataset, info)
     if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
@@ -242,7 +242,7 @@ def suitable(info: DatasetInfo) -> Choice | None:
         return None
     choice = choice_of("extractor", named)
     extractor: Extractor = build(choice)
-    return choice_of("extractor", ANY) if extractor.misfit(info) else choice
+    return choice_of("extractor", ANY) if extractor.unsupported_reason(info) else choice
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

@@ -23,7 +23,7 @@ from ganzoo.core.game import Game, as_preview, makes_samples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
-from ganzoo.recipe.keys import dotted
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
 from ganzoo.recipe.shape_errors import (
@@ -206,7 +206,7 @@ class Rehearsal:
         for shelf, tables in (("optimizer", self.recipe.optimizers), ("schedule", self.recipe.schedules)):
             for player in tables:
                 if player not in players:
-                    table = dotted((shelf, player))
+                    table = format_key((shelf, player))
                     what = f'{table}: the game "{game}" has no player of that name.'
                     yield Mismatch(table, what, player_remedy(player, players))
         for player in self.recipe.ema.players if self.recipe.ema else ():
@@ -278,10 +278,10 @@ class Rehearsal:
             conditions = {key: batch[key] for key in game.conditions}
             made["sample"] = game.sample(self.batch_size, conditions or None)
         name = self.recipe.game.entry.name
-        for whose, samples in made.items():
-            if not isinstance(samples, Tensor) or (whose == "sample" and tuple(samples.shape[1:]) != shape):
+        for owner, samples in made.items():
+            if not isinstance(samples, Tensor) or (owner == "sample" and tuple(samples.shape[1:]) != shape):
                 found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
-                what = f'the game "{name}" gives {found} as {whose}, and {self.data}.'
+                what = f'the game "{name}" gives {found} as {owner}, and {self.data}.'
                 raise MismatchError(Mismatch("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
         low, high = kind.bounds or (-1.0, 1.0)
         for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):

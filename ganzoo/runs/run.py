@@ -26,7 +26,7 @@ from ganzoo.recipe.parts import build_dataset, build_game
 from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import info_of
+from ganzoo.runs.facts import dataset_info_of
 from ganzoo.runs.sampling_options import sampling_options
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Run:
     @property
     def info(self) -> DatasetInfo:
         """What the run knows of its data; no data set is touched."""
-        return info_of(self.facts)
+        return dataset_info_of(self.facts)
 
     @property
     def checkpoint(self) -> Path:
@@ -208,7 +208,7 @@ class Run:
         chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
-            wanted = self.conditions.of(n, conditions or {}) or {}
+            wanted = self.conditions.complete(n, conditions or {}) or {}
             for start in range(0, n, CHUNK):
                 part = {key: value[start : start + CHUNK] for key, value in wanted.items()}
                 chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
@@ -371,7 +371,7 @@ class Run:
         game = self._game(ema=ema)
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
-            wanted = self.conditions.of(n, conditions) if conditions else self.conditions.in_turn(n)
+            wanted = self.conditions.complete(n, conditions) if conditions else self.conditions.cycle_labels(n)
             try:
                 yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
             except GanzooError as error:

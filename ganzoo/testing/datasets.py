@@ -39,7 +39,7 @@ def dataset_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     yield Check(str(subject), "streams what it loads", streams_what_it_loads, lambda: subject, needs=[*needs, same])
 
 
-def info_of(subject: Subject, root: Path) -> DatasetInfo:
+def dataset_info_of(subject: Subject, root: Path) -> DatasetInfo:
     """Its info. Raises: NotChecked where that takes files."""
     dataset: Dataset = subject.build()
     try:
@@ -63,7 +63,7 @@ def is_described(subject: Subject) -> None:
     """`info` is quick and complete: shape, size, classes, and the keys of a batch, before anything is loaded."""
     with tempfile.TemporaryDirectory() as folder, offline():
         start = time.perf_counter()
-        info = info_of(subject, Path(folder))
+        info = dataset_info_of(subject, Path(folder))
         seconds = time.perf_counter() - start
     if not isinstance(info, DatasetInfo):
         raise Failure(f"info returns a {type(info).__name__}.", "return a ganzoo.DatasetInfo.")
@@ -81,7 +81,7 @@ def holds_what_it_says(subject: Subject) -> None:
         root = Path(folder)
         dataset: Dataset = subject.build()
         examples, test = load(dataset, root), load(dataset, root, "test")
-        info = info_of(subject, root)  # after loading, as the engine asks it
+        info = dataset_info_of(subject, root)  # after loading, as the engine asks it
     for split, loaded in (("train", examples), ("test", test)):
         missing = set(info.gives) - set(loaded.tensors)
         require(not missing, f"{split} has no {missing}, which info.gives names.", "load every key.")

@@ -139,7 +139,7 @@ def metric_and_samples(subject: Subject) -> tuple[Metric, Samples, Samples]:
     for dataset in (SyntheticImages(), SyntheticImages(2), Gaussians(size=10 * N)):
         metric: Metric = subject.build()
         info = dataset.info(Path())
-        if not metric.misfit(dataset, info):
+        if not metric.unsupported_reason(dataset, info):
             real, fake = (
                 Samples(
                     dataset.load(Path(), split).tensors["real"][:N],

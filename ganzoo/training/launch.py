@@ -28,9 +28,9 @@ from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.runs.checkpoint import save_checkpoint
-from ganzoo.runs.conditions import keep_conditions
+from ganzoo.runs.conditions import save_conditions
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import machine, now
+from ganzoo.runs.facts import device_facts, utc_now
 from ganzoo.runs.run import Run, load
 from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 from ganzoo.training.device_data import DeviceData
@@ -128,9 +128,9 @@ def train(
                     files.checkpoints.mkdir()
                     files.write_facts(facts)
                     if keys := training.game.conditions:
-                        keep_conditions(files.conditions, keys, obtained.data, decided.train.seed)
+                        save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
                     save_checkpoint(files.checkpoint(0), beginning)
-                locked.enter_context(directory.alone())
+                locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
         _play(run, training, observers, quiet=quiet, plain=plain)
@@ -159,7 +159,7 @@ def resume(
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:
-                locked.enter_context(run.files.alone())
+                locked.enter_context(run.files.training_lock())
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
@@ -189,7 +189,7 @@ def resume(
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
-        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        went_on = {"step": training.step, "at": utc_now(), **device_facts(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.fail_together():
             if ranks.first:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 
 Captured = pytest.CaptureFixture[str]
 
@@ -78,7 +78,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sample(run: Path, out: Path, *options: object) -> int:
-    return status_of(["sample", str(run), "-o", str(out), *(str(option) for option in options)])
+    return exit_status(["sample", str(run), "-o", str(out), *(str(option) for option in options)])
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -113,8 +113,8 @@ def test_26000_even_draws_find_every_mode_and_a_divergence_of_sampling_alone() -
 
 
 def test_data_in_which_nothing_is_stacked_are_refused(few: Path) -> None:
-    assert "nothing is stacked" in Modes().misfit(Glyphs(), Glyphs().info(few))
-    assert Modes().misfit(StackedGlyphs(), StackedGlyphs().info(few)) == ""
+    assert "nothing is stacked" in Modes().unsupported_reason(Glyphs(), Glyphs().info(few))
+    assert Modes().unsupported_reason(StackedGlyphs(), StackedGlyphs().info(few)) == ""
 
 
 def test_a_run_on_stacked_glyphs_is_scored_by_modes(few: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import error_location, zoo
 
@@ -112,7 +112,7 @@ def recipe(tmp_path: Path, plugin: Path, small_recipe: Callable[[Path, str], Pat
 
 def run(recipe: Path, *settings: str) -> int:
     overrides = [word for setting in settings for word in ("--set", setting)]
-    return status_of(["run", str(recipe), "--out", "run", "--device", "cpu", "--quiet", *overrides])
+    return exit_status(["run", str(recipe), "--out", "run", "--device", "cpu", "--quiet", *overrides])
 
 
 @pytest.mark.parametrize(

@@ -526,9 +526,9 @@ class TestEvents:
     "statement",
     [
         "import ganzoo, ganzoo.errors",
-        "import ganzoo.cli; ganzoo.cli.status_of(['--help'])",
-        "import ganzoo.cli; ganzoo.cli.status_of(['list'])",
-        "import ganzoo.cli; ganzoo.cli.status_of(['list', '--json'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['--help'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['list'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['list', '--json'])",
         "import ganzoo.cli.run, ganzoo.cli.resume, ganzoo.cli.complete",
         "import ganzoo.plugins; ganzoo.plugins.zoo().events_manager()",
     ],

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.kinds.pictures import to_uint8
@@ -92,7 +92,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sample(room: Path, out: str, *options: object, run: str = "two") -> int:
-    return status_of(["sample", str(room / run), "-o", str(room / out), *map(str, options)])
+    return exit_status(["sample", str(room / run), "-o", str(room / out), *map(str, options)])
 
 
 def opened(path: Path) -> Image.Image:
@@ -110,7 +110,7 @@ def test_a_run_says_what_its_two_domains_are(room: Path, capfd: Captured) -> Non
     info = ganzoo.load(room / "two").info
     assert (info.fields["a"].shape, info.fields["b"].shape, info.paired) == ((1, 12, 16), (3, 12, 16), False)
     out = room / "said"
-    assert status_of(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
+    assert exit_status(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
     said = capfd.readouterr().out
     assert "unpaired-folders: 5 images of 1 x 12 x 16 (a) and 3 x 12 x 16 (b)" in said
     assert "--input FILE_OR_FOLDER --direction a2b -o OUT" in said
@@ -293,7 +293,7 @@ def test_translations_are_read_and_written_in_the_depth_that_was_learned(room: P
         "-o",
         str(tmp_path / "b.png"),
     ]
-    assert status_of(command) == 0
+    assert exit_status(command) == 0
     made = run.translate(to_unit_range(torch.from_numpy(deep)[None, None]), "a2b")
     assert opened(tmp_path / "b.png").mode == "I;16"
     expected = run.kinds.sample.from_unit(made, run.info.fields["b"])

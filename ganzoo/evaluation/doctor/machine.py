@@ -18,7 +18,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build
-from ganzoo.runs.facts import machine
+from ganzoo.runs.facts import device_facts
 
 LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 
@@ -26,7 +26,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
     """The machine as a JSON-serialisable object. root: the folder of all data sets, if it is not GANZOO_DATA."""
     folder = data_root(root)
-    cpu = machine(torch.device("cpu"))["device"]
+    cpu = device_facts(torch.device("cpu"))["device"]
     return {
         "ganzoo": __version__,
         "python": platform.python_version(),

@@ -83,7 +83,7 @@ def sample(
     check(out)
     from ganzoo.runs.run import load
 
-    made = load(run, best=best)
+    made = load(run, best=best).pinned()
     kind, field = made.kinds.sample, made.kinds.sample_field
     ending = out.suffix.lower()
     if ending not in (written := tuple(dict.fromkeys((".png", ".gif", *kind.endings)))):
@@ -98,7 +98,7 @@ def sample(
     given: dict[str, Any] = {"seed": seed, "ema": ema, **wanted}
     if (interpolate or ending == ".gif") and chosen:
         raise GanzooError("--option: a walk has none.", remedy="Leave --option out.")
-    step = int(made.checkpoint.name.rpartition("-")[2])
+    step = made.checkpoint_step
     try:
         if ending == ".gif":
             from ganzoo.datasets.atomic import replace_file
@@ -190,10 +190,9 @@ def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, 
     from ganzoo.runs.run import load
     from ganzoo.runs.translation import translate_files
 
-    made = load(run)
-    step = int(made.checkpoint.name.rpartition("-")[2])
+    made = load(run).pinned()
     said = translate_files(made, source, out, direction, ema=ema, shown=shown)
-    click.echo(f"{out}: {said} by {made.name}, step {step:,}")
+    click.echo(f"{out}: {said} by {made.name}, step {made.checkpoint_step:,}")
 
 
 def check(out: Path) -> None:

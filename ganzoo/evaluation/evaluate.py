@@ -63,7 +63,7 @@ def evaluate(
 
     On the CPU the same call gives the same numbers. Raises: MetricError, RunError, DatasetError.
     """
-    made = run if isinstance(run, Run) else load(run)
+    made = (run if isinstance(run, Run) else load(run)).pinned()  # it may be training meanwhile
     game = made.averaged if ema and made.recipe.ema else made.game
     refuse_translators(made, game)
     if draws < 1 or (n is not None and n < 1):
@@ -183,7 +183,7 @@ def named(choice: Choice, extractor: Extractor) -> str:
 
 def of_run(run: Run, *, ema: bool) -> dict[str, Any]:
     """Whose samples were scored."""
-    return {"run": run.name, "step": int(run.checkpoint.name.rpartition("-")[2]), "ema": ema}
+    return {"run": run.name, "step": run.checkpoint_step, "ema": ema}
 
 
 def versions(task: Task, judge: Judge) -> dict[str, str]:

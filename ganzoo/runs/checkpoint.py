@@ -100,9 +100,21 @@ def keep_only(path: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def drop_later(folder: Path, step: int) -> None:
+    """Deletes the checkpoints of later steps than that one."""
+    for path in checkpoints_of(folder):
+        if step_of(path) > step:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def step_name(step: int) -> str:
     """The name of a step's checkpoint and grid: "step-00000400"."""
     return f"step-{step:08d}"
+
+
+def step_of(path: Path) -> int:
+    """The step that a checkpoint is of, from its name."""
+    return int(path.name.rpartition("-")[2])
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
 from ganzoo.recipe.parts import build_dataset, build_game
-from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights
+from ganzoo.runs.cached_file import CachedFile, FileVersion, version_of
+from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights, step_of
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import info_of
@@ -42,10 +44,22 @@ PIXELS = 2**18
 """Pixels translated at once, for the same reason: four images of 256 x 256."""
 
 
-class Run:
-    """One run's directory, its recipe, its facts, and its networks as the last checkpoint holds them.
+@dataclass(frozen=True, slots=True)
+class LoadedGame:
+    """A game with the weights of one version of one checkpoint."""
 
-    While it trains, `step` follows along; `total_steps` is the budget.
+    path: Path
+    version: FileVersion | None
+    game: Game
+
+
+class Run:
+    """One run's directory, its recipe, its facts, and its networks as the newest checkpoint holds them.
+
+    A Run that is kept while the run trains or is resumed, here or in another process, follows it: facts, recipe and
+    weights are read again whenever their files were written since. `pinned` gives one whose weights stay.
+    best: the weights are those of the best checkpoint that [evaluate] found. recipe, facts: what the files hold, where
+    that is known already.
     """
 
     def __init__(
@@ -57,12 +71,41 @@ class Run:
         facts: dict[str, Any] | None = None,
     ) -> None:
         self.files = directory
-        self.facts = directory.read_facts() if facts is None else facts
-        self.step: int = self.facts["step"]
-        self.total_steps: int = self.facts["total_steps"]
-        self._recipe = recipe
+        self._facts = CachedFile(directory.facts, directory.read_facts, facts)
+        self._recipe = CachedFile(directory.recipe, self.read_recipe, recipe)
         self._best = best
-        self._games: dict[bool, tuple[tuple[Path, int], Game]] = {}
+        self._pinned: Path | None = None
+        self._games: dict[bool, LoadedGame] = {}
+        self._facts.value()
+
+    def pinned(self) -> Run:
+        """The same run at the checkpoint whose weights it holds now, for work during which it may go on training."""
+        run = Run(self.files, recipe=self.recipe, best=self._best, facts=self.facts)
+        run._pinned = self.checkpoint
+        run._games = dict(self._games)
+        return run
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """run.json, as it is now."""
+        return self._facts.value()
+
+    @property
+    def step(self) -> int:
+        """Steps done. In the process that trains the run it is the present step, else that of the last checkpoint."""
+        step: int = self.facts["step"]
+        return step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        if (facts := self._facts.held) is not None:  # set after every round, so without a look at the file
+            facts["step"] = step
+
+    @property
+    def total_steps(self) -> int:
+        """The budget."""
+        total: int = self.facts["total_steps"]
+        return total
 
     @property
     def directory(self) -> Path:
@@ -83,9 +126,7 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """What ran, every default spelled out."""
-        if self._recipe is None:
-            self._recipe = self.read_recipe()
-        return self._recipe
+        return self._recipe.value()
 
     def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
         """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
@@ -119,6 +160,8 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        if self._pinned:
+            return self._pinned
         found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
         if not found and self._best:
             raise RunError(
@@ -128,6 +171,11 @@ class Run:
         if not found:
             raise RunError(f"{self.directory} has no checkpoint.")
         return found[-1]
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The step that the weights are of."""
+        return step_of(self.checkpoint)
 
     @property
     def data_choice(self) -> Choice:
@@ -145,7 +193,7 @@ class Run:
 
     @property
     def game(self) -> Game:
-        """The game with the players' weights as the newest checkpoint has them, on the CPU, in evaluation mode."""
+        """The game with the players' weights as `checkpoint` has them, on the CPU, in evaluation mode."""
         return self._at_checkpoint(ema=False)
 
     @property
@@ -161,7 +209,7 @@ class Run:
     @property
     def conditions(self) -> Conditions:
         """What samples may be asked to be."""
-        return Conditions(self.game.conditions, self.kinds, self.files.conditions)
+        return Conditions(self._game(ema=True).conditions, self.kinds, self.files.conditions)
 
     @property
     def generator(self) -> Generator:
@@ -242,7 +290,7 @@ class Run:
 
     def direction(self, name: str = "") -> str:
         """The direction of that name, or the only one. Raises: RunError where there is none."""
-        directions = self.game.directions
+        directions = self._game(ema=True).directions
         game = self.recipe.game.entry.name
         if not directions:
             raise RunError(f'{self.name}: the game "{game}" does not translate.', remedy="Leave the input out.")
@@ -327,7 +375,7 @@ class Run:
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows: a grid of samples, of a game that translates the newest; nothing if there is none."""
         try:
-            if self.game.directions:
+            if self._game(ema=True).directions:
                 return max(self.files.samples.glob("step-*.png")).read_bytes()
             return png(self.grid())
         except (GanzooError, ValueError):
@@ -346,13 +394,13 @@ class Run:
         return self.averaged if ema and self.recipe.ema else self.game
 
     def _at_checkpoint(self, *, ema: bool) -> Game:
-        """The game at the newest checkpoint. It is kept until there is a newer one, so that a run that goes on is never
-        sampled from old weights."""
-        path = self.checkpoint
-        written = (path, (path / "state.json").stat().st_mtime_ns)
-        if self._games.get(ema, (None, None))[0] != written:
-            self._games[ema] = (written, self._load(path, ema=ema))
-        return self._games[ema][1]
+        """The game at `checkpoint`, loaded once for each version of it."""
+        path, loaded = self.checkpoint, self._games.get(ema)
+        version = version_of(path / "state.json")
+        # a pinned checkpoint may be gone by now, since only the last ones are kept
+        if loaded is None or loaded.path != path or version not in (loaded.version, None):
+            self._games[ema] = loaded = LoadedGame(path, version, self._load(path, ema=ema))
+        return loaded.game
 
     def _load(self, path: Path, *, ema: bool) -> Game:
         with own_randomness(torch.device("cpu")):

@@ -183,7 +183,6 @@ def resume(
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
-        run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())

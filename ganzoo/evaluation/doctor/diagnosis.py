@@ -76,6 +76,7 @@ def examine(
         unseen.append(f"the course of training: {len(course.rows)} rows are too few; lower train.log_every.")
     found += on_other_data(made)
     try:
+        made = made.pinned()  # it may be training meanwhile
         found += standing_still(course, made)
         checked.append("weights: the oldest and the newest checkpoint that are kept")
         if not samples:

@@ -89,27 +89,28 @@ def look_at(
     coarse = Coarse(FieldKinds(info))
     extractor, name = extractor_for(dataset, info, root, say) or (coarse, "coarse features")
     say(f"drawing {n:,} samples")
+    fake_game, raw_game = run.averaged if run.recipe.ema else run.game, run.game
     cpu = torch.device("cpu")
 
     def drawn(game: Game) -> Tensor:
         samples, _ = draw_samples(game, n, derived(seed, 0), cpu, train, FieldKinds(info))
         return samples
 
-    fake = drawn(run.averaged if run.recipe.ema else run.game)
+    fake = drawn(fake_game)
     held_out = test.tensors[info.sample_key]
     chosen = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(derived(seed, 1)))[:n]
     real = held_out[chosen]
     say("comparing them with real ones")
     return Sampled(
         fake=seen(extractor, fake),
-        raw=seen(extractor, drawn(run.game)) if run.recipe.ema else None,
+        raw=seen(extractor, drawn(raw_game)) if run.recipe.ema else None,
         real=seen(extractor, real),
         coarse_fake=coarse(fake).features,
         train=coarse(train.tensors[info.sample_key]).features,
         test=coarse(held_out).features,
         extractor=name,
         classes=run.info.classes if extractor.classifies == "own" else (),
-        step=int(run.checkpoint.name.rpartition("-")[2]),
+        step=run.checkpoint_step,
     )
 
 

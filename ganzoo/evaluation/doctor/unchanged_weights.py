@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from torch import nn
 
 from ganzoo.evaluation.doctor.balance import raised
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import Course
-from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint
+from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint, step_of
 from ganzoo.runs.run import Run
 
 STILL = 1e-3
@@ -50,8 +49,3 @@ def displacement(module: nn.Module, before: Tensors, after: Tensors) -> float:
     away = sum(float((after[name].double() - before[name].double()).square().sum()) for name in names)
     size = sum(float(before[name].double().square().sum()) for name in names)
     return float((away / max(size, 1e-30)) ** 0.5)
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step that a checkpoint is of, from its name."""
-    return int(checkpoint.name.rpartition("-")[2])

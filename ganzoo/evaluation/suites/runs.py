@@ -118,7 +118,7 @@ def scores_of(run: Run, scoring: Scoring) -> dict[str, Score] | None:
     """The run's recorded scores that are what the suite asks for, by name; None where one is missing."""
     from ganzoo.recipe.parts import build
 
-    step = int(run.checkpoint.name.rpartition("-")[2])
+    step = run.checkpoint_step
     averaged = scoring.ema and run.recipe.ema is not None
     asked = (step, averaged, scoring.seed, scoring.draws, scoring.split)
     recorded = [

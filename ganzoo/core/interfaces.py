@@ -122,7 +122,8 @@ class Regularizer(nn.Module, ABC):
     """
 
     player: ClassVar[str] = "discriminator"
-    """Whose loss and weights it works on: a player of the game. A game that lacks that player refuses it."""
+    """Whose loss and weights it works on. A recipe is refused before training if its game has no player of that name,
+    never calls `penalty` or `constrain` in a round, or calls them with another player's network."""
 
     def penalty(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
         """The scalar to add to the loss of `network`, or None where none is due.

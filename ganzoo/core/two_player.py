@@ -14,7 +14,6 @@ from ganzoo.core.data import Batch
 from ganzoo.core.game import Draw, Game, Move, Parts, Preview
 from ganzoo.core.interfaces import Loss, Regularizer
 from ganzoo.core.scores import chance, over_scales, scales
-from ganzoo.errors import OptionError
 
 Truncation = Annotated[float, Interval(gt=0.0, le=100.0)]
 
@@ -30,7 +29,6 @@ class TwoPlayer(Game):
 
     n_critic: discriminator moves for each generator move, every one on fresh real samples and fresh latents (the
         paper's k).
-    Raises: OptionError for a regularizer of a player that this game does not have.
     """
 
     def __init__(self, parts: Parts, *, n_critic: Annotated[int, Ge(1)] = 1) -> None:
@@ -45,12 +43,6 @@ class TwoPlayer(Game):
         seen = (self.generator, self.discriminator, *self.augmentations)
         self.needs = tuple(dict.fromkeys(("real", *(key for network in seen for key in conditions_of(network)))))
         self.classes = len(parts.info.classes) if "label" in self.conditions else 0
-        for rule in self.rules():
-            if rule.player not in self.players():
-                raise OptionError(
-                    f"the regularizer {type(rule).__name__} works on a player {rule.player!r}, and there is none.",
-                    remedy=f"The players are {' and '.join(self.players())}.",
-                )
 
     def players(self) -> Mapping[str, nn.Module]:
         """The discriminator and the generator."""
@@ -129,10 +121,9 @@ class TwoPlayer(Game):
         for rule in self.rules(player):
             rule.constrain(self.players()[player])
 
-    def rules(self, player: str = "") -> tuple[Regularizer, ...]:
-        """The regularizers of a player, or of all (a ModuleList only knows that they are modules)."""
-        rules = (rule for rule in self.regularizers if isinstance(rule, Regularizer))
-        return tuple(rule for rule in rules if player in ("", rule.player))
+    def rules(self, player: str) -> tuple[Regularizer, ...]:
+        """The regularizers of a player (a ModuleList only knows that they are modules)."""
+        return tuple(rule for rule in self.regularizers if isinstance(rule, Regularizer) and rule.player == player)
 
     @torch.no_grad()
     def sample(self, n: int, conditions: Batch | None = None, *, truncation: Truncation | None = None) -> Tensor:

@@ -24,7 +24,7 @@ def write_array(path: Path, samples: Tensor, named: Mapping[str, Tensor]) -> Non
     else:
         others: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in named.items()}
         np.savez_compressed(content, allow_pickle=False, samples=values, **others)
-    replace_file(path, content.getvalue())
+    replace_file(path, content.getvalue(), synced=False)
 
 
 def read_array(path: Path) -> Tensor:

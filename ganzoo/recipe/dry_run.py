@@ -10,8 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -19,13 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.core.data import Batch, DatasetInfo, Shape
-from ganzoo.core.game import Game, as_preview, makes_samples
+from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
+from ganzoo.recipe.drawing_check import DrawingCheck
 from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
+from ganzoo.recipe.regularizer_check import RegularizerCheck, without_player
 from ganzoo.recipe.shape_errors import (
     Misfit,
     MisfitError,
@@ -36,7 +36,7 @@ from ganzoo.recipe.shape_errors import (
     no_such_player,
     options_said,
     other_shape,
-    reason,
+    reason_and_place,
 )
 
 TINY = 4
@@ -108,6 +108,7 @@ class Rehearsal:
         self.data = data
         self.draws = 0
         self.needs: tuple[str, ...] = ()
+        self.dtypes: dict[str, torch.dtype] = {}
         self.parts = WatchedParts(recipe, info)
 
     def play(self) -> DryRun:
@@ -120,9 +121,16 @@ class Rehearsal:
             raise
         players = self.players(game)
         self.fits_memory(players)
-        if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
+        made = self.parts.penalties
+        if wrong := [
+            *self.tables(players),
+            *without_player(self.recipe, made, players),
+            *self.keys(game),
+            *self.parts.unused(),
+        ]:
             raise MisfitError(*wrong)
         self.needs = game.needs
+        rules = RegularizerCheck(self.recipe, made, players)
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
@@ -131,6 +139,8 @@ class Rehearsal:
             raise
         except Exception as error:
             raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
+        if left_out := list(rules.left_out()):
+            raise MisfitError(*left_out)
         stop = self.recipe.train.stop
         logged = (*metrics, *(self.recipe.evaluate.scores if self.recipe.evaluate else ()))
         if stop and stop.metric and stop.metric not in logged:
@@ -166,7 +176,7 @@ class Rehearsal:
             except BuildError as error:
                 if error.choice is not None:
                     yield cannot_be_built(self.recipe, error)
-        yield from (cannot_be_built(self.recipe, error) for error in build_failures(self.recipe))
+        yield from (cannot_be_built(self.recipe, error) for error in build_failures(self.recipe, self.parts))
 
     def players(self, game: Game) -> Mapping[str, nn.Module]:
         """The game's players. Raises: MisfitError."""
@@ -233,7 +243,7 @@ class Rehearsal:
 
     def keys(self, game: Game | type[Game]) -> Iterator[Misfit]:
         """What the game reads from a batch and the data do not give."""
-        for key in game.needs:
+        for key in dict.fromkeys((*game.needs, *game.conditions)):
             if key not in self.info.gives:
                 what = f'the game "{self.recipe.game.entry.name}" needs "{key}" of each sample, and {self.data}'
                 yield Misfit("dataset", f"{what} and gives {' and '.join(self.info.gives)}.", "Choose another dataset.")
@@ -262,49 +272,45 @@ class Rehearsal:
             )
 
     def show(self, game: Game) -> None:
-        """Draws and writes one sample of the shape that the game makes, as grids and `ganzoo sample` will.
-
-        Raises: MisfitError where its samples are of another shape than the data's, or cannot be drawn or written.
-        """
-        kind, shape = self.parts.kinds.sample, self.parts.shapes[self.info.sample_key]
-        batch = NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
-        game.eval()
-        made = {f'the preview "{name}"': as_preview(each).samples for name, each in game.preview(batch).items()}
-        if makes_samples(game):
-            conditions = {key: batch[key] for key in game.conditions}
-            made["sample"] = game.sample(self.batch_size, conditions or None)
-        name = self.recipe.game.entry.name
-        for whose, samples in made.items():
-            if not isinstance(samples, Tensor) or (whose == "sample" and tuple(samples.shape[1:]) != shape):
-                found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
-                what = f'the game "{name}" gives {found} as {whose}, and {self.data}.'
-                raise MisfitError(Misfit("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
-        low, high = kind.bounds or (-1.0, 1.0)
-        for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):
-            sample = torch.rand(1, *drawn) * (high - low) + low
-            try:
-                kind.picture(sample)
-                if drawn == shape:
-                    with TemporaryDirectory() as folder:
-                        for ending in kind.endings:
-                            kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
-            except Exception as error:
-                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {reason(error)}'
-                raise MisfitError(Misfit("dataset", f"{what.rstrip('.')}.")) from error
+        """Previews, draws and writes one sample, as grids and `ganzoo sample` will. Raises: MisfitError."""
+        conditions = {key: self.content(key) for key in game.conditions}
+        DrawingCheck(self.recipe, self.parts, self.info, self.data).check(
+            game, self.batch(), conditions, self.batch_size
+        )
 
     def draw(self) -> Batch:
-        """A batch of what the game needs, with random content or none."""
+        """The next batch of the round."""
         self.draws += 1
+        return self.batch()
+
+    def batch(self) -> Batch:
+        """A batch of what the game needs, with random content or none: the keys that training gives, and no others."""
         return NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
 
     def content(self, key: str) -> Tensor:
-        """A batch of examples of that key, as networks see them."""
-        field, shape = self.info.fields[key], self.parts.shapes[key]
-        if field.classes:
-            return torch.zeros(self.batch_size, *shape, dtype=torch.int64, device=self.device)
-        if field.role == "mask":
-            return torch.ones(self.batch_size, *shape, device=self.device)
-        return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
+        """A batch of examples of that key, of the shape and dtype that networks see in training."""
+        dtype, shape = self.unit_dtype(key), self.parts.shapes[key]
+        if not dtype.is_floating_point:
+            return torch.zeros(self.batch_size, *shape, dtype=dtype, device=self.device)
+        if self.info.fields[key].role == "mask":
+            return torch.ones(self.batch_size, *shape, dtype=dtype, device=self.device)
+        return torch.rand(self.batch_size, *shape, dtype=dtype, device=self.device) * 2 - 1
+
+    def unit_dtype(self, key: str) -> torch.dtype:
+        """The dtype of examples as networks see them, found by one of zeros. Raises: MisfitError."""
+        if key not in self.dtypes:
+            field, shape = self.info.fields[key], self.parts.shapes[key]
+            kind = self.info.kind_of(key)
+            try:
+                example = self.parts.kinds.to_unit(key, torch.zeros(1, *field.shape, dtype=field.torch_dtype))
+            except Exception as error:
+                what = f'the kind "{kind}" cannot take "{key}" {field.shape} {field.dtype} to what networks see: '
+                raise MisfitError(Misfit("dataset", what + reason_and_place(error))) from error
+            if tuple(example.shape) != (1, *shape):
+                what = f'the kind "{kind}" makes {tuple(example.shape[1:])} of "{key}" {field.shape}'
+                raise MisfitError(Misfit("dataset", f"{what}, and its unit_shape says {shape}."))
+            self.dtypes[key] = example.dtype
+        return self.dtypes[key]
 
     def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
         """A hook that looks at what comes out of a generator or a discriminator."""

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ganzoo.core.data import Shape
-from ganzoo.core.interfaces import Regularizer
+from ganzoo.core.interfaces import Augmentation, Regularizer
 from ganzoo.errors import GanzooError, Problem
 from ganzoo.plugins import frame_said
 from ganzoo.recipe.messages import did_you_mean, shown
@@ -49,12 +49,20 @@ class WatchedParts(RecipeParts):
         super().__init__(recipe, *rest)
         self.asked: set[str] = set()
         self.penalties: list[tuple[str, Regularizer]] = []
+        self.changes: list[tuple[str, Augmentation]] = []
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
         self.asked.add("regularizer")
         made = super().regularizers()
         self.penalties += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
+        return made
+
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """A new augmentation for each [[augment]] of the recipe, in its order."""
+        self.asked.add("augment")
+        made = super().augmentations()
+        self.changes += [(choice.table, one) for choice, one in zip(self.recipe.augmentations, made, strict=True)]
         return made
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
@@ -72,7 +80,7 @@ class WatchedParts(RecipeParts):
     def owners(self) -> dict[int, tuple[str, str, Any]]:
         """Identity of each thing built, and of each module in it -> its table, its name there ("network.1"), itself."""
         found: dict[int, tuple[str, str, Any]] = {}
-        for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties):
+        for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties, *self.changes):
             found[id(made)] = (table, "", made)
             for name, module in made.named_modules() if isinstance(made, nn.Module) else ():
                 found.setdefault(id(module), (table, name, module))
@@ -82,10 +90,13 @@ class WatchedParts(RecipeParts):
         """Tables of the recipe that the game never asked for: whoever wrote them believes that they do something."""
         game = self.recipe.game.entry.name
         given = {"generator": self.recipe.generator, "discriminator": self.recipe.discriminator}
-        given |= {"loss": self.recipe.loss, "regularizer": self.recipe.regularizers or None}  # type: ignore[dict-item]
-        for table, choice in given.items():
-            if choice is not None and table not in self.asked:
-                yield Misfit(table, f'the game "{game}" does not use [{table}].', "Take it out.")
+        given |= {"loss": self.recipe.loss}
+        written = [(table, f"[{table}]") for table, choice in given.items() if choice is not None]
+        several = {"regularizer": self.recipe.regularizers, "augment": self.recipe.augmentations}
+        written += [(table, f"[[{table}]]") for table, choices in several.items() if choices]
+        for table, heading in written:
+            if table not in self.asked:
+                yield Misfit(table, f'the game "{game}" does not use {heading}.', "Take it out.")
 
 
 def cannot_be_built(recipe: Recipe, error: BuildError) -> Misfit:
@@ -159,14 +170,14 @@ def reason_and_place(error: BaseException) -> str:
     return f"{reason(error).rstrip('.')}{frame_said(error)}."
 
 
-def build_failures(recipe: Recipe) -> Iterator[BuildError]:
-    """Every one of the recipe's loss, regularizers and schedules whose constructor fails by itself.
+def build_failures(recipe: Recipe, parts: RecipeParts) -> Iterator[BuildError]:
+    """Every one of the recipe's regularizers, augmentations and schedules whose constructor fails by itself.
 
-    They need nothing of the data, so that they can be told along with a network's failure.
+    They need no network, so that they can be told along with a network's failure.
     """
-    for choice in (*recipe.regularizers, *recipe.schedules.values()):
+    for choice in (*recipe.regularizers, *recipe.augmentations, *recipe.schedules.values()):
         try:
-            build(choice)
+            build(choice, **parts.filled(choice))
         except BuildError as error:
             yield error
 

@@ -55,8 +55,8 @@ class Translator(Conditioned, ABC):
     It stands on the shelf of generators. Its constructor takes `sample_shape`, of what it makes, and `input_shape:
     Shape | None = None`, of what it is given (None: the same); both are filled in by the game that asks for it.
 
-    Shapes: samples (N, *input_shape) -> samples (N, *sample_shape); images in [-1, 1]. One that also takes images of
-    other sizes, as convolutions do, gives back the size that it was given.
+    Shapes: samples (N, *input_shape) -> samples (N, *sample_shape); images in [-1, 1]. One may also take images of
+    other sizes, as convolutions do.
     """
 
     @abstractmethod

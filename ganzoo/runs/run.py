@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,28 +264,29 @@ class Run:
         return torch.cat(chunks), wanted
 
     def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, on the CPU.
+        """Samples (n, *shape) of one domain, images in [-1, 1] -> those of the other, of its shape, on the CPU.
 
-        direction: one that the game learned ("a2b"); it may be left out where there is only one.
-        Raises: RunError where the game does not translate, or not in that direction, or not images of that shape.
+        direction: one that the game learned ("a2b"); it may be left out where there is only one. Images may have
+        another height and width than those that the game learned from, where its network takes them.
+        Raises: RunError where the game does not translate, or not in that direction, or not samples of that shape.
         """
         game = self.averaged if ema and self.recipe.ema else self.game
         shape = self.kinds.unit_shape(source_of(self.direction(direction)))
         if len(images.shape) != 1 + len(shape) or images.shape[1] != shape[0]:
             raise RunError(
-                f"{self.name}: images of shape {tuple(images.shape)} cannot be translated.",
-                remedy=f"The game learned from (n, {shape[0]}, {shape[1]}, {shape[2]}).",
+                f"{self.name}: {self.kinds.sample.plural} of shape {tuple(images.shape)} cannot be translated.",
+                remedy=f"The game learned from (n, {', '.join(map(str, shape))}).",
             )
-        at_once = max(1, PIXELS // (images.shape[2] * images.shape[3]))
+        at_once = max(1, PIXELS // math.prod(images.shape[2:]))
         try:
             with own_randomness(torch.device("cpu")), torch.no_grad():
                 seed_everything(0)
                 parts = [game.translate(part, self.direction(direction)) for part in images.split(at_once)]
         except RuntimeError as error:
-            size = f"{images.shape[3]} x {images.shape[2]}"
+            size, learned = (" x ".join(map(str, reversed(sides))) for sides in (images.shape[2:], shape[1:]))
             raise RunError(
-                f"{self.name}: its network takes no images of {size}: {str(error).splitlines()[0]}",
-                remedy=f"It learned from {shape[2]} x {shape[1]}.",
+                f"{self.name}: its network takes no {self.kinds.sample.plural} of {size}: {str(error).splitlines()[0]}",
+                remedy=f"It learned from {learned}.",
             ) from error
         return torch.cat(parts)
 

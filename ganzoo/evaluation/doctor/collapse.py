@@ -38,6 +38,7 @@ def collapsed(course: Course, sampled: Sampled) -> Finding | None:
         figures={"spread": wide, "nearest": alike, "missing_classes": len(missing)},
         means="The generator has found a few samples that pass, and leaves out the rest of the data.",
         change=changes(course),
+        otherwise=(course.scaled("generator", 0.5),),
         paper="arXiv:1712.04086",
         steps=(sampled.step, sampled.step),
     )

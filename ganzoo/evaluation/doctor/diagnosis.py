@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
+from ganzoo.evaluation.doctor.advice import Advice
 from ganzoo.evaluation.doctor.averages import lagging
 from ganzoo.evaluation.doctor.collapse import collapsed
 from ganzoo.evaluation.doctor.data import on_other_data
@@ -86,6 +87,8 @@ def examine(
         found += of_samples(course, made, sampled, untaught=any(one.name in UNTAUGHT for one in found))
     except GanzooError as error:
         unseen.append(f"samples: {error.what}")
+    advice = Advice(made)
+    found = [advice.given(finding) for finding in found]
     order = ("failure", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Diagnosis(tuple(found), tuple(unseen), tuple(checked))

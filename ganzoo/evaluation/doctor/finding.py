@@ -15,8 +15,9 @@ class Finding:
 
     name: of the kind ("mode-collapse"); severity: "note" (not of training itself), "warning", "failure" (nothing is
     learned any more); seen: in words, with the figure and the steps; figures: the same as numbers; means: what that
-    says; change: lines of the recipe, each as `--set` takes it, any one of which is worth trying; paper: who says so;
-    steps: the first and last step that it was seen in.
+    says; change: lines of the recipe, each as `--set` takes it, any one of which is worth trying (`Advice`
+    finds those that fit a run); paper: who says so; steps: the first and last step that it was seen in; otherwise:
+    lines in the place of `change`, where none of those fits.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Finding:
     change: tuple[str, ...]
     paper: str
     steps: tuple[int, int]
+    otherwise: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -35,7 +37,7 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "otherwise"}
 
     def __str__(self) -> str:
         """In a line: what and how it was seen."""

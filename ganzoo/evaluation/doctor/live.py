@@ -30,9 +30,11 @@ class Watch:
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
         """A run that goes on has rows already."""
+        from ganzoo.evaluation.doctor.advice import Advice
         from ganzoo.evaluation.doctor.rows import course_of
 
         self.rows = list(run.metrics)
+        self.advice = Advice(run)
         self.course = course_of(run, self.rows)
 
     @hookimpl
@@ -49,5 +51,6 @@ class Watch:
         self.present = set(found)
 
     def report(self, finding: Finding) -> None:
-        """Shows a finding with the first change to try."""
-        self.note("doctor", str(finding) + "".join(f"; try {line}" for line in finding.change[:1]))
+        """Shows a finding with the first change to try that the recipe takes."""
+        line = self.advice.first(finding)
+        self.note("doctor", str(finding) + (f"; try {line}" if line else ""))

@@ -55,8 +55,9 @@ def from_test(sampled: Sampled) -> float:
 
 def changes(course: Course) -> tuple[str, ...]:
     """Less time with the same few images, and a discriminator that learns them less by heart."""
-    half = max(1, course.total_steps // 2)
-    lines = [f"train.steps = {half}"]
+    train = course.recipe.train
+    budget = ("epochs", train.epochs) if train.epochs else ("steps", train.steps or course.total_steps)
+    lines = [f"train.{budget[0]} = {max(1, budget[1] // 2)}"]
     if not course.recipe.regularizers:
         lines.append('regularizer = [{ name = "r1", weight = 10.0 }]')
     return tuple(lines)

@@ -48,6 +48,7 @@ def swinging(course: Course) -> Finding | None:
         figures={"swing": swing, "crossings": crossings, "lowest": min(values), "highest": max(values)},
         means="Each player undoes what the other has just learned: they go around the equilibrium, and not towards it.",
         change=changes(course),
+        otherwise=slower(course),
         paper="arXiv:1801.04406",
         steps=(first, last),
     )
@@ -72,4 +73,9 @@ def changes(course: Course) -> tuple[str, ...]:
         lines.append("game.n_critic = 5")
     if not course.recipe.regularizers:
         lines.append('regularizer = [{ name = "r1", weight = 5.0 }]')
-    return tuple(lines) or tuple(course.scaled(player, 0.2) for player in course.recipe.optimizers)
+    return tuple(lines) or slower(course)
+
+
+def slower(course: Course) -> tuple[str, ...]:
+    """Every player's learning rate, at a fifth."""
+    return tuple(course.scaled(player, 0.2) for player in course.recipe.optimizers)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.core.data import Batch, DatasetInfo, Shape
 from ganzoo.core.game import Game, Preview, as_preview, makes_samples
 from ganzoo.recipe.model import Recipe
-from ganzoo.recipe.shape_errors import Misfit, MisfitError, WatchedParts, reason_and_place
+from ganzoo.recipe.shape_errors import Mismatch, MismatchError, RecordingParts, reason_and_place
 
 
 class DrawingCheck:
@@ -22,7 +22,7 @@ class DrawingCheck:
     data: what the data set holds, in words for messages.
     """
 
-    def __init__(self, recipe: Recipe, parts: WatchedParts, info: DatasetInfo, data: str) -> None:
+    def __init__(self, recipe: Recipe, parts: RecordingParts, info: DatasetInfo, data: str) -> None:
         self.game_name = recipe.game.entry.name
         self.info = info
         self.kind = parts.kinds.sample
@@ -34,7 +34,7 @@ class DrawingCheck:
     def check(self, game: Game, real: Batch, conditions: Batch, n: int) -> None:
         """Looks at the preview of a batch of n, and at n samples. conditions: what those are made for.
 
-        Raises: MisfitError, or what the game raises.
+        Raises: MismatchError, or what the game raises.
         """
         game.eval()
         with torch.no_grad():
@@ -50,26 +50,26 @@ class DrawingCheck:
         self.write()
 
     def pictures(self, made: Any) -> list[Preview]:
-        """What `preview` gave, in full. Raises: MisfitError where it is no mapping of names to samples."""
+        """What `preview` gave, in full. Raises: MismatchError where it is no mapping of names to samples."""
         if not isinstance(made, Mapping) or not made:
             what = "nothing" if isinstance(made, Mapping) else type(made).__name__
-            raise self.misfit(f"gives {what} as its preview", "It should give a name and samples for each picture.")
+            raise self.mismatch(f"gives {what} as its preview", "It should give a name and samples for each picture.")
         found = {name: as_preview(value) for name, value in made.items()}
         for name, each in found.items():
             if not isinstance(name, str) or set(name) & set('/\\:*?"<>|'):
-                raise self.misfit(f"names a picture {name!r}", "The name becomes a part of a file's name.")
+                raise self.mismatch(f"names a picture {name!r}", "The name becomes a part of a file's name.")
             if not isinstance(each.samples, Tensor) or not each.samples.shape or not len(each.samples):
                 what = self.said(each.samples)
-                raise self.misfit(f'gives {what} as the preview "{name}"', "It should give samples (n, ...).")
+                raise self.mismatch(f'gives {what} as the preview "{name}"', "It should give samples (n, ...).")
             if each.columns is not None and (not isinstance(each.columns, int) or each.columns < 1):
-                raise self.misfit(f'asks for {each.columns!r} columns in the preview "{name}"', "1, 2, ... or None.")
+                raise self.mismatch(f'asks for {each.columns!r} columns in the preview "{name}"', "1, 2, ... or None.")
         return list(found.values())
 
     def samples(self, made: Any) -> Tensor:
-        """What `sample` gave. Raises: MisfitError where it is of another shape than the data."""
+        """What `sample` gave. Raises: MismatchError where it is of another shape than the data."""
         if not isinstance(made, Tensor) or tuple(made.shape[1:]) != self.shape or not made.is_floating_point():
             right = f"(n, {', '.join(map(str, self.shape))}), floating point"
-            raise self.misfit(f"gives {self.said(made)} as samples, and {self.data}", f"It should give {right}.")
+            raise self.mismatch(f"gives {self.said(made)} as samples, and {self.data}", f"It should give {right}.")
         return made
 
     def draw(self, shape: Shape, columns: int | None) -> None:
@@ -82,7 +82,7 @@ class DrawingCheck:
                 raise self.refused(shape, "drawn", error) from error
             what = f'gives {shape} in its preview, which the kind "{self.info.kind}" cannot draw'
             remedy = f"It says: {reason_and_place(error)} The data are {self.shape}."
-            raise self.misfit(what, remedy) from error
+            raise self.mismatch(what, remedy) from error
 
     def write(self) -> None:
         """Writes one sample of the data's shape to a file of each of the kind's endings, and makes its media."""
@@ -103,14 +103,14 @@ class DrawingCheck:
         low, high = self.kind.bounds or (-1.0, 1.0)
         return torch.rand(n, *shape) * (high - low) + low
 
-    def refused(self, shape: Shape, what: str, error: Exception) -> MisfitError:
+    def refused(self, shape: Shape, what: str, error: Exception) -> MismatchError:
         """The mistake of a kind that raises."""
         said = f'samples {shape} of the kind "{self.info.kind}" cannot be {what}: {reason_and_place(error)}'
-        return MisfitError(Misfit("dataset", said))
+        return MismatchError(Mismatch("dataset", said))
 
-    def misfit(self, what: str, remedy: str) -> MisfitError:
+    def mismatch(self, what: str, remedy: str) -> MismatchError:
         """A mistake of the game's."""
-        return MisfitError(Misfit("game", f'the game "{self.game_name}" {what}.', remedy))
+        return MismatchError(Mismatch("game", f'the game "{self.game_name}" {what}.', remedy))
 
     @staticmethod
     def said(made: Any) -> str:

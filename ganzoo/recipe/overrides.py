@@ -9,7 +9,7 @@ from typing import Any
 
 from ganzoo.errors import Problem
 from ganzoo.recipe.keys import Key, dotted, parse_key
-from ganzoo.recipe.source import UNSET, Source, layer
+from ganzoo.recipe.source import UNSET, Source, merge_sources
 from ganzoo.recipe.unset import close_gaps, copied, has, located, nearest_key, take_out
 
 Setting = tuple[Key, Any, str]
@@ -93,7 +93,7 @@ def _on_top(source: Source, settings: Sequence[Setting]) -> tuple[Source, list[P
             above.places[key] = where
         else:
             problems.append(Problem(where, f"{dotted(key)} is inside of something that was set to a value.", TABLES))
-    whole = layer(source, above)
+    whole = merge_sources(source, above)
     for key, value, where in inside:
         if _put(whole.values, located(whole.values, key), value):
             whole.places[key] = where

@@ -9,17 +9,17 @@ from torch import nn
 
 from ganzoo.core.interfaces import Regularizer
 from ganzoo.recipe.model import Recipe
-from ganzoo.recipe.shape_errors import Misfit, MisfitError, no_such_player
+from ganzoo.recipe.shape_errors import Mismatch, MismatchError, player_remedy
 
 
 def without_player(
     recipe: Recipe, made: Sequence[tuple[str, Regularizer]], players: Mapping[str, nn.Module]
-) -> Iterator[Misfit]:
+) -> Iterator[Mismatch]:
     """Regularizers of players that the game does not have. made: with the recipe's table of each."""
     for table, rule in made:
         if rule.player not in players:
             what = f'{said(recipe, table)} works on a player "{rule.player}", and the game "{recipe.game.entry.name}"'
-            yield Misfit(table, f"{what} has no player of that name.", no_such_player(rule.player, players))
+            yield Mismatch(table, f"{what} has no player of that name.", player_remedy(rule.player, players))
 
 
 class RegularizerCheck:
@@ -37,7 +37,7 @@ class RegularizerCheck:
                 setattr(rule, method, self.watched(table, rule, method))
 
     def watched(self, table: str, rule: Regularizer, method: str) -> Any:
-        """The method, which looks at the network that it is called with. Raises: MisfitError."""
+        """The method, which looks at the network that it is called with. Raises: MismatchError."""
         original = getattr(rule, method)
 
         def call(network: Any, *rest: Any, **named: Any) -> Any:
@@ -46,19 +46,19 @@ class RegularizerCheck:
             if given and given.isdisjoint(self.owned[rule.player]):
                 owner = next((name for name, own in self.owned.items() if given & own), "nobody")
                 what = f"hands {said(self.recipe, table)} the network of {owner}, and it works on that of {rule.player}"
-                raise MisfitError(Misfit(table, f"{self.game()} {what}.", "That is a fault of the game's."))
+                raise MismatchError(Mismatch(table, f"{self.game()} {what}.", "That is a fault of the game's."))
             return original(network, *rest, **named)
 
         return call
 
-    def left_out(self) -> Iterator[Misfit]:
+    def left_out(self) -> Iterator[Mismatch]:
         """Regularizers whose penalty or constraint the round never asked for."""
         for table, rule in self.made:
             for method in ("penalty", "constrain"):
                 own = getattr(type(rule), method) is not getattr(Regularizer, method)
                 if own and (table, method) not in self.called:
                     what = f"{self.game()} does not apply {said(self.recipe, table)} to the player {rule.player}."
-                    yield Misfit(table, what, f"Take it out: in a round the game never calls its `{method}`.")
+                    yield Mismatch(table, what, f"Take it out: in a round the game never calls its `{method}`.")
                     break
 
     def game(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import did_you_mean, found
+from ganzoo.recipe.messages import describe_value, did_you_mean
 
 GONE: Final = object()
 """Stands in an array for an element that was taken out, so that the others keep their numbers until `close_gaps`."""
@@ -77,7 +77,7 @@ def nearest_key(values: Any, key: Key, whole: str = "The recipe") -> str:
         if isinstance(values, dict):
             near = did_you_mean(str(part), values)
             return f"{near}{at or whole} has: {', '.join(map(str, values)) or 'nothing'}."
-        return f"{at} is unset, too." if values is GONE else f"{at} is {found(values)}."
+        return f"{at} is unset, too." if values is GONE else f"{at} is {describe_value(values)}."
     return ""
 
 

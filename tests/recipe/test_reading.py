@@ -356,7 +356,7 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
             ("[loss]", "[los]"),
             "mine.toml:9: los is not part of a recipe.\n"
             "  Did you mean loss? A recipe has: description, game, generator, discriminator, loss, regularizer, "
-            "dataset, optimizer, schedule, ema, evaluate, train, extends, unset.",
+            "augment, dataset, optimizer, schedule, ema, evaluate, train, extends, unset.",
         ),
         (
             ('[dataset]\nname = "mnist"', "[dataset]"),
@@ -365,7 +365,8 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
         ),
         (
             ("epochs = 2", "epochs = 2\n[augment]\nflip = true"),
-            "mine.toml:23: [augment]: this version of ganzoo (0.1.0) has no augmentation.\n  Take the table out.",
+            "mine.toml:23: augment should be an array of tables; found a table.\n"
+            "  Write [[augment]], with two brackets.",
         ),
         (
             ("epochs = 2", "epochs = "),

@@ -157,11 +157,13 @@ def test_scores_and_findings_of_a_run_that_goes_on_training_are_of_one_checkpoin
         if not newer.exists():
             shutil.copytree(glyph_run / "checkpoints" / "step-00000000", newer)
 
-    scores = ganzoo.evaluate(tmp_path / "run", metrics=["brightness"], n=20, device="cpu", save=False, say=go_on)
+    scores = ganzoo.evaluate(
+        tmp_path / "run", metrics=["brightness"], n=20, device="cpu", save=False, report_progress=go_on
+    )
     assert newer.exists()
     assert [(score.step, score.value) for score in scores] == [(20, score.value) for score in of_20]
     shutil.rmtree(newer)
-    found = diagnose(tmp_path / "run", say=go_on)
+    found = diagnose(tmp_path / "run", report_progress=go_on)
     assert newer.exists()
     assert {finding.steps[1] for finding in found} <= {20}
 

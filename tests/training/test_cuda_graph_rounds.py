@@ -15,10 +15,10 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.training.runners.compiled_rounds import CompiledRounds
-from ganzoo.training.runners.cuda_graph_rounds import Captured, stride_of
-from ganzoo.training.runners.eager import Eager
-from ganzoo.training.runners.operation_recorder import Recording, difference
+from ganzoo.training.runners.compiled_rounds import CompiledRoundsRunner
+from ganzoo.training.runners.cuda_graph_rounds import CapturedRoundsRunner, rounds_per_graph
+from ganzoo.training.runners.eager import EagerRunner
+from ganzoo.training.runners.operation_recorder import OperationRecorder, difference
 from ganzoo.training.state import Training
 
 Make = Callable[..., Training]
@@ -28,8 +28,8 @@ Gap = Callable[[Checkpoint, Checkpoint], float]
 STEPS = 50
 
 
-class StandIn:
-    """What a CUDA graph does, on the CPU: `record` leaves no trace, a replay does the same again to the same memory.
+class FakeGraphCapture:
+    """What a CUDA graph does, on the CPU: `capture` leaves no trace, a replay does the same again to the same memory.
 
     A graph holds operations, numbers and addresses, and knows nothing of what Python would say at a replay. Its first
     two replays are watched, and have to be the recorded operations on the recorded memory, with the recorded numbers.
@@ -40,11 +40,11 @@ class StandIn:
         self.recorded = 0
         self.replayed = 0
 
-    def play(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], None]) -> None:
         work()
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        with unchanged(self.training), Recording() as recorded:
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        with unchanged(self.training), OperationRecorder() as recorded:
             work()
         self.recorded += 1
 
@@ -53,7 +53,7 @@ class StandIn:
         def replay() -> None:
             if looks:
                 looks.pop()
-                with Recording() as replayed:
+                with OperationRecorder() as replayed:
                     work()
                 assert difference(recorded, replayed) is None
             else:
@@ -78,7 +78,7 @@ class unchanged:
         for average in (training.averages.averaged if training.averages else {}).values():
             yield from average.state_dict(keep_vars=True).values()
         yield from training.means.sums.values()
-        assert isinstance(training.runner, Captured)
+        assert isinstance(training.runner, CapturedRoundsRunner)
         yield training.runner.feed.position
 
     def __enter__(self) -> None:
@@ -107,16 +107,16 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def as_on_a_gpu(training: Training) -> Captured:
-    return Captured(training, "a test", StandIn(training))
+def replayed_rounds(training: Training) -> CapturedRoundsRunner:
+    return CapturedRoundsRunner(training, "a test", FakeGraphCapture(training))
 
 
-def as_on_a_cpu(training: Training) -> Captured:
-    return CompiledRounds(training, "a test", compiles=lambda piece, given: piece)
+def traced_rounds(training: Training) -> CapturedRoundsRunner:
+    return CompiledRoundsRunner(training, "a test", compile_function=lambda piece, given: piece)
 
 
-WAYS = [as_on_a_gpu, as_on_a_cpu]
-Way = Callable[[Training], Captured]
+RUNNERS = [replayed_rounds, traced_rounds]
+MakeRunner = Callable[[Training], CapturedRoundsRunner]
 
 
 ROUNDING = 1e-4
@@ -129,21 +129,21 @@ of 2**-23, tenfold, are 6e-5.
 """
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize("game", GAMES)
 def test_fifty_captured_steps_are_fifty_eager_ones(
-    points: Path, game: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, game: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points, *GAMES[game])
     static = training_of(points, *GAMES[game])
-    static.runner = way(static)
+    static.runner = make_runner(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) <= ROUNDING
     for key in ("step", "drawn", "random", "averaged", "optimizers"):
         assert found.state[key] == expected.state[key], key
     assert found.state["means"].keys() == expected.state["means"].keys()
     assert [count for _, count in found.state["means"].values()] == [n for _, n in expected.state["means"].values()]
-    assert isinstance(static.runner, Captured)
+    assert isinstance(static.runner, CapturedRoundsRunner)
     assert static.runner.graphs
 
 
@@ -156,10 +156,10 @@ IMAGES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize("recipe", IMAGES)
 def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
-    recipe: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    recipe: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     """Batch and instance norm, dropout, pools of images, penalties of convolutions."""
     settings = ("generator.width=4", "discriminator.width=4", *IMAGES[recipe])
@@ -168,29 +168,29 @@ def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
         training.averages = None  # which a graph blends with another rounding
         for player in training.players.values():
             player.schedule = None  # whose rates a graph reads as float32
-    static.runner = way(static)
+    static.runner = make_runner(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) == 0.0
     assert found.state["random"] == expected.state["random"]
     assert static.runner.graphs
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_without_averages_and_schedules_nothing_differs_at_all(
-    points: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points)
     static = training_of(points)
-    static.runner = way(static)
+    static.runner = make_runner(static)
     assert largest_gap(play(static, STEPS), play(eager, STEPS)) == 0.0
     assert eager.gradient_norms() == static.gradient_norms()
 
 
 def test_several_rounds_go_into_one_replay(points: Path, training_of: Make, play: Play) -> None:
     training = training_of(points)
-    stand_in = StandIn(training)
-    training.runner = Captured(training, "a test", stand_in)
-    assert stride_of(training) == 10
+    stand_in = FakeGraphCapture(training)
+    training.runner = CapturedRoundsRunner(training, "a test", stand_in)
+    assert rounds_per_graph(training) == 10
     play(training, STEPS)
     # two rounds as they come, eight singly up to the row at 10, then four graphs of ten rounds
     assert (stand_in.recorded, stand_in.replayed) == (2, 8 + 4)
@@ -202,7 +202,7 @@ def test_a_graph_fits_between_any_two_things_that_are_due(
 ) -> None:
     names = ("log_every", "sample_every", "checkpoint_every")
     training = training_of(points, *(f"train.{name}={n}" for name, n in zip(names, often, strict=True)))
-    assert stride_of(training) == stride
+    assert rounds_per_graph(training) == stride
 
 
 def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, training_of: Make) -> None:
@@ -211,7 +211,7 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     for name, batches in seen.items():
         training = training_of(points, "game.n_critic=3")
         if name == "captured":
-            training.runner = as_on_a_gpu(training)
+            training.runner = replayed_rounds(training)
             feed = training.runner.feed  # type: ignore[attr-defined]
             feed.prepare(training.draws)
             for _ in range(13):
@@ -222,9 +222,9 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
-    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
@@ -232,49 +232,49 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
     for first, second in (("captured", "eager"), ("eager", "captured")):
         half = training_of(points, *settings)
         if first == "captured":
-            half.runner = way(half)
+            half.runner = make_runner(half)
         save_checkpoint(tmp_path / first, play(half, 30))
         rest = training_of(points, *settings, seed=0)
         rest.restore(load_checkpoint(tmp_path / first), "a test")
         if second == "captured":
-            rest.runner = way(rest)
+            rest.runner = make_runner(rest)
         found = play(rest, 20)
         assert largest_gap(found, expected) <= ROUNDING
         assert found.state["random"] == expected.state["random"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_captured_run_resumes_exactly(
-    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
-    straight.runner = way(straight)
+    straight.runner = make_runner(straight)
     save_checkpoint(tmp_path / "middle", play(straight, 30))
     expected = play(straight, 20)
     rest = training_of(points, *settings)
     rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
-    rest.runner = way(rest)
+    rest.runner = make_runner(rest)
     assert largest_gap(play(rest, 20), expected) == 0.0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_rows_and_grids_are_those_of_eager(
-    points: Path, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+    points: Path, tmp_path: Path, make_runner: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rows(run: ganzoo.Run) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in (run.directory / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")} for row in lines]
 
     eager = ganzoo.train(points, out=tmp_path / "eager", device="cpu", quiet=True)
-    monkeypatch.setattr("ganzoo.training.launch.choose_runner", lambda it, *_: way(it))
+    monkeypatch.setattr("ganzoo.training.launch.choose_runner", lambda it, *_: make_runner(it))
     static = ganzoo.train(points, out=tmp_path / "captured", device="cpu", quiet=True)
     assert rows(static) == rows(eager)
     for grid in (eager.directory / "samples").iterdir():
         assert (static.directory / "samples" / grid.name).read_bytes() == grid.read_bytes()
 
 
-FOLK = """
+UNCAPTURABLE_PLUGIN = """
 import torch
 from torch import nn
 from ganzoo import Component, Game, Move, hookimpl
@@ -289,7 +289,7 @@ def ganzoo_components():
     ]
 
 
-class Folk(Game):
+class Uncapturable(Game):
     def __init__(self, parts):
         super().__init__()
         self.generator, self.discriminator, self.loss = parts.generator(), parts.discriminator(), parts.loss()
@@ -316,18 +316,18 @@ class Folk(Game):
             return {"samples": self.generator(self.generator.latents(len(batch["real"])))}
 
 
-class Waits(Folk):
+class Waits(Uncapturable):
     def look(self, scores):
         if scores.device.type != "meta" and scores.mean().item() > 1e9:
             raise RuntimeError("too good")
 
 
-class Swaps(Folk):
+class Swaps(Uncapturable):
     def look(self, scores):
         self.mean = 0.9 * self.mean + 0.1 * scores.mean()
 
 
-class Counts(Folk):
+class Counts(Uncapturable):
     def __init__(self, parts):
         super().__init__(parts)
         self.rounds = 0
@@ -344,7 +344,7 @@ class Counts(Folk):
 
 
 @pytest.fixture
-def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def uncapturable_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A plugin with games that no graph can hold, each for another reason."""
     import importlib
     import sys
@@ -352,7 +352,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from ganzoo.plugins import zoo
 
     site = tmp_path_factory.mktemp("site")
-    (site / "third_folk.py").write_text(FOLK)
+    (site / "third_folk.py").write_text(UNCAPTURABLE_PLUGIN)
     info = site / "third_folk-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-folk\nVersion: 1.0\n")
@@ -366,7 +366,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop("third_folk", None)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize(
     ("game", "why"),
     [
@@ -375,26 +375,39 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ],
 )
 def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
-    points: Path, folk: None, game: str, why: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path,
+    uncapturable_plugin: None,
+    game: str,
+    why: str,
+    make_runner: MakeRunner,
+    training_of: Make,
+    play: Play,
+    largest_gap: Gap,
 ) -> None:
     eager = training_of(points, f"game.name={game}")
     static = training_of(points, f"game.name={game}")
-    static.runner = way(static)
+    static.runner = make_runner(static)
     with pytest.warns(UserWarning, match=why) as said:
         found = play(static, 20)
     assert len(said) == 1
-    assert isinstance(static.runner, Eager)
+    assert isinstance(static.runner, EagerRunner)
     assert largest_gap(found, play(eager, 20)) == 0.0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_game_that_never_does_the_same_again_says_so(
-    points: Path, folk: None, way: Way, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
+    points: Path,
+    uncapturable_plugin: None,
+    make_runner: MakeRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    training_of: Make,
+    play: Play,
+    largest_gap: Gap,
 ) -> None:
-    monkeypatch.setattr("ganzoo.training.runners.cuda_graph_rounds.PATIENCE", 15)
+    monkeypatch.setattr("ganzoo.training.runners.cuda_graph_rounds.ROUNDS_BEFORE_WARNING", 15)
     eager = training_of(points, "game.name=counts")
     static = training_of(points, "game.name=counts")
-    runner = static.runner = way(static)
+    runner = static.runner = make_runner(static)
     with pytest.warns(UserWarning, match="no two of the first 15 rounds were alike"):
         found = play(static, 20)
     assert not runner.graphs

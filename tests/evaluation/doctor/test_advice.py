@@ -12,7 +12,7 @@ import ganzoo
 from ganzoo.evaluation.doctor.advice import Advice
 from ganzoo.evaluation.doctor.diagnosis import examine
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.live import Watch
+from ganzoo.evaluation.doctor.live import DoctorObserver
 
 Install = Callable[[str, str], None]
 
@@ -181,7 +181,7 @@ def test_samples_of_any_shape_are_examined(patient: Patient, tmp_path: Path, sha
     are looked for in: the generator that never learned is seen to make one thing."""
     run = patient("strict", shape)
     found = examine(run)
-    assert not found.unseen
+    assert not found.not_examined
     assert any(line.startswith("samples: 1,000 of step 1, in coarse features") for line in found.checked)
     for finding in found.findings:
         assert finding.change
@@ -213,7 +213,7 @@ def test_what_is_set_already_is_not_advised(patient: Patient) -> None:
 def test_the_console_advises_only_what_the_recipe_takes(patient: Patient) -> None:
     run = patient("strict", **SICK["oscillation"])
     notes: list[tuple[str, str]] = []
-    watch = Watch(lambda label, text: notes.append((label, text)))
+    watch = DoctorObserver(lambda label, text: notes.append((label, text)))
     rows = run.metrics
     run.files.metrics.write_text("")
     watch.ganzoo_run_started(run)

@@ -128,7 +128,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
 
     def samples() -> tuple[Tensor, Batch]:
         with training.shown():
-            return evaluation.draw(training.game)
+            return evaluation.samples(training.game)
 
     course = TrainingHistory(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
     play = waited_for(ganzoo_loop(training), device)
@@ -149,7 +149,7 @@ def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation)
     def samples() -> tuple[Tensor, Batch]:
         game.eval()
         try:
-            return evaluation.draw(game)
+            return evaluation.samples(game)
         finally:
             game.train()
 

@@ -39,6 +39,7 @@ class Image(Kind):
 
     plural = "images"
     bounds = (-1.0, 1.0)
+    clips = True
     extractor = "inception"
     endings = (".png", ".npy", ".npz")
 

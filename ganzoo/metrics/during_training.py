@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from ganzoo.core.data import Batch
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.obtain import Obtained
-from ganzoo.metrics.judge import Judge, derived, draw_samples
+from ganzoo.metrics.judge import Judge, UnusableSamples, derived, draw_samples
 from ganzoo.recipe.model import Evaluate
 from ganzoo.runs.score import Better
 
@@ -59,8 +60,19 @@ class Evaluation:
         self.deciding = plan.best or next(iter(self.better))
         self.state: dict[str, Any] = {"best": None, "step": None}
 
-    def draw(self, game: Game) -> tuple[Tensor, Batch]:
-        """The samples to score, with their conditions, of the game as it is now, in whatever mode it is in."""
+    def draw(self, game: Game) -> tuple[Tensor, Batch] | None:
+        """The samples to score, with their conditions, of the game as it is now, in whatever mode it is in.
+
+        None, with a warning, where they are unusable: this step has no scores, and training goes on.
+        """
+        try:
+            return self.samples(game)
+        except UnusableSamples as error:
+            warnings.warn(f"no scores at this step: {error.what}", stacklevel=2)
+            return None
+
+    def samples(self, game: Game) -> tuple[Tensor, Batch]:
+        """The same. Raises: UnusableSamples."""
         return draw_samples(game, self.judge.n, derived(self.seed, 0), self.device, self.train, self.judge.kinds)
 
     def scores(self, raw: Tensor, conditions: Batch) -> dict[str, float]:

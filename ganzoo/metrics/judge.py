@@ -34,6 +34,11 @@ CHUNK = 500
 """Samples made at once."""
 
 
+class UnusableSamples(MetricError):
+    """Generated samples that no metric is asked about: of another shape or dtype than the data's kind has them, not
+    finite, or out of its bounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One metric, ready: how many generated and real samples it compares."""
@@ -126,8 +131,12 @@ class Judge:
         return self.look(self.same_way(examples.fetch(key, rows)), conditions)
 
     def same_way(self, stored: Tensor) -> Tensor:
-        """Real samples by the way that generated ones come: to what networks see, and back to the stored form."""
-        return self.kinds.stored(self.kinds.sample.to_unit(stored))
+        """Real samples by the way that generated ones come: to what networks see, and back to the stored form.
+
+        Raises: GanzooError where they are out of the kind's bounds.
+        """
+        kind = self.kinds.sample
+        return self.kinds.stored(kind.checked(kind.to_unit(stored), self.kinds.sample_field, "real samples"))
 
     def draw(self, game: Game, seed: int, train: Examples | Source) -> Samples:
         """As many samples of the game as the largest task takes, with what the extractor sees in them."""
@@ -267,6 +276,7 @@ def draw_samples(
     """n samples (n, *shape) as the data set stores them, and what they were made for.
 
     Conditions are those of random training examples: as frequent as in the data, and as they occur together.
+    Raises: UnusableSamples where they are no samples of the data's kind.
     """
     chunks = []
     with own_randomness(device), torch.no_grad():
@@ -277,5 +287,9 @@ def draw_samples(
             conditions = {key: kinds.to_unit(key, train.fetch(key, rows)).to(device) for key in game.conditions}
         for start in range(0, n, CHUNK):
             part = {key: value[start : start + CHUNK] for key, value in conditions.items()}
-            chunks.append(kinds.stored(game.sample(min(CHUNK, n - start), part or None)).cpu())
+            made = game.sample(min(CHUNK, n - start), part or None)
+            try:
+                chunks.append(kinds.generated(made).cpu())
+            except GanzooError as error:
+                raise UnusableSamples(error.what, remedy=error.remedy) from error
     return torch.cat(chunks), conditions

@@ -90,8 +90,8 @@ class Session:
     def log(self) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
         training, plan = self.training, self.recipe.evaluate
-        scores = training.scores() if plan and due(training.step, plan.every) else {}
-        row = training.row() | scores
+        row = training.row()  # first: where a loss is no number any more, samples are none either
+        row |= training.scores() if plan and due(training.step, plan.every) else {}
         reason = self.reason_to_stop(row)
         if reason or training.step >= training.total_steps:
             row |= self.last_scores()

@@ -106,7 +106,7 @@ class Training:
         self.read_clock()
         with self.shown():
             samples = self.evaluation.draw(self.game)
-        scores = self.evaluation.scores(*samples)
+        scores = self.evaluation.scores(*samples) if samples else {}
         self.skip_clock()
         return scores
 

@@ -48,22 +48,26 @@ class RecordingParts(RecipeParts):
     def __init__(self, recipe: Recipe, *rest: Any) -> None:
         super().__init__(recipe, *rest)
         self.used_tables: set[str] = set()
-        self.penalties: list[tuple[str, Regularizer]] = []
-        self.changes: list[tuple[str, Augmentation]] = []
+        self.applied: list[tuple[str, Regularizer | Augmentation]] = []
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
         self.used_tables.add("regularizer")
         made = super().regularizers()
-        self.penalties += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
         return made
 
     def augmentations(self) -> tuple[Augmentation, ...]:
         """A new augmentation for each [[augment]] of the recipe, in its order."""
         self.used_tables.add("augment")
         made = super().augmentations()
-        self.changes += [(choice.table, one) for choice, one in zip(self.recipe.augmentations, made, strict=True)]
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.augmentations, made, strict=True)]
         return made
+
+    @property
+    def applied_regularizers(self) -> list[tuple[str, Regularizer]]:
+        """The regularizers built, each with the recipe's table that chose it."""
+        return [(table, made) for table, made in self.applied if isinstance(made, Regularizer)]
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
         self.used_tables.add(table)
@@ -80,7 +84,7 @@ class RecordingParts(RecipeParts):
     def owners(self) -> dict[int, tuple[str, str, Any]]:
         """id of each built object and of its submodules -> table, name of the submodule ("network.1"), object."""
         found: dict[int, tuple[str, str, Any]] = {}
-        for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties, *self.changes):
+        for table, made in (*((table, made) for table, made, _ in self.built), *self.applied):
             found[id(made)] = (table, "", made)
             for name, module in made.named_modules() if isinstance(made, nn.Module) else ():
                 found.setdefault(id(module), (table, name, module))
@@ -90,11 +94,11 @@ class RecordingParts(RecipeParts):
         """Tables of the recipe that the game does not use, which would have no effect."""
         game = self.recipe.game.entry.name
         given = {"generator": self.recipe.generator, "discriminator": self.recipe.discriminator}
-        given |= {"loss": self.recipe.loss}
-        written = [(table, f"[{table}]") for table, choice in given.items() if choice is not None]
-        several = {"regularizer": self.recipe.regularizers, "augment": self.recipe.augmentations}
-        written += [(table, f"[[{table}]]") for table, choices in several.items() if choices]
-        for table, heading in written:
+        given["loss"] = self.recipe.loss
+        headings = {table: f"[{table}]" for table, choice in given.items() if choice is not None}
+        headings |= {"regularizer": "[[regularizer]]"} if self.recipe.regularizers else {}
+        headings |= {"augment": "[[augment]]"} if self.recipe.augmentations else {}
+        for table, heading in headings.items():
             if table not in self.used_tables:
                 yield Mismatch(table, f'the game "{game}" does not use {heading}.', "Take it out.")
 
@@ -173,9 +177,9 @@ def reason_and_place(error: BaseException) -> str:
 
 
 def build_failures(recipe: Recipe, parts: RecipeParts) -> Iterator[BuildError]:
-    """Every one of the recipe's regularizers, augmentations and schedules whose constructor fails by itself.
+    """The failures of constructors of regularizers, augmentations and schedules.
 
-    They need no network, so that they can be told along with a network's failure.
+    They do not depend on the networks, so that they can be reported along with a network's failure.
     """
     for choice in (*recipe.regularizers, *recipe.augmentations, *recipe.schedules.values()):
         try:

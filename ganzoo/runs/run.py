@@ -380,7 +380,7 @@ class Run:
             if self._game(ema=True).directions:
                 return max(self.files.samples.glob("step-*.png")).read_bytes()
             return png(self.grid())
-        except (GanzooError, ValueError):
+        except Exception:  # a kind's or a game's own: a notebook then shows the run in words
             return None
 
     def _repr_html_(self) -> str | None:

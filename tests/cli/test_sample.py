@@ -183,7 +183,7 @@ def test_a_folder_is_not_written_over(digits: Path, tmp_path: Path, capsys: Capt
 def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(
     digits: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, *, synced: bool = True) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ganzoo.kinds.pictures.replace_file", full)

@@ -163,7 +163,11 @@ def test_a_run_that_cannot_be_drawn_shows_no_picture(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
-    monkeypatch.setattr(type(run.game), "sample", lambda self, n, conditions=None: torch.zeros(n, 7))
+
+    def no_pen(*_: object, **__: object) -> None:
+        raise TypeError("no pen")
+
+    monkeypatch.setattr("ganzoo.kinds.point.Point.picture", no_pen)
     assert (run._repr_png_(), run._repr_html_()) == (None, None)
 
 

@@ -41,9 +41,9 @@ from ganzoo.core.game import Game
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.training.device_data import DeviceData
-from ganzoo.training.runners.compiled import Compiled, first_line
-from ganzoo.training.runners.cuda_graph_rounds import Captured
-from ganzoo.training.runners.cuda_graphs import Capture, CudaCapture, Play
+from ganzoo.training.runners.compiled import CompiledNetworksRunner, first_line
+from ganzoo.training.runners.cuda_graph_rounds import CapturedRoundsRunner
+from ganzoo.training.runners.cuda_graphs import CudaGraphCapture, GraphCapture, Work
 from ganzoo.training.state import Training
 
 EPOCHS_STEPS = 93_800
@@ -107,14 +107,14 @@ class Row:
     note: str = ""
 
 
-class AsItComes:
-    """A rehearsal's stand-in for graphs: what would be replayed is played."""
+class UncapturedWork:
+    """Replaces graphs in a rehearsal: the work is run where a graph would be replayed."""
 
-    def play(self, work: Play) -> None:
+    def run(self, work: Work) -> None:
         """Does the work."""
         work()
 
-    def record(self, work: Play) -> Play:
+    def capture(self, work: Work) -> Work:
         """The work itself."""
         return work
 
@@ -248,11 +248,11 @@ class Bench:
     def ours(self, case: Case, runner: str, precision: str) -> Callable[[int], object]:
         """The recipe as `ganzoo run` plays it, a row of means read every `log_every` steps."""
         training = self.training(case, precision)
-        compiled = Compiled(training, "asked for") if "compile" in runner else None
+        compiled = CompiledNetworksRunner(training, "asked for") if "compile" in runner else None
         if runner.startswith("cudagraph"):
             moved = [each for player in training.players.values() for each in player.parameters]
-            capture: Capture = AsItComes() if self.rehearsal else CudaCapture(self.device, moved)
-            training.runner = Captured(training, "asked for", capture, compiled)
+            capture: GraphCapture = UncapturedWork() if self.rehearsal else CudaGraphCapture(self.device, moved)
+            training.runner = CapturedRoundsRunner(training, "asked for", capture, compiled)
         elif compiled:
             training.runner = compiled
         every = training.recipe.train.log_every
@@ -322,10 +322,10 @@ class Bench:
 
     def graph_of(self, work: Callable[[], None]) -> Callable[[int], object]:
         """What replays the work so many times."""
-        capture: Capture = AsItComes() if self.rehearsal else CudaCapture(self.device)
+        capture: GraphCapture = UncapturedWork() if self.rehearsal else CudaGraphCapture(self.device)
         for _ in range(2):
-            capture.play(work)
-        replay = capture.record(work)
+            capture.run(work)
+        replay = capture.capture(work)
 
         def play(times: int) -> None:
             for _ in range(times):

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import Rehearsal
-from ganzoo.training.activation_checkpointing import networks_of, recompute
+from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 
 
 def images(channels: int, side: int) -> DatasetInfo:
@@ -93,7 +93,7 @@ def peak(recipe: str, info: DatasetInfo, settings: tuple[str, ...], *, twice: bo
     game = rehearsal.build()
     if twice:
         for network in networks_of(game):
-            recompute(network)
+            checkpoint_activations(network)
     with Alive() as alive:
         rehearsal.round(game, rehearsal.players(game), {})
     most: int = alive.peak

@@ -56,7 +56,7 @@ from ganzoo.training.runners.choice import choose_runner
 
 
 @dataclass(slots=True)
-class Course:
+class TrainingHistory:
     """What is known of one training: a row a score, with `step`, `seconds` and the score by its name."""
 
     recipe: str
@@ -78,7 +78,7 @@ class Course:
 class Contestant:
     """A loop in training. samples: what its generator makes now, to be scored; streams: its own random ones."""
 
-    course: Course
+    course: TrainingHistory
     play: Play
     samples: Callable[[], tuple[Tensor, Batch]]
     evaluation: Evaluation
@@ -108,7 +108,7 @@ def decided(name: str, options: argparse.Namespace) -> Recipe:
     return read_recipe(name, overrides=[*options.set, *scores])
 
 
-def train(recipe: Recipe, options: argparse.Namespace, courses: list[Course]) -> None:
+def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHistory]) -> None:
     """Adds ganzoo's training of a recipe to the courses, and with --plain, where there is one, the tutorial's."""
     device = choose_device(options.device)
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True)
@@ -130,7 +130,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[Course]) ->
         with training.shown():
             return evaluation.draw(training.game)
 
-    course = Course(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
+    course = TrainingHistory(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
     play = waited_for(ganzoo_loop(training), device)
     found.append(Contestant(course, play, samples, evaluation, streams))
     courses += [contestant.course for contestant in found]
@@ -154,7 +154,7 @@ def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation)
             game.train()
 
     play = waited_for(loop_over(game, recipe, obtained.examples, device), device)
-    course = Course(recipe.name, obtained.choice.entry.name, "plain loop")
+    course = TrainingHistory(recipe.name, obtained.choice.entry.name, "plain loop")
     return Contestant(course, play, samples, evaluation, random_states(device))
 
 
@@ -175,7 +175,7 @@ def compete(found: list[Contestant], total: int, options: argparse.Namespace) ->
                 left.remove(contestant)
 
 
-def read(directory: str, options: argparse.Namespace) -> Course:
+def read(directory: str, options: argparse.Namespace) -> TrainingHistory:
     """A run that has such scores. Raises: GanzooError for one that has others, or none."""
     run = ganzoo.load(directory)
     plan = run.recipe.evaluate
@@ -191,10 +191,10 @@ def read(directory: str, options: argparse.Namespace) -> Course:
         )
     if options.cpu_time:
         raise GanzooError(f"{directory}: a run knows the wall's seconds only, and --cpu-time counts others.")
-    return Course(run.recipe.name, run.facts["dataset"]["name"], "a run, read", rows)
+    return TrainingHistory(run.recipe.name, run.facts["dataset"]["name"], "a run, read", rows)
 
 
-def result(courses: list[Course], options: argparse.Namespace) -> Table:
+def result(courses: list[TrainingHistory], options: argparse.Namespace) -> Table:
     """Seconds and steps by target, the best score, and milliseconds a step."""
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     clock = "CPU time" if options.cpu_time else "wall time"
@@ -213,7 +213,7 @@ def result(courses: list[Course], options: argparse.Namespace) -> Table:
     return table
 
 
-def cell(course: Course, plain: Course | None, score: str, target: float) -> str:
+def cell(course: TrainingHistory, plain: TrainingHistory | None, score: str, target: float) -> str:
     """When a target was reached, and how many times sooner than by the plain loop."""
     row = course.reached(score, target)
     if row is None:
@@ -223,7 +223,7 @@ def cell(course: Course, plain: Course | None, score: str, target: float) -> str
     return f"{row['seconds']:,.1f} s ({row['step']:,}){times}"
 
 
-def follow(options: argparse.Namespace, courses: list[Course]) -> None:
+def follow(options: argparse.Namespace, courses: list[TrainingHistory]) -> None:
     """Adds everything's course to the courses, the recipes as they are being trained. Raises: GanzooError."""
     if not all(0 < target < math.inf for target in options.target) or options.every < 1 or not options.limit > 0:
         raise GanzooError("--target, --every and --limit are numbers above 0.")
@@ -257,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    courses: list[Course] = []
+    courses: list[TrainingHistory] = []
     status = 0
     try:
         follow(options, courses)

@@ -94,15 +94,15 @@ def measure(options: argparse.Namespace) -> None:
     from ganzoo.datasets.root import data_root
     from ganzoo.recipe import read_recipe
     from ganzoo.recipe.dry_run import dry_run
-    from ganzoo.training.distributed import ALONE, Ranks, join
+    from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
     from ganzoo.training.launch import assemble
     from ganzoo.training.state import Training
 
-    ranks, device = join(), torch.device("cpu")
+    ranks, device = join_process_group(), torch.device("cpu")
     if not ranks.several:
         raise SystemExit("one rank has nobody to share a batch with: give --ranks 2, or more.")
     recipe = read_recipe(options.recipes[0], overrides=options.overrides)
-    obtained = ranks.in_turn(
+    obtained = ranks.run_in_turn(
         lambda: obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
     )
     rehearsal = dry_run(recipe, obtained.info)
@@ -116,7 +116,7 @@ def measure(options: argparse.Namespace) -> None:
         return training
 
     streams: dict[Ranks, torch.Tensor] = {}
-    trainings = {ALONE: training_of(ALONE), ranks: training_of(ranks)}
+    trainings = {SINGLE_RANK: training_of(SINGLE_RANK), ranks: training_of(ranks)}
     moved = dict.fromkeys(trainings[ranks].players, 0)
     for name, player in trainings[ranks].players.items():
 
@@ -127,7 +127,7 @@ def measure(options: argparse.Namespace) -> None:
 
     def turn(who: Ranks, steps: int) -> float:
         """Milliseconds a step, of `steps` steps."""
-        ranks.decided("begin")
+        ranks.broadcast_text("begin")
         training, begin = trainings[who], time.perf_counter()
         if who is ranks or ranks.first:
             torch.set_num_threads(1 if who is ranks else options.ranks)
@@ -139,12 +139,12 @@ def measure(options: argparse.Namespace) -> None:
                     training.means.clear()
             streams[who] = torch.get_rng_state()
             torch.set_num_threads(1)
-        ranks.decided("end")
+        ranks.broadcast_text("end")
         return (time.perf_counter() - begin) / steps * 1e3
 
     def averaging() -> float:
         """Milliseconds for the messages of a step alone, without anything to compute."""
-        ranks.decided("begin")
+        ranks.broadcast_text("begin")
         begin = time.perf_counter()
         for average, moves in sent:
             for _ in range(moves):
@@ -170,7 +170,7 @@ def measure(options: argparse.Namespace) -> None:
     found = {
         "data": obtained.choice.entry.name,
         "batch": recipe.train.batch_size,
-        "alone": times[ALONE],
+        "alone": times[SINGLE_RANK],
         "shared": times[ranks],
         "bytes": sum(average.bytes * moves for average, moves in sent),
         "averaging": [averaging() for _ in range(3 * options.rounds)],

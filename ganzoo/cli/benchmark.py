@@ -75,7 +75,7 @@ def benchmark(
     if steps and seconds:
         raise click.UsageError("--steps and --seconds are two ways to say one thing: give one of them.")
     from ganzoo.evaluation.suites.playing import play
-    from ganzoo.evaluation.suites.reading import chosen, read_suite
+    from ganzoo.evaluation.suites.reading import read_suite, select_entries
 
     read = read_suite(suite, steps=steps, seconds=seconds)
     folder = out or Path("runs") / read.name
@@ -83,7 +83,7 @@ def benchmark(
         result = play(
             read,
             folder,
-            entries=chosen(read, only),
+            entries=select_entries(read, only),
             seeds=seeds or read.seeds,
             device=device,
             jobs=jobs,
@@ -102,12 +102,12 @@ def benchmark(
 
 def show(result: Result, folder: Path) -> None:
     """The tables, in a file or a pipe as Markdown, whose rows are never folded; and where they lie."""
-    from ganzoo.display.console.terminal import Terminal, is_lively
-    from ganzoo.evaluation.suites.table import for_terminal, markdown
+    from ganzoo.display.console.terminal import Terminal, is_interactive
+    from ganzoo.evaluation.suites.table import markdown, terminal_tables
 
-    if is_lively():
+    if is_interactive():
         terminal = Terminal(plain=False)
-        for part in for_terminal(result):
+        for part in terminal_tables(result):
             terminal.print(part, soft_wrap=True)
     else:
         click.echo(markdown(result))

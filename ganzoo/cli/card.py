@@ -39,20 +39,20 @@ def card(runs: tuple[Path, ...], out: Path | None, into: Path | None, name: str,
     if target and (target.suffix.lower() != ".md" or target.is_dir() or not target.parent.is_dir()):
         raise GanzooError(f"{target}: a card is a Markdown file in a folder that exists.", remedy="-o card.md")
     from ganzoo.datasets.atomic import replace_file
-    from ganzoo.evaluation.cards import card_of, put, read_knowledge
+    from ganzoo.evaluation.cards import make_card, read_paper_results, replace_block
 
     page = read_page(into) if into and into.exists() else ""
-    made = card_of(runs, name=name)
+    made = make_card(runs, name=name)
     beside = target.with_suffix(".papers.toml") if target else None
     source = paper or (beside if beside and beside.is_file() else None)
     if source:
-        made = card_of(made.runs, name=made.name, knowledge=read_knowledge(source, made.name))
+        made = make_card(made.runs, name=made.name, paper_results=read_paper_results(source, made.name))
     if target is None:
         click.echo(made.markdown().rstrip())
         return
     picture = target.with_name(f"{made.name}.png")
     try:
-        text = put(page, made.name, made.markdown(picture.name))
+        text = replace_block(page, made.name, made.markdown(picture.name))
         figure = made.figure()
     except GanzooError as error:
         raise GanzooError(f"{target}: {error.what}", remedy=error.remedy) from error

@@ -57,16 +57,16 @@ def show(comparison: Comparison) -> None:
     """Tables of what differs, of budgets and of scores, then what has to be known and what to do."""
     from rich.text import Text
 
-    from ganzoo.display.console import messages as words
-    from ganzoo.display.console.terminal import Terminal, is_lively
-    from ganzoo.display.report.comparison import told_settings
+    from ganzoo.display.console import messages as messages
+    from ganzoo.display.console.terminal import Terminal, is_interactive
+    from ganzoo.display.report.comparison import format_settings
 
-    terminal = Terminal(plain=not is_lively())
-    for entrant in comparison.entrants:
-        for line in words.fallback(entrant.run)[:1]:
-            terminal.print(Text(f"{entrant.label}: {line}", style="bold red"))
+    terminal = Terminal(plain=not is_interactive())
+    for compared in comparison.runs:
+        for line in messages.fallback_warning(compared.run)[:1]:
+            terminal.print(Text(f"{compared.label}: {line}", style="bold red"))
     if comparison.settings:
-        settings = {key: told_settings(values) for key, values in comparison.settings.items()}
+        settings = {key: format_settings(values) for key, values in comparison.settings.items()}
         _side_by_side(terminal, "Settings that differ", comparison.labels, settings)
     else:
         terminal.print("The recipes are equal.")
@@ -111,13 +111,13 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     """Each number under each protocol as a part of its own, the best places first; then the protocols."""
     from rich.text import Text
 
-    from ganzoo.display.console import messages as words
-    from ganzoo.display.report.comparison import told_place
+    from ganzoo.display.console import messages as messages
+    from ganzoo.display.report.comparison import format_rank
 
     if not comparison.columns:
         terminal.print("\nNo scores are recorded.")
         return
-    letters = words.letters(column.any for column in comparison.columns)
+    letters = messages.protocol_letters(column.any for column in comparison.columns)
     table = _table("Scores")
     for heading in ("score", "place", "run", "value", "interval", "real data", "step"):
         number = heading in ("value", "interval", "real data")  # not to be cut: names fold instead
@@ -125,14 +125,14 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     for column in comparison.columns:
         there = [
             (label, score, place)
-            for label, score, place in zip(comparison.labels, column.scores, column.places, strict=True)
+            for label, score, place in zip(comparison.labels, column.scores, column.ranks, strict=True)
             if score
         ]
         head = f"{column.name} ({letters[column.any.protocol.key][0]})"
         for label, score, place in sorted(there, key=lambda row: row[2] or (0, 0)):
             of = f"{score.step:,}{', averaged' if score.ema else ''}"
-            numbers = (f"{score.value:.4g}", words.within(score), words.real_data(score))
-            table.add_row(*map(Text, (head, told_place(place), label, *numbers, of)))
+            numbers = (f"{score.value:.4g}", messages.format_interval(score), messages.format_real_data_score(score))
+            table.add_row(*map(Text, (head, format_rank(place), label, *numbers, of)))
             head = ""
     terminal.print(table)
     for mark, protocol in letters.values():

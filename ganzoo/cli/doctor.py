@@ -36,9 +36,9 @@ def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: 
     if run is None:
         if no_samples:
             raise click.UsageError("--no-samples is about a run: name one.")
-        from ganzoo.evaluation.doctor.machine import what_is_here
+        from ganzoo.evaluation.doctor.machine import describe_machine
 
-        found = what_is_here(data_root)
+        found = describe_machine(data_root)
         if as_json:
             click.echo(json.dumps(found, indent=2))
         else:
@@ -48,7 +48,7 @@ def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: 
     from ganzoo.runs.run import load
 
     made = load(run)
-    diagnosis = examine(made, samples=not no_samples, data_root=data_root, say=say)
+    diagnosis = examine(made, samples=not no_samples, data_root=data_root, report_progress=say)
     if as_json:
         click.echo(json.dumps(to_json(made, diagnosis), indent=2))
     else:
@@ -64,7 +64,7 @@ def to_json(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
         "total_steps": run.total_steps,
         "findings": [finding.to_json() for finding in diagnosis.findings],
         "checked": list(diagnosis.checked),
-        "unseen": list(diagnosis.unseen),
+        "unseen": list(diagnosis.not_examined),
     }
 
 
@@ -77,7 +77,7 @@ def told(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
     )
     for looked in diagnosis.checked:
         yield "looked at", looked
-    for unseen in diagnosis.unseen:
+    for unseen in diagnosis.not_examined:
         yield "not seen", unseen
     for finding in diagnosis.findings:
         yield "", ""
@@ -140,12 +140,12 @@ def show(lines: Iterator[Line]) -> None:
     """A label and a text a line."""
     from rich.text import Text
 
-    from ganzoo.display.console.messages import clean
-    from ganzoo.display.console.terminal import Terminal, is_lively
+    from ganzoo.display.console.messages import sanitize
+    from ganzoo.display.console.terminal import Terminal, is_interactive
 
-    terminal = Terminal(plain=not is_lively())
+    terminal = Terminal(plain=not is_interactive())
     for label, text in lines:
         style = STYLES.get(label, "dim")
-        said = Text.assemble((f"{label:<12}", style), clean(text, terminal.encoding))
+        said = Text.assemble((f"{label:<12}", style), sanitize(text, terminal.encoding))
         said.rstrip()
         terminal.print(said, soft_wrap=True)

@@ -96,7 +96,7 @@ def evaluate(
         draws=draws,
         device=device,
         data_root=data_root,
-        say=say,
+        report_progress=say,
     )
     if as_json:
         click.echo(json.dumps({"scores": [one.to_json() for one in found]}, indent=2))
@@ -131,18 +131,18 @@ def show(scores: Sequence[Score]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ganzoo.display.console import messages as words
-    from ganzoo.display.console.terminal import Terminal, is_lively
+    from ganzoo.display.console import messages as messages
+    from ganzoo.display.console.terminal import Terminal, is_interactive
 
     one = scores[0]
-    letters = words.letters(scores)
-    terminal = Terminal(plain=not is_lively())
+    letters = messages.protocol_letters(scores)
+    terminal = Terminal(plain=not is_interactive())
     averaged = "averaged weights" if one.ema else "the weights themselves"
     table = Table(title=f"{one.run}, step {one.step:,}, {averaged}, seed {one.seed}", title_justify="left", box=None)
     for column in ("score", "value", "interval", "real data", "better", "protocol"):
         table.add_column(column, justify="left" if column in ("score", "better", "protocol") else "right")
     for score in scores:
-        numbers = (f"{score.value:.4g}", words.within(score), words.real_data(score))
+        numbers = (f"{score.value:.4g}", messages.format_interval(score), messages.format_real_data_score(score))
         cells = (score.name, *numbers, score.better, letters[score.protocol.key][0])
         table.add_row(*map(Text, cells))
     terminal.print(table)

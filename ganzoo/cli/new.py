@@ -74,7 +74,7 @@ def new(name: str, folder: Path, author: str | None, description: str | None, ga
         "versions": compatible(__version__),
         "game": game,
     }
-    made = write(folder / names.distribution, rendered(facts))
+    made = write(folder / names.distribution, render_template(facts))
     click.echo(f"{made}: a plugin package, with the recipe {names.recipe}")
     if author is None:
         click.echo(
@@ -148,7 +148,7 @@ def compatible(version: str) -> str:
     return f">={major}.{minor},<{major}.{int(minor) + 1}" if major == "0" else f">={major}.{minor},<{int(major) + 1}"
 
 
-def rendered(facts: dict[str, Any]) -> dict[str, str]:
+def render_template(facts: dict[str, Any]) -> dict[str, str]:
     """Every file of the package: its path -> its text."""
     import tomlkit
     from jinja2 import Environment, PackageLoader, StrictUndefined

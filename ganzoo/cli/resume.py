@@ -21,9 +21,9 @@ Folder = click.Path(path_type=Path)
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
     """Go on with the run in the directory RUN exactly where it stopped, as if it had not."""
-    from ganzoo.display.console import waiting
+    from ganzoo.display.console import show_spinner
 
-    with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
+    with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.runs.run import load
         from ganzoo.training.launch import resume as go_on
 

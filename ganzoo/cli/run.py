@@ -49,9 +49,9 @@ def run(
     """
     if steps and epochs:
         raise click.UsageError("--steps and --epochs are two ways to say one thing: give one of them.")
-    from ganzoo.display.console import waiting
+    from ganzoo.display.console import show_spinner
 
-    with waiting("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
+    with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.training.launch import train
 
         done = train(

@@ -137,7 +137,7 @@ def of_command(entry: Entry) -> dict[str, Any]:
 
 def of_component(entry: Entry) -> dict[str, Any]:
     """What the docstring and the constructor of a thing say, and the recipes that use it."""
-    from ganzoo.recipe.messages import describe
+    from ganzoo.recipe.messages import describe_type
     from ganzoo.recipe.options import options_of
 
     target = zoo().resolve(entry)
@@ -148,7 +148,7 @@ def of_component(entry: Entry) -> dict[str, Any]:
         "options": [
             {
                 "name": option.name,
-                "type": describe(option.annotation),
+                "type": describe_type(option.annotation),
                 "default": None if option.required or option.from_data else _plain(option.default),
                 "required": option.required,
                 "from_data": option.from_data,

@@ -1,4 +1,4 @@
-"""Scores of a finished run: `evaluate`, the function behind `ganzoo evaluate`."""
+"""Evaluates a run with metrics: `evaluate`, the function behind `ganzoo evaluate`."""
 
 from __future__ import annotations
 
@@ -30,72 +30,72 @@ from ganzoo.runs.score import Protocol, Score, save_scores
 from ganzoo.training.device import choose_device
 
 DRAWS = 3
-"""How often samples are drawn anew, for the interval."""
+"""The default number of draws of samples, for the confidence interval."""
 
 CONFIDENCE = 0.95
 
-Wanted = str | Mapping[str, Any]
-"""A metric's or extractor's name, or a table with `name` and options, as a recipe would have it."""
+ComponentSpec = str | Mapping[str, Any]
+"""A metric's or extractor's name, or a table with `name` and options, as in a recipe."""
 
 
 def evaluate(
     run: Run | str | Path,
     *,
-    metrics: Sequence[Wanted] = (),
+    metrics: Sequence[ComponentSpec] = (),
     n: int | None = None,
     split: Split = "test",
     seed: int = 0,
     ema: bool = True,
-    extractor: Wanted | None = None,
+    extractor: ComponentSpec | None = None,
     draws: int = DRAWS,
     device: str = "auto",
     data_root: str | Path | None = None,
     save: bool = True,
-    say: Callable[[str], None] = lambda _: None,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Score]:
     """Scores a run's samples against real ones, and records the scores in the run's evaluations/.
 
-    metrics: by name, or tables with `name` and options ({"name": "kid", "subsets": 50}); none: every one that fits.
-    n: generated samples (each metric's published number, else 10,000), and as many real ones where there are;
-    split: of the real data; seed: of everything drawn; ema: the averaged generator, where there is one;
-    extractor: None for the one that suits the data; draws: of n samples each, for the interval of their mean;
-    save: whether to record them; say: told in a few words what takes long.
+    metrics: by name, or tables with `name` and options ({"name": "kid", "subsets": 50}); none: all that fit the data.
+    n: generated samples (each metric's published number, else 10,000), and as many real ones if there are so many.
+    split: of the real data. seed: of all random numbers. ema: use the averaged generator, if there is one.
+    extractor: None for the default of the data. draws: number of draws of n samples each, for the confidence interval
+    of their mean. save: whether to record the scores. report_progress: called with a message before slow operations.
 
     On the CPU the same call gives the same numbers. Raises: MetricError, RunError, DatasetError.
     """
     made = run if isinstance(run, Run) else load(run)
     game = made.averaged if ema and made.recipe.ema else made.game
-    refuse_translators(made, game)
+    refuse_translation_games(made, game)
     if draws < 1 or (n is not None and n < 1):
         raise MetricError("n and draws are numbers from 1 up.")
     place = choose_device(device)
     root = find_data_root(data_root or made.facts["dataset"]["root"])
     dataset = build_dataset(made.data_choice)
-    train = read(dataset, root, "train", "stream" if streamed(made) else "auto")
+    train = read(dataset, root, "train", "stream" if was_streamed(made) else "auto")
     refuse_other_data(made, train)
     judge = Judge(
         dataset,
         root,
-        metrics=[as_choice("metric", wanted) for wanted in metrics],
-        extractor=None if extractor is None else as_choice("extractor", extractor),
+        metrics=[component_choice("metric", wanted) for wanted in metrics],
+        extractor=None if extractor is None else component_choice("extractor", extractor),
         n=n,
         split=split,
         seed=seed,
         device=place,
-        say=say,
+        say=report_progress,
     )
-    floors = real_scores(judge, train, say)
+    floors = score_real_data(judge, train, report_progress)
     found: list[dict[str, list[float]]] = [{name: [] for name in task.metric.gives} for task in judge.tasks]
     for draw in range(draws):
-        say(f"draw {draw + 1} of {draws}: {judge.n:,} samples")
-        with on(game, place):
+        report_progress(f"draw {draw + 1} of {draws}: {judge.n:,} samples")
+        with on_device(game, place):
             fake = judge.draw(game, derived(seed, draw), train)
         for task, values in zip(judge.tasks, found, strict=True):
-            for name, value in finite(judge.numbers(fake, task, derived(seed, draw))).items():
+            for name, value in check_finite(judge.numbers(fake, task, derived(seed, draw))).items():
                 values[name].append(value)
-    facts = {**of_run(made, ema=ema and made.recipe.ema is not None), "seed": seed, "device": place.type}
+    facts = {**sample_source(made, ema=ema and made.recipe.ema is not None), "seed": seed, "device": place.type}
     scores = [
-        scored(name, values, floor[name] if floor else None, protocol_of(judge, task, made), task, judge, facts)
+        make_score(name, values, floor[name] if floor else None, protocol_of(judge, task, made), task, judge, facts)
         for task, of_task, floor in zip(judge.tasks, found, floors, strict=True)
         for name, values in of_task.items()
     ]
@@ -104,19 +104,21 @@ def evaluate(
     return scores
 
 
-def real_scores(judge: Judge, train: Examples | Source, say: Callable[[str], None]) -> list[dict[str, float] | None]:
-    """For each task, what as many real samples of the other split get; None where there is no other split."""
+def score_real_data(
+    judge: Judge, train: Examples | Source, report_progress: Callable[[str], None]
+) -> list[dict[str, float] | None]:
+    """For each task, the scores of as many real samples of the other split; None if there is no other split."""
     try:
         other = train if judge.split == "test" else read(judge.dataset, judge.root, "test")
     except DatasetUnavailable:
         return [None] * len(judge.tasks)
-    say("scoring real data against real data")
+    report_progress("scoring real data against real data")
     real = judge.of_examples(other, judge.n)
     return [judge.numbers(real, task, derived(judge.seed, 0)) for task in judge.tasks]
 
 
-def finite(numbers: dict[str, float]) -> dict[str, float]:
-    """The numbers as they are. Raises: MetricError where one is NaN or infinite, as broken samples make it."""
+def check_finite(numbers: dict[str, float]) -> dict[str, float]:
+    """The numbers, unchanged. Raises: MetricError if one is NaN or infinite, as from broken samples."""
     for name, value in numbers.items():
         if not math.isfinite(value):
             raise MetricError(f"{name} is {value}.", remedy="Look at the samples: are they numbers?")
@@ -124,7 +126,7 @@ def finite(numbers: dict[str, float]) -> dict[str, float]:
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None, str]:
-    """The lower and upper end of Student's interval of the mean of the draws, and what it is."""
+    """The ends of Student's confidence interval of the mean of the draws, and its description."""
     if len(values) < 2:
         return None, None, "none: one draw"
     half = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
@@ -132,7 +134,7 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None, str]:
     return fmean(values) - half, fmean(values) + half, words
 
 
-def scored(
+def make_score(
     name: str,
     values: Sequence[float],
     floor: float | None,
@@ -141,7 +143,7 @@ def scored(
     judge: Judge,
     facts: Mapping[str, Any],
 ) -> Score:
-    """One number of one metric, from what each draw gave."""
+    """The score of one number of a metric, from its value in each draw."""
     low, high, words = interval(values)
     return Score(
         name=name,
@@ -161,14 +163,14 @@ def scored(
 
 
 def protocol_of(judge: Judge, task: Task, run: Run) -> Protocol:
-    """How a task's numbers are measured."""
+    """The protocol of a task's numbers."""
     uses = judge.choice if task.metric.needs != "samples" else None
     return Protocol(
         metric=task.name,
         options=task.metric.options(),
         n_real=task.n_real,
         n_fake=task.n_fake,
-        extractor=named(uses, judge.extractor) if uses and judge.extractor else "",
+        extractor=extractor_label(uses, judge.extractor) if uses and judge.extractor else "",
         digest=judge.extractor.digest if uses and judge.extractor else "",
         dataset=run.data_choice.entry.name,
         checksum=judge.examples.checksum,
@@ -176,18 +178,18 @@ def protocol_of(judge: Judge, task: Task, run: Run) -> Protocol:
     )
 
 
-def named(choice: Choice, extractor: Extractor) -> str:
-    """An extractor's name, with what it learned from where that depends on the data set: "digits (MNIST)"."""
+def extractor_label(choice: Choice, extractor: Extractor) -> str:
+    """An extractor's name, with its training data if that depends on the data set: "digits (MNIST)"."""
     return f"{choice.entry.name} ({extractor.learned_from})" if extractor.learned_from else choice.entry.name
 
 
-def of_run(run: Run, *, ema: bool) -> dict[str, Any]:
-    """Whose samples were scored."""
+def sample_source(run: Run, *, ema: bool) -> dict[str, Any]:
+    """The run, step and weights of the scored samples."""
     return {"run": run.name, "step": int(run.checkpoint.name.rpartition("-")[2]), "ema": ema}
 
 
 def versions(task: Task, judge: Judge) -> dict[str, str]:
-    """Of what computed the numbers."""
+    """The versions of the libraries that computed the numbers."""
     entries = [task.choice.entry, *([judge.choice.entry] if judge.choice else [])]
     known = {
         "ganzoo": __version__,
@@ -203,8 +205,8 @@ def versions(task: Task, judge: Judge) -> dict[str, str]:
     return known
 
 
-def as_choice(shelf: str, wanted: Wanted) -> Any:
-    """A name, or a table with a name, as a choice from a shelf. Raises: MetricError for a table without one."""
+def component_choice(shelf: str, wanted: ComponentSpec) -> Any:
+    """The component that a name or table selects from a shelf. Raises: MetricError for a table without a name."""
     if isinstance(wanted, str):
         return choice_of(shelf, wanted)
     options = dict(wanted)
@@ -214,8 +216,8 @@ def as_choice(shelf: str, wanted: Wanted) -> Any:
     return choice_of(shelf, name, options)
 
 
-def refuse_translators(run: Run, game: Game) -> None:
-    """Raises: RunError where the game makes no samples from latents."""
+def refuse_translation_games(run: Run, game: Game) -> None:
+    """Raises: RunError if the game makes no samples from latents."""
     if game.directions and type(game).sample is Game.sample:
         raise RunError(
             f'{run.name}: the game "{run.recipe.game.entry.name}" makes no samples from latents: it translates.',
@@ -223,13 +225,13 @@ def refuse_translators(run: Run, game: Game) -> None:
         )
 
 
-def streamed(run: Run) -> bool:
-    """Whether its data were: to read all of them now would take as long as an epoch."""
+def was_streamed(run: Run) -> bool:
+    """Whether the run's data were streamed: reading all of them takes as long as an epoch."""
     return bool(run.facts.get("data", {}).get("on") == "stream")
 
 
 def refuse_other_data(run: Run, train: Examples | Source) -> None:
-    """Raises: RunError where the training data at hand are not those that the run learned from."""
+    """Raises: RunError if the data are not those that the run was trained on."""
     if changed := data_changed(run.facts, train):
         raise RunError(
             f'{run.directory}: the data set "{run.data_choice.entry.name}" is not the one that this run learned from.\n'
@@ -239,7 +241,7 @@ def refuse_other_data(run: Run, train: Examples | Source) -> None:
 
 
 @contextmanager
-def on(game: Game, device: torch.device) -> Iterator[None]:
+def on_device(game: Game, device: torch.device) -> Iterator[None]:
     """Inside, the game is on `device`; afterwards on the CPU again."""
     game.to(device)
     try:

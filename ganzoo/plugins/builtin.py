@@ -115,7 +115,7 @@ SHELVED = {
 @hookimpl
 def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:
     """The doctor, which looks at each row of a run that goes on."""
-    return [pkgutil.resolve_name("ganzoo.evaluation.doctor.live:Watch")(note)]
+    return [pkgutil.resolve_name("ganzoo.evaluation.doctor.live:DoctorObserver")(note)]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Checks what a recipe gives against what a constructor takes. pydantic judges; the words are ours."""
+"""Checks the options in a recipe against a constructor's parameters, by pydantic, with our own messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ganzoo.errors import PluginError, Problem
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import describe, did_you_mean, found, shown
+from ganzoo.recipe.messages import describe_type, describe_value, did_you_mean, format_value
 from ganzoo.recipe.options import AUTHORS, Option, options_line
 
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
@@ -22,7 +22,7 @@ CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_
 
 @dataclass(slots=True)
 class Checked:
-    """values: as the constructor takes them; written: the same as TOML holds them, without what is None."""
+    """values: for the constructor; written: the same for TOML, without None."""
 
     values: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)
@@ -34,8 +34,8 @@ def check(
 ) -> Checked:
     """Checks a table of a recipe: every option of `options` gets its value, given or default.
 
-    key: the table's; place: says where a key stands; whose: 'generator "mlp"', for messages.
-    Options that the data fill in are left out unless given. Raises: PluginError where a type is not one for recipes.
+    key: the table's; place: gives the place of a key; whose: the component in messages ('generator "mlp"').
+    Options that are filled in from the data are left out unless given. Raises: PluginError for an unsupported type.
     """
     checked = Checked()
     for name in table:
@@ -45,11 +45,11 @@ def check(
     for name, option in options.items():
         model = _model(option, whose)
         if name in table:
-            problem = _take(table[name], option, model, checked, key=(*key, name), place=place, whose=whose)
+            problem = _validate(table[name], option, model, checked, key=(*key, name), place=place, whose=whose)
             if problem:
                 checked.problems.append(problem)
         elif option.required:
-            what = f"{whose} needs {dotted((*key, name))} ({describe(option.annotation)})."
+            what = f"{whose} needs {dotted((*key, name))} ({describe_type(option.annotation)})."
             checked.problems.append(Problem(place(key), what, f"Write {name} = ... in [{dotted(key)}]."))
         elif not option.from_data:
             checked.values[name] = option.default
@@ -57,7 +57,7 @@ def check(
     return checked
 
 
-def _take(
+def _validate(
     value: Any,
     option: Option,
     model: type[BaseModel],
@@ -67,44 +67,44 @@ def _take(
     place: Callable[[Key], str],
     whose: str,
 ) -> Problem | None:
-    """Puts a given value among the checked ones, or says what is wrong with it."""
-    for inside, wrong in foreign(value):
-        what = f"{dotted(key)} should be {describe(option.annotation)}; found {wrong}."
+    """Adds a valid value to `checked`, or returns the problem."""
+    for inside, wrong in unsupported_values(value):
+        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {wrong}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
     try:
         valid = model.model_validate_json(json.dumps({"value": value}))
     except ValidationError as error:
-        inside, wrong = _where(error, value)
+        inside, wrong = _innermost_error(error, value)
         at = f" at {dotted((option.name, *inside))}" if inside else ""
-        what = f"{dotted(key)} should be {describe(option.annotation)}; found {found(wrong)}{at}."
+        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {describe_value(wrong)}{at}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
-    except Exception as error:  # a constraint that does not go with its type
+    except Exception as error:  # a constraint that does not fit its type
         raise PluginError(
             f"{whose}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHORS
         ) from error
-    if not _as_given(value, valid.model_dump(mode="json", warnings=False)["value"]):
-        what = f"{dotted(key)} should be {describe(option.annotation)}; found {found(value)}."
+    if not _same_booleans(value, valid.model_dump(mode="json", warnings=False)["value"]):
+        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {describe_value(value)}."
         return Problem(place(key), what, _remedy(None, option, model))
     checked.values[option.name] = valid.value  # type: ignore[attr-defined]  # the model's one field
     _write(valid, option, checked, whose)
     return None
 
 
-def foreign(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
-    """What no option can be: dates, numbers beyond 64 bits, text that is no Unicode. Yields (key inside, words)."""
+def unsupported_values(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Values that no option accepts: dates, numbers beyond 64 bits, invalid Unicode. Yields (key inside, text)."""
     match value:
         case date() | time():
-            yield inside, found(value)
+            yield inside, describe_value(value)
         case int() if abs(value) >= 2**63:
-            yield inside, found(value)
+            yield inside, describe_value(value)
         case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
             yield inside, "text that is not Unicode"
         case Mapping():
             for name, item in value.items():
-                yield from foreign(item, (*inside, name))
+                yield from unsupported_values(item, (*inside, name))
         case list() | tuple():
             for number, item in enumerate(value):
-                yield from foreign(item, (*inside, number))
+                yield from unsupported_values(item, (*inside, number))
         case None | bool() | int() | float() | str():
             return
         case _:
@@ -114,9 +114,9 @@ def foreign(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
 def _model(option: Option, whose: str) -> type[BaseModel]:
     try:
         return create_model("Option", __config__=CONFIG, value=(option.annotation, ...))
-    except Exception as error:  # whatever pydantic makes of a type that is none of its own
+    except Exception as error:  # types that pydantic does not support
         what = f"{whose}: its parameter `{option.name}` has a type that no recipe can give"
-        raise PluginError(f"{what}: {describe(option.annotation)}.", remedy=AUTHORS) from error
+        raise PluginError(f"{what}: {describe_type(option.annotation)}.", remedy=AUTHORS) from error
 
 
 def _write(valid: BaseModel, option: Option, checked: Checked, whose: str) -> None:
@@ -129,24 +129,24 @@ def _write(valid: BaseModel, option: Option, checked: Checked, whose: str) -> No
         checked.written[option.name] = written
 
 
-def _as_given(value: Any, taken: Any) -> bool:
-    """Whether no true was taken for a 1, as pydantic does among the values of a Literal."""
+def _same_booleans(value: Any, taken: Any) -> bool:
+    """Whether no boolean was converted to a number, as pydantic does for values of a Literal."""
     if isinstance(value, list) and isinstance(taken, list):
-        return all(map(_as_given, value, taken))
+        return all(map(_same_booleans, value, taken))
     return isinstance(value, bool) == isinstance(taken, bool)
 
 
-def _where(error: ValidationError, value: Any) -> tuple[Key, Any]:
-    """The innermost part of `value` that is wrong: its key inside, and what stands there."""
+def _innermost_error(error: ValidationError, value: Any) -> tuple[Key, Any]:
+    """The innermost wrong part of `value`: its key, and its value."""
     inside: Key = ()
-    for part in error.errors(include_url=False)[0]["loc"][1:]:  # between the parts stand names of pydantic's own
+    for part in error.errors(include_url=False)[0]["loc"][1:]:  # other parts are names of pydantic's own
         if part in (value if isinstance(value, Mapping) else range(len(value)) if isinstance(value, list) else ()):
             value, inside = value[part], (*inside, part)
     return inside, value
 
 
 def _remedy(value: Any, option: Option, model: type[BaseModel]) -> str:
-    """The nearest right value."""
+    """A suggestion of a valid value, or the default."""
     if get_origin(option.annotation) is Literal and isinstance(value, str):
         choices = [choice for choice in get_args(option.annotation) if isinstance(choice, str)]
         return did_you_mean(value, choices).strip()
@@ -155,12 +155,12 @@ def _remedy(value: Any, option: Option, model: type[BaseModel]) -> str:
             model.model_validate_json(json.dumps({"value": candidate}))
         except (ValidationError, ValueError):
             continue
-        return f"Write {option.name} = {shown(candidate)}."
-    return "" if option.required or option.from_data else f"The default is {shown(option.default)}."
+        return f"Write {option.name} = {format_value(candidate)}."
+    return "" if option.required or option.from_data else f"The default is {format_value(option.default)}."
 
 
 def _candidates(value: Any) -> Iterator[Any]:
-    """What somebody who wrote `value` may have meant: a number in quotes, one number for a list of one, 64.0 for 64."""
+    """Values that may have been intended: a number for a quoted one, a list for a single value, 64 for 64.0."""
     if isinstance(value, str) and len(value) < 100:
         with suppress(ValueError, RecursionError):
             yield tomllib.loads(f"value = {value.strip()}")["value"]

@@ -1,4 +1,4 @@
-"""What must fit together within the engine's own tables, once each of their values is right by itself."""
+"""Consistency checks within the tables [train], [train.stop] and [evaluate], after their values were checked."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ganzoo.recipe.keys import Key
-from ganzoo.recipe.messages import found
+from ganzoo.recipe.messages import describe_value
 from ganzoo.recipe.model import Evaluate, Stop, Train
 
-Misfit = tuple[Key, str, str]
-"""Where it stands, what is wrong, and what to do."""
+Inconsistency = tuple[Key, str, str]
+"""(key, problem, remedy)."""
 
 
-def budget(train: Mapping[str, Any], place: Callable[[Key], str]) -> Iterator[Misfit]:
-    """Of [train] as written: it has one budget. place: says where a key stands."""
+def check_budget(train: Mapping[str, Any], place: Callable[[Key], str]) -> Iterator[Inconsistency]:
+    """Checks that [train] has exactly one budget. place: gives the place of a key."""
     if "epochs" in train and "steps" in train:
         what = f"train.steps and train.epochs ({place(('train', 'epochs'))}) are two budgets."
         yield ("train", "steps"), what, "Keep one: epochs for passes over the data, steps for rounds."
@@ -22,8 +22,8 @@ def budget(train: Mapping[str, Any], place: Callable[[Key], str]) -> Iterator[Mi
         yield ("train",), "train has no budget.", "Write epochs = 10 or steps = 20000."
 
 
-def reasons_to_stop(stop: Stop) -> Iterator[Misfit]:
-    """Of [train.stop]: a metric has a target or a patience, and they have a metric."""
+def check_stop(stop: Stop) -> Iterator[Inconsistency]:
+    """Checks that [train.stop] has a metric if and only if it has a target or a patience."""
     where: Key = ("train", "stop")
     if stop.metric is None:
         for name in ("target", "patience"):
@@ -35,13 +35,13 @@ def reasons_to_stop(stop: Stop) -> Iterator[Misfit]:
         yield (*where, "metric"), what, "Write target = 0.1, or patience = 20 for 20 rows without a new best."
 
 
-def scoring(evaluate: Evaluate, train: Train | None) -> Iterator[Misfit]:
-    """Of [evaluate]: it scores at steps that have a row, and the best checkpoint goes by one of its scores."""
+def check_evaluate(evaluate: Evaluate, train: Train | None) -> Iterator[Inconsistency]:
+    """Checks that [evaluate] scores at steps with a row, and that `best` is one of its scores."""
     if train and (not train.log_every or evaluate.every % train.log_every):
         what = f"evaluate.every should be a multiple of train.log_every ({train.log_every}), whose rows hold scores"
         rows = train.log_every and max(1, round(evaluate.every / train.log_every)) * train.log_every
         remedy = f"Write every = {rows}." if rows else "Write log_every = 50 in [train]."
         yield ("evaluate", "every"), f"{what}; found {evaluate.every}.", remedy
     if evaluate.best is not None and evaluate.best not in evaluate.scores:
-        what = f"evaluate.best should be one of the scores; found {found(evaluate.best)}."
+        what = f"evaluate.best should be one of the scores; found {describe_value(evaluate.best)}."
         yield ("evaluate", "best"), what, f"There are: {', '.join(evaluate.scores)}."

@@ -27,16 +27,16 @@ from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
 from ganzoo.recipe.shape_errors import (
-    Misfit,
-    MisfitError,
-    WatchedParts,
+    Mismatch,
+    MismatchError,
+    RecordingParts,
     build_failures,
-    cannot_be_built,
-    does_not_run,
-    no_such_player,
-    options_said,
-    other_shape,
-    reason,
+    build_mismatch,
+    error_summary,
+    format_options,
+    player_remedy,
+    runtime_mismatch,
+    sample_shape_mismatch,
 )
 
 TINY = 4
@@ -80,12 +80,12 @@ def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
         try:
             try:
                 return Rehearsal(recipe, info, torch.device("meta"), recipe.train.batch_size, data).play()
-            except MisfitError as error:
+            except MismatchError as error:
                 if not about_meta(error):
                     raise
                 return Rehearsal(recipe, info, torch.device("cpu"), min(TINY, recipe.train.batch_size), data).play()
-        except MisfitError as found:
-            raise RecipeError([misfit.problem(recipe) for misfit in found.misfits]) from found
+        except MismatchError as found:
+            raise RecipeError([mismatch.problem(recipe) for mismatch in found.mismatches]) from found
 
 
 def about_meta(error: BaseException | None) -> bool:
@@ -108,34 +108,34 @@ class Rehearsal:
         self.data = data
         self.draws = 0
         self.needs: tuple[str, ...] = ()
-        self.parts = WatchedParts(recipe, info)
+        self.parts = RecordingParts(recipe, info)
 
     def play(self) -> DryRun:
-        """Builds, checks the tables against the players, and plays. Raises: MisfitError."""
+        """Builds, checks the tables against the players, and plays. Raises: MismatchError."""
         try:
             game = self.build()
-        except MisfitError:  # perhaps for want of what it needs to know of the data
+        except MismatchError:  # perhaps for want of what it needs to know of the data
             if missing := list(self.keys(zoo().resolve(self.recipe.game.entry))):
-                raise MisfitError(*missing) from None
+                raise MismatchError(*missing) from None
             raise
         players = self.players(game)
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
-            raise MisfitError(*wrong)
+            raise MismatchError(*wrong)
         self.needs = game.needs
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
             self.show(game)
-        except MisfitError:
+        except MismatchError:
             raise
         except Exception as error:
-            raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
+            raise MismatchError(runtime_mismatch(self.recipe, self.parts, error, self.data)) from error
         stop = self.recipe.train.stop
         logged = (*metrics, *(self.recipe.evaluate.scores if self.recipe.evaluate else ()))
         if stop and stop.metric and stop.metric not in logged:
             what = f'train.stop.metric: this game logs no "{stop.metric}".'
-            raise MisfitError(Misfit("train.stop.metric", what, f"It logs: {', '.join(logged)}."))
+            raise MismatchError(Mismatch("train.stop.metric", what, f"It logs: {', '.join(logged)}."))
         return DryRun(
             info=self.info,
             draws_per_round=self.draws,
@@ -144,49 +144,49 @@ class Rehearsal:
         )
 
     def build(self) -> Game:
-        """The game on the device, every network watched. Raises: MisfitError where constructors fail."""
+        """The game on the device, every network watched. Raises: MismatchError where constructors fail."""
         try:
             with torch.device(self.device):
                 game: Game = build(self.recipe.game, self.parts)
         except BuildError as error:
-            failures = {misfit.table: misfit for misfit in self.failures(error)}
-            raise MisfitError(*failures.values()) from error
+            failures = {mismatch.table: mismatch for mismatch in self.failures(error)}
+            raise MismatchError(*failures.values()) from error
         for table, network, shape in self.parts.networks():
             if table in ("generator", "discriminator"):
                 network.register_forward_hook(self.watch(table, shape))
         return game
 
-    def failures(self, first: BuildError) -> Iterator[Misfit]:
+    def failures(self, first: BuildError) -> Iterator[Mismatch]:
         """The constructor that failed, and those of the other parts that would have failed after it."""
-        yield cannot_be_built(self.recipe, first)
+        yield build_mismatch(self.recipe, first)
         for table in ("generator", "discriminator", "loss"):
             try:
                 with torch.device(self.device):
-                    self.parts.again(table)
+                    self.parts.rebuild(table)
             except BuildError as error:
                 if error.choice is not None:
-                    yield cannot_be_built(self.recipe, error)
-        yield from (cannot_be_built(self.recipe, error) for error in build_failures(self.recipe))
+                    yield build_mismatch(self.recipe, error)
+        yield from (build_mismatch(self.recipe, error) for error in build_failures(self.recipe))
 
     def players(self, game: Game) -> Mapping[str, nn.Module]:
-        """The game's players. Raises: MisfitError."""
+        """The game's players. Raises: MismatchError."""
         try:
             players = dict(game.players())
         except Exception as error:
-            raise MisfitError(does_not_run(self.recipe, self.parts, error, self.data)) from error
+            raise MismatchError(runtime_mismatch(self.recipe, self.parts, error, self.data)) from error
         if not players:
-            raise MisfitError(Misfit("game", f'the game "{self.recipe.game.entry.name}" has no players.'))
+            raise MismatchError(Mismatch("game", f'the game "{self.recipe.game.entry.name}" has no players.'))
         return players
 
     def fits_memory(self, players: Mapping[str, nn.Module]) -> None:
-        """Refuses weights, or a batch, that are alone more than this machine holds. Raises: MisfitError."""
+        """Refuses weights, or a batch, that are alone more than this machine holds. Raises: MismatchError."""
         needed = sum(count(module) for module in players.values()) * BYTES_A_PARAMETER
         free = psutil.virtual_memory().available
         if self.batch_bytes() > free:
             what = (
                 f"a batch is {self.batch_bytes() / 2**30:,.1f} GiB, and this machine has {free / 2**30:,.1f} GiB free"
             )
-            raise MisfitError(Misfit("train.batch_size", f"{what}; {self.data}.", "Lower train.batch_size."))
+            raise MismatchError(Mismatch("train.batch_size", f"{what}; {self.data}.", "Lower train.batch_size."))
         if needed <= free:
             return
         networks = [(table, count(network)) for table, network, _ in self.parts.networks()] or [("game", 0)]
@@ -195,13 +195,13 @@ class Rehearsal:
             f"{table} has {parameters:,} parameters: training takes {needed / 2**30:,.1f} GiB for weights, gradients "
             f"and Adam's averages alone, and this machine has {free / 2**30:,.1f} GiB free."
         )
-        raise MisfitError(Misfit(table, what, options_said(self.recipe, table)))
+        raise MismatchError(Mismatch(table, what, format_options(self.recipe, table)))
 
     def batch_bytes(self) -> int:
         """What a batch of real samples takes, in float32."""
         return 4 * self.recipe.train.batch_size * sum(math.prod(shape) for shape in self.parts.shapes.values())
 
-    def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Misfit]:
+    def tables(self, players: Mapping[str, nn.Module]) -> Iterator[Mismatch]:
         """What the recipe's tables for players leave to be desired."""
         game = self.recipe.game.entry.name
         for shelf, tables in (("optimizer", self.recipe.optimizers), ("schedule", self.recipe.schedules)):
@@ -209,62 +209,66 @@ class Rehearsal:
                 if player not in players:
                     table = dotted((shelf, player))
                     what = f'{table}: the game "{game}" has no player of that name.'
-                    yield Misfit(table, what, no_such_player(player, players))
+                    yield Mismatch(table, what, player_remedy(player, players))
         for player in self.recipe.ema.players if self.recipe.ema else ():
             if player not in players:
                 what = f'ema.players: the game "{game}" has no player "{player}".'
-                yield Misfit("ema.players", what, no_such_player(player, players))
+                yield Mismatch("ema.players", what, player_remedy(player, players))
         for player, module in players.items():
             if player not in self.recipe.optimizers:
                 what = f'there is no [optimizer.{player}], and the game "{game}" has that player.'
-                yield Misfit("optimizer", what, f'Write [optimizer.{player}] and name = "adam".')
+                yield Mismatch("optimizer", what, f'Write [optimizer.{player}] and name = "adam".')
             else:
                 yield from self.optimizer(player, module)
             if player in self.recipe.schedules:
                 yield from _failure(self.recipe, lambda player=player: build(self.recipe.schedules[player]))  # type: ignore[misc]
 
-    def optimizer(self, player: str, module: nn.Module) -> Iterator[Misfit]:
+    def optimizer(self, player: str, module: nn.Module) -> Iterator[Mismatch]:
         """What is wrong with a player's optimizer."""
         parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         if not parameters:
-            yield Misfit(player, f"the player {player} has nothing to learn: it has no parameters.")
+            yield Mismatch(player, f"the player {player} has nothing to learn: it has no parameters.")
         else:
             yield from _failure(self.recipe, lambda: build(self.recipe.optimizers[player], parameters))
 
-    def keys(self, game: Game | type[Game]) -> Iterator[Misfit]:
+    def keys(self, game: Game | type[Game]) -> Iterator[Mismatch]:
         """What the game reads from a batch and the data do not give."""
         for key in game.needs:
             if key not in self.info.gives:
                 what = f'the game "{self.recipe.game.entry.name}" needs "{key}" of each sample, and {self.data}'
-                yield Misfit("dataset", f"{what} and gives {' and '.join(self.info.gives)}.", "Choose another dataset.")
+                yield Mismatch(
+                    "dataset", f"{what} and gives {' and '.join(self.info.gives)}.", "Choose another dataset."
+                )
 
     def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
-        """Plays, without the updates. metrics: takes the names logged. Raises: MisfitError, or what the game raises."""
+        """Plays, without the updates. metrics: takes the names logged. Raises: MismatchError, or what the game raises."""
         name = self.recipe.game.entry.name
         for number, move in enumerate(game.play(self.draw), start=1):
             if number > LONGEST:
                 what = f'a round of the game "{name}" has more than {LONGEST:,} moves.'
-                raise MisfitError(Misfit("game", what, options_said(self.recipe, "game")))
+                raise MismatchError(Mismatch("game", what, format_options(self.recipe, "game")))
             if move.player not in players:
                 what = f'the game "{name}" moves a player "{move.player}" that it does not have.'
-                raise MisfitError(Misfit("game", what, no_such_player(move.player, players)))
+                raise MismatchError(Mismatch("game", what, player_remedy(move.player, players)))
             if not isinstance(move.loss, Tensor) or move.loss.ndim:
                 shape = f"has the shape {tuple(move.loss.shape)}" if isinstance(move.loss, Tensor) else "is no tensor"
-                raise MisfitError(Misfit("loss", f"the loss of {move.player} {shape}; it should be a scalar tensor."))
+                raise MismatchError(
+                    Mismatch("loss", f"the loss of {move.player} {shape}; it should be a scalar tensor.")
+                )
             if not move.loss.requires_grad:
-                raise MisfitError(Misfit("loss", f"the loss of {move.player} does not depend on any weights."))
+                raise MismatchError(Mismatch("loss", f"the loss of {move.player} does not depend on any weights."))
             inputs = [parameter for parameter in players[move.player].parameters() if parameter.requires_grad]
             move.loss.backward(inputs=inputs)
             metrics.update(dict.fromkeys((f"loss/{move.player}", *move.metrics)))
         if not self.draws:
-            raise MisfitError(
-                Misfit("game", f'a round of the game "{name}" draws no data, so that epochs cannot be counted.')
+            raise MismatchError(
+                Mismatch("game", f'a round of the game "{name}" draws no data, so that epochs cannot be counted.')
             )
 
     def show(self, game: Game) -> None:
         """Draws and writes one sample of the shape that the game makes, as grids and `ganzoo sample` will.
 
-        Raises: MisfitError where its samples are of another shape than the data's, or cannot be drawn or written.
+        Raises: MismatchError where its samples are of another shape than the data's, or cannot be drawn or written.
         """
         kind, shape = self.parts.kinds.sample, self.parts.shapes[self.info.sample_key]
         batch = NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
@@ -278,7 +282,7 @@ class Rehearsal:
             if not isinstance(samples, Tensor) or (whose == "sample" and tuple(samples.shape[1:]) != shape):
                 found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
                 what = f'the game "{name}" gives {found} as {whose}, and {self.data}.'
-                raise MisfitError(Misfit("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
+                raise MismatchError(Mismatch("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
         low, high = kind.bounds or (-1.0, 1.0)
         for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):
             sample = torch.rand(1, *drawn) * (high - low) + low
@@ -289,8 +293,10 @@ class Rehearsal:
                         for ending in kind.endings:
                             kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
             except Exception as error:
-                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {reason(error)}'
-                raise MisfitError(Misfit("dataset", f"{what.rstrip('.')}.")) from error
+                what = (
+                    f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {error_summary(error)}'
+                )
+                raise MismatchError(Mismatch("dataset", f"{what.rstrip('.')}.")) from error
 
     def draw(self) -> Batch:
         """A batch of what the game needs, with random content or none."""
@@ -314,14 +320,14 @@ class Rehearsal:
             several = isinstance(output, list | tuple) and output and all(isinstance(each, Tensor) for each in output)
             if not isinstance(output, Tensor) and not several:
                 what = f"{table} returns a {type(output).__name__}; it should return a tensor, or a list of them."
-                raise MisfitError(Misfit(table, what))
+                raise MismatchError(Mismatch(table, what))
             if table == "generator" and isinstance(output, Tensor) and tuple(output.shape[1:]) != expected:
-                raise MisfitError(other_shape(self.recipe, tuple(output.shape[1:]), self.data))
+                raise MismatchError(sample_shape_mismatch(self.recipe, tuple(output.shape[1:]), self.data))
             for made in map(tuple, (each.shape for each in (output if several else [output]))):
                 if n is not None and made[:1] != (n,):
                     right = "scores (N,)" if table == "discriminator" else f"(N, {', '.join(map(str, expected))})"
                     what = f"{table} returns {made} for {n} samples; it should return {right}."
-                    raise MisfitError(Misfit(table, what))
+                    raise MismatchError(Mismatch(table, what))
 
         return look
 
@@ -335,14 +341,16 @@ class NeededKeys(dict[str, Tensor]):
 
     def __missing__(self, key: str) -> Tensor:
         what = f'the game "{self.game}" reads "{key}" of a batch, and needs only {" and ".join(self)}.'
-        raise MisfitError(Misfit("game", what, f'Its author names every key that it reads: needs = ("{key}", ...).'))
+        raise MismatchError(
+            Mismatch("game", what, f'Its author names every key that it reads: needs = ("{key}", ...).')
+        )
 
 
-def _failure(recipe: Recipe, builder: Callable[[], object]) -> Iterator[Misfit]:
+def _failure(recipe: Recipe, builder: Callable[[], object]) -> Iterator[Mismatch]:
     try:
         builder()
     except BuildError as error:
-        yield cannot_be_built(recipe, error)
+        yield build_mismatch(recipe, error)
 
 
 def count(module: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The line of every key of a TOML text, which tomllib does not tell. One pass, each character looked at once."""
+"""Finds the line of every key of a TOML text, which tomllib does not report, in one pass."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ PLAIN = re.compile(r"[^\[\]{}\"'#\n]+|#[^\n]*")
 
 
 def key_lines(text: str) -> dict[Key, int]:
-    """Key path -> line, from 1. Keys inside inline tables are left out: the line of the key that holds them will do.
+    """Key path -> line, from 1. Keys inside inline tables are left out; they have the line of the table's key.
 
-    text: TOML that tomllib has read, so that no mistake is left in it.
+    text: valid TOML, already parsed by tomllib.
     """
     lines: dict[Key, int] = {}
-    last: dict[Key, int] = {}  # array of tables -> the number of the table in it that we are in
+    last: dict[Key, int] = {}  # array of tables -> the index of its present table
     table: Key = ()
     line, counted = 1, 0
-    at = _after(BLANK, text, 0)
+    at = _skip(BLANK, text, 0)
     while at < len(text):
         line, counted = line + text.count("\n", counted, at), at
         if text[at] == "[":
@@ -46,7 +46,7 @@ def key_lines(text: str) -> dict[Key, int]:
             at = _value_end(text, text.find("=", at) + 1)
         for length in range(1, len(key) + 1):
             lines.setdefault(key[:length], line)
-        at = _after(BLANK, text, at)
+        at = _skip(BLANK, text, at)
     return lines
 
 
@@ -54,19 +54,19 @@ def _names(text: str, at: int) -> tuple[Key, int]:
     """A dotted key that begins at `at`, and where it ends."""
     names: list[str | int] = []
     while True:
-        match = NAMES.match(text, _after(BLANK, text, at))
+        match = NAMES.match(text, _skip(BLANK, text, at))
         if match is None:
             return tuple(names), at
         names.append(unquoted(match[0]))
         at = match.end()
-        dot = _after(BLANK, text, at)
+        dot = _skip(BLANK, text, at)
         if not text.startswith(".", dot):
             return tuple(names), at
         at = dot + 1
 
 
 def _value_end(text: str, at: int) -> int:
-    """Where the value ends that begins at `at`: the end of its line, outside of strings and brackets."""
+    """The end of the value that starts at `at`: the end of its line, outside of strings and brackets."""
     depth = 0
     while at < len(text):
         match = STRING.match(text, at) or PLAIN.match(text, at)
@@ -81,7 +81,7 @@ def _value_end(text: str, at: int) -> int:
 
 
 def _numbered(names: Key, last: dict[Key, int]) -> Key:
-    """`names` with the number of the present table after each name that is an array of tables."""
+    """`names` with the index of the present table after each name of an array of tables."""
     key: Key = ()
     for name in names:
         key = (*key, name)
@@ -90,6 +90,6 @@ def _numbered(names: Key, last: dict[Key, int]) -> Key:
     return key
 
 
-def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+def _skip(pattern: re.Pattern[str], text: str, at: int) -> int:
     match = pattern.match(text, at)
     return match.end() if match else at

@@ -1,4 +1,4 @@
-"""Types and values as messages say them, and the nearest right name for a wrong one."""
+"""Formats types and values for error messages, and suggests similar names."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Asks "Did you mean latent_dim? ", or says nothing where no name is near."""
+    """ "Did you mean latent_dim? ", or "" if no name is similar."""
     close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? " if close else ""
 
 
-def describe(annotation: Any, *, limits: bool = True) -> str:
-    """A type in words: "int, at least 1", "list of float", '"fp32" or "bf16"'."""
+def describe_type(annotation: Any, *, limits: bool = True) -> str:
+    """A type as text: "int, at least 1", "list of float", '"fp32" or "bf16"'."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         said = [words for constraint in arguments[1:] if limits and (words := _limit(constraint))]
-        return ", ".join([describe(arguments[0], limits=limits), *said])
+        return ", ".join([describe_type(arguments[0], limits=limits), *said])
     if origin is typing.Literal:
-        return _or([shown(value) for value in arguments])
+        return _or([format_value(value) for value in arguments])
     if origin in (typing.Union, types.UnionType):
-        return _or([describe(argument, limits=limits) for argument in arguments if argument is not type(None)])
+        return _or([describe_type(argument, limits=limits) for argument in arguments if argument is not type(None)])
     if _is_list(origin):
         inner = [argument for argument in arguments if argument is not Ellipsis]
         if origin is tuple and inner and Ellipsis not in arguments:
-            kinds = list(dict.fromkeys(describe(argument, limits=limits) for argument in inner))
+            kinds = list(dict.fromkeys(describe_type(argument, limits=limits) for argument in inner))
             return _each(kinds[0], len(inner)) if len(kinds) == 1 else f"list of {len(inner)} ({'; '.join(kinds)})"
-        return _each(describe(inner[0], limits=limits)) if inner else "list"
+        return _each(describe_type(inner[0], limits=limits)) if inner else "list"
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return f"table of {describe(arguments[1], limits=limits)}" if len(arguments) > 1 else "table"
+        return f"table of {describe_type(arguments[1], limits=limits)}" if len(arguments) > 1 else "table"
     names: dict[Any, str] = {str: "text", Path: "path", dict: "table", list: "list", tuple: "list", Any: "anything"}
     return names.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 
-def shown(value: Any) -> str:
-    """A value as a recipe would write it, cut where it is long."""
+def format_value(value: Any) -> str:
+    """A value in the syntax of recipes, shortened if it is long."""
     text = _written(value)
     return text if len(text) <= 72 else f"{text[:69]}..."
 
 
-def found(value: Any) -> str:
-    """A value with its kind, where the kind is not plain to see: '"64" (text)'."""
+def describe_value(value: Any) -> str:
+    """A value with its type, if that is not obvious: '"64" (text)'."""
     match value:
         case bool() | None:
-            return shown(value)
+            return format_value(value)
         case str():
-            return f"{shown(value)} (text)"
+            return f"{format_value(value)} (text)"
         case int():
-            return f"{shown(value)} (int)" if abs(value) < 2**63 else "a number beyond TOML's 64 bits"
+            return f"{format_value(value)} (int)" if abs(value) < 2**63 else "a number beyond TOML's 64 bits"
         case float():
-            return f"{shown(value)} (float)"
+            return f"{format_value(value)} (float)"
         case date() | time():
             return f"{value} (a date or time)"
         case Mapping():
             return "a table"
-    return shown(value)
+    return format_value(value)
 
 
 def _written(value: Any) -> str:
@@ -91,7 +91,7 @@ def _is_list(origin: Any) -> bool:
 
 
 def _each(kind: str, count: int = 0) -> str:
-    """A list's type in words: "list of int, each at least 1"."""
+    """A list's type as text: "list of int, each at least 1"."""
     kind, comma, limits = kind.partition(", ")
     return f"list of {f'{count} ' if count else ''}{kind}" + (f", each {limits}" if comma else "")
 
@@ -127,7 +127,7 @@ def _limit(constraint: Any) -> str:
 
 
 def _bound(bound: Any) -> str:
-    """A limit as a number; whole ones alike, since `typing` keeps only the first of two types that compare equal."""
+    """A limit as text; 1 and 1.0 look the same, since `typing` caches types that compare equal."""
     if abs(bound) < 2**31 and float(bound).is_integer():
         return f"{int(bound):,}"
     return "2^63" if bound == 2**63 else str(bound)

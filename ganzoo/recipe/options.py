@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import PluginError
-from ganzoo.recipe.messages import describe, did_you_mean, shown
+from ganzoo.recipe.messages import describe_type, did_you_mean, format_value
 
 FROM_DATA = ("sample_shape", "n_classes", "input_shape")
 """Parameters that the engine fills in from the data where a constructor names them; and so is `KEY_shape`, the shape of
@@ -43,8 +43,8 @@ class Option:
 
     def __str__(self) -> str:
         """In a list of options: "latent_dim (int, 100)"."""
-        default = "required" if self.required else shown(self.default)
-        return f"{self.name} ({describe(self.annotation, limits=False)}, {default})"
+        default = "required" if self.required else format_value(self.default)
+        return f"{self.name} ({describe_type(self.annotation, limits=False)}, {default})"
 
 
 def options_of(constructor: Callable[..., Any], *, shelf: str = "", whose: str = "") -> dict[str, Option]:

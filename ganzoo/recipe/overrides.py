@@ -9,7 +9,7 @@ from typing import Any
 
 from ganzoo.errors import Problem
 from ganzoo.recipe.keys import Key, dotted, parse_key
-from ganzoo.recipe.source import Source, layer
+from ganzoo.recipe.source import Source, merge_sources
 
 
 def with_overrides(source: Source, overrides: Sequence[str]) -> tuple[Source, list[Problem]]:
@@ -52,7 +52,7 @@ def _on_top(source: Source, settings: Sequence[tuple[Key, Any, str]]) -> tuple[S
             above.places[key] = where
         else:
             problems.append(Problem(where, f"{dotted(key)} is inside of something that was set to a value.", TABLES))
-    whole = layer(source, above)
+    whole = merge_sources(source, above)
     for key, value, where in settings:
         if not any(isinstance(part, int) for part in key):
             continue

@@ -13,13 +13,13 @@ from ganzoo import __version__
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
-from ganzoo.recipe.consistency import Misfit, budget, reasons_to_stop, scoring
+from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluate, check_stop
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import did_you_mean, found
+from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.overrides import with_overrides, with_settings
-from ganzoo.recipe.source import Source, find_recipe, layer, read_source
+from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
 
 TABLES = (
     "game",
@@ -55,7 +55,7 @@ def read_recipe(
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
-    written, problems = with_overrides(reduce(layer, layers, read_source(path)), overrides)
+    written, problems = with_overrides(reduce(merge_sources, layers, read_source(path)), overrides)
     written, more = with_settings(written, settings or {})
     return Resolution(path, written, problems + more).recipe()
 
@@ -113,13 +113,15 @@ class Resolution:
 
     def component(self, key: Key, shelf: str, *, default: Mapping[str, Any] | None = None) -> Choice | None:
         """The choice that the table at `key` makes from a shelf; None where there is no table, or it is wrong."""
-        table = self.source.at(key)
+        table = self.source.get(key)
         table = default if table is None else table
         if table is None:
             return None
         if not isinstance(table, dict):
             self._wrong(
-                key, f"{dotted(key)} should be a table; found {found(table)}.", f'[{dotted(key)}], name = "..."'
+                key,
+                f"{dotted(key)} should be a table; found {describe_value(table)}.",
+                f'[{dotted(key)}], name = "..."',
             )
             return None
         name = table.get("name", default and default["name"])
@@ -147,7 +149,7 @@ class Resolution:
         """The choices that an array of tables makes from a shelf, in order: [[regularizer]], [[augment]]."""
         tables = self.source.values.get(table, [])
         if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-            what = f"{table} should be an array of tables; found {found(tables)}."
+            what = f"{table} should be an array of tables; found {describe_value(tables)}."
             self._wrong((table,), what, f"Write [[{table}]], with two brackets.")
             return ()
         choices = [self.component((table, number), shelf) for number in range(len(tables))]
@@ -163,7 +165,8 @@ class Resolution:
             return self.component(("dataset",), "dataset"), None
         fallback = table["fallback"]
         if not isinstance(fallback, str | dict):
-            what = f"dataset.fallback should be a data set's name, or a table with a name; found {found(fallback)}."
+            what = "dataset.fallback should be a data set's name, or a table with a name"
+            what = f"{what}; found {describe_value(fallback)}."
             self._wrong(("dataset", "fallback"), what, 'Write fallback = "glyphs".')
         self.source.values["dataset"] = {name: value for name, value in table.items() if name != "fallback"}
         choice = self.component(("dataset",), "dataset")
@@ -177,13 +180,13 @@ class Resolution:
         """The [optimizer.PLAYER] or [schedule.PLAYER] tables."""
         tables = self.source.values.get(shelf, {})
         if not isinstance(tables, dict):
-            what = f"{shelf} should be a table for each player; found {found(tables)}."
+            what = f"{shelf} should be a table for each player; found {describe_value(tables)}."
             self._wrong((shelf,), what, f"Write [{shelf}.generator], say.")
             return {}
         choices = {}
         for player, table in tables.items():
             if not isinstance(table, dict):
-                what = f"{dotted((shelf, player))} should be a table, for a player; found {found(table)}."
+                what = f"{dotted((shelf, player))} should be a table, for a player; found {describe_value(table)}."
                 self._wrong((shelf, player), what, f"Each player has its own: write [{shelf}.generator], say.")
             elif choice := self.component((shelf, player), shelf):
                 choices[player] = choice
@@ -191,9 +194,11 @@ class Resolution:
 
     def settings(self, key: Key, kind: type, *, without: Collection[str] = ()) -> Any:
         """A table of the engine's own, such as [ema], checked against its dataclass; None where it is wrong."""
-        table = self.source.at(key)
+        table = self.source.get(key)
         if not isinstance(table, dict):
-            self._wrong(key, f"{dotted(key)} should be a table; found {found(table)}.", f"Write [{dotted(key)}].")
+            self._wrong(
+                key, f"{dotted(key)} should be a table; found {describe_value(table)}.", f"Write [{dotted(key)}]."
+            )
             return None
         given = {name: value for name, value in table.items() if name not in without}
         known = options_of(kind, whose=dotted(key))
@@ -213,11 +218,11 @@ class Resolution:
         train: Train | None = self.settings(("train",), Train, without=("stop",))
         table = self.source.values["train"]
         if isinstance(table, dict):
-            self._misfits(budget(table, self.source.place))
+            self._add_inconsistencies(check_budget(table, self.source.place))
             if "stop" in table:
                 stop: Stop | None = self.settings(("train", "stop"), Stop)
                 if stop:
-                    self._misfits(reasons_to_stop(stop))
+                    self._add_inconsistencies(check_stop(stop))
                 return train and replace(train, stop=stop)
         return train
 
@@ -232,7 +237,9 @@ class Resolution:
         metrics = table.get("metrics", [])
         if not isinstance(metrics, list) or not metrics or not all(isinstance(one, str | dict) for one in metrics):
             what = "evaluate.metrics should be a list of metrics' names, or of tables with a name"
-            self._wrong(("evaluate", "metrics"), f"{what}; found {found(metrics)}.", 'Write metrics = ["fid"].')
+            self._wrong(
+                ("evaluate", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
+            )
             return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if isinstance(table.get("extractor"), str):
@@ -245,14 +252,16 @@ class Resolution:
         kept = tuple(one for one in chosen if one)
         scores = tuple(name for one in kept for name in getattr(zoo().resolve(one.entry), "gives", ()))
         evaluate = replace(evaluate, metrics=kept, extractor=extractor, scores=scores)
-        self._misfits(scoring(evaluate, train))
+        self._add_inconsistencies(check_evaluate(evaluate, train))
         return evaluate
 
     def _description(self) -> str:
         description = self.source.values.get("description", "")
         if not isinstance(description, str):
             self._wrong(
-                ("description",), f"description should be text; found {found(description)}.", "Put it in quotes."
+                ("description",),
+                f"description should be text; found {describe_value(description)}.",
+                "Put it in quotes.",
             )
             return ""
         self.values["description"] = description
@@ -264,7 +273,7 @@ class Resolution:
         remedy = f"There are: {names}." if names else ""
         near = next((other for other in table if get_close_matches("name", [other.lower()])), None)
         if "name" in table:
-            what = f"{dotted((*key, 'name'))} should be the name of a {shelf}; found {found(table['name'])}."
+            what = f"{dotted((*key, 'name'))} should be the name of a {shelf}; found {describe_value(table['name'])}."
             self._wrong((*key, "name"), what, remedy)
         elif near is not None:
             self._wrong((*key, near), f"{dotted((*key, near))} should perhaps be {dotted((*key, 'name'))}.", remedy)
@@ -291,14 +300,14 @@ class Resolution:
             self._note((*key, name), default)
 
     def _note(self, key: Key, default: Origin) -> None:
-        self.origins[dotted(key)] = default if self.source.at(key) is None else Origin(self.source.place(key))
+        self.origins[dotted(key)] = default if self.source.get(key) is None else Origin(self.source.place(key))
 
     def _wrong(self, key: Key, what: str, remedy: str = "") -> None:
         self.problems.append(Problem(self.source.place(key), what, remedy))
 
-    def _misfits(self, misfits: Iterable[Misfit]) -> None:
-        for misfit in misfits:
-            self._wrong(*misfit)
+    def _add_inconsistencies(self, inconsistencies: Iterable[Inconsistency]) -> None:
+        for inconsistency in inconsistencies:
+            self._wrong(*inconsistency)
 
     def _missing(self, table: str, remedy: str) -> None:
         self.problems.append(Problem(self.source.file, f"there is no [{table}] table.", remedy))

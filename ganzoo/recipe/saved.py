@@ -8,7 +8,7 @@ from typing import Any
 import tomlkit
 
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.source import is_tables
 
@@ -22,8 +22,8 @@ def differences(old: Recipe | Mapping[str, Any], new: Recipe | Mapping[str, Any]
     """What changed from one recipe (or its `values`) to another: "generator.hidden: [256, 512] -> [256]"."""
     before, after = (dict(leaves(side.values if isinstance(side, Recipe) else side)) for side in (old, new))
     return [
-        f"{dotted(key)}: {shown(before[key]) if key in before else 'nothing'}"
-        f" -> {shown(after[key]) if key in after else 'nothing'}"
+        f"{dotted(key)}: {format_value(before[key]) if key in before else 'nothing'}"
+        f" -> {format_value(after[key]) if key in after else 'nothing'}"
         for key in dict.fromkeys([*before, *after])
         if key not in before or key not in after or before[key] != after[key]
     ]

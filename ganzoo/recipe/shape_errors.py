@@ -1,4 +1,4 @@
-"""What does not fit in a recipe's round, said in the recipe's keys: which component, what part of it, which options."""
+"""Explains why a recipe's components do not fit together: which component, which part of it, which options."""
 
 from __future__ import annotations
 
@@ -12,64 +12,64 @@ from torch import Tensor, nn
 from ganzoo.core.data import Shape
 from ganzoo.core.interfaces import Regularizer
 from ganzoo.errors import GanzooError, Problem
-from ganzoo.recipe.messages import did_you_mean, shown
+from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import BuildError, RecipeParts, build
 
 SIZES = ("sample_shape", "size", "image_size", "resolution", "height", "width", "channels", "grid")
-"""Options that have to do with the shape of samples, as messages suggest them."""
+"""Names of options that affect the shape of samples, for suggestions in messages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
-    """One thing that does not fit. table: the key path in the recipe that it is about ("" for the whole of it)."""
+class Mismatch:
+    """One thing that does not fit. table: its key path in the recipe ("" for the whole recipe)."""
 
     table: str
     what: str
     remedy: str = ""
 
     def problem(self, recipe: Recipe) -> Problem:
-        """The same, with its place in the recipe's file."""
+        """The mismatch as a problem with its place in the recipe's file."""
         return Problem(recipe.place(self.table), self.what, self.remedy)
 
 
-class MisfitError(Exception):
-    """Everything that one rehearsal found."""
+class MismatchError(Exception):
+    """All mismatches found by one dry run."""
 
-    def __init__(self, *misfits: Misfit) -> None:
-        super().__init__(*misfits)
-        self.misfits = misfits
+    def __init__(self, *mismatches: Mismatch) -> None:
+        super().__init__(*mismatches)
+        self.mismatches = mismatches
 
 
-class WatchedParts(RecipeParts):
-    """Builders that remember what they built, and which of the recipe's tables the game asked for."""
+class RecordingParts(RecipeParts):
+    """Builders that record what they built, and which tables of the recipe the game used."""
 
     def __init__(self, recipe: Recipe, *rest: Any) -> None:
         super().__init__(recipe, *rest)
-        self.asked: set[str] = set()
+        self.used_tables: set[str] = set()
         self.penalties: list[tuple[str, Regularizer]] = []
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
-        self.asked.add("regularizer")
+        self.used_tables.add("regularizer")
         made = super().regularizers()
         self.penalties += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
         return made
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
-        self.asked.add(table)
+        self.used_tables.add(table)
         return super()._network(table, choice, options)
 
-    def again(self, table: str) -> None:
-        """Builds what [table] names once more, as the data fill it in. Raises: BuildError."""
+    def rebuild(self, table: str) -> None:
+        """Builds the component of [table] again, with its default inputs from the data. Raises: BuildError."""
         self._network(table, getattr(self.recipe, table), {})
 
     def networks(self) -> Iterator[tuple[str, nn.Module, Shape]]:
-        """What was built that has weights: the table that chose it, and the sample shape that it is for."""
+        """The networks that were built: table, network, and sample shape."""
         yield from ((table, made, shape) for table, made, shape in self.built if isinstance(made, nn.Module))
 
     def owners(self) -> dict[int, tuple[str, str, Any]]:
-        """Identity of each thing built, and of each module in it -> its table, its name there ("network.1"), itself."""
+        """id of each built object and of its submodules -> table, name of the submodule ("network.1"), object."""
         found: dict[int, tuple[str, str, Any]] = {}
         for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties):
             found[id(made)] = (table, "", made)
@@ -77,31 +77,33 @@ class WatchedParts(RecipeParts):
                 found.setdefault(id(module), (table, name, module))
         return found
 
-    def unused(self) -> Iterator[Misfit]:
-        """Tables of the recipe that the game never asked for: whoever wrote them believes that they do something."""
+    def unused(self) -> Iterator[Mismatch]:
+        """Tables of the recipe that the game does not use, which would have no effect."""
         game = self.recipe.game.entry.name
         given = {"generator": self.recipe.generator, "discriminator": self.recipe.discriminator}
         given |= {"loss": self.recipe.loss, "regularizer": self.recipe.regularizers or None}  # type: ignore[dict-item]
         for table, choice in given.items():
-            if choice is not None and table not in self.asked:
-                yield Misfit(table, f'the game "{game}" does not use [{table}].', "Take it out.")
+            if choice is not None and table not in self.used_tables:
+                yield Mismatch(table, f'the game "{game}" does not use [{table}].', "Take it out.")
 
 
-def cannot_be_built(recipe: Recipe, error: BuildError) -> Misfit:
-    """A constructor's failure; where the game's came of one of its parts, that part's."""
+def build_mismatch(recipe: Recipe, error: BuildError) -> Mismatch:
+    """A constructor's failure; the innermost one, if the game's constructor failed to build a component."""
     while isinstance(error.cause, BuildError):
         error = error.cause
     if error.choice is None:
-        return Misfit(
-            "", f"there is no [{error.table}] table: {reason(error.cause)}.", f'Write [{error.table}], name = "...".'
+        return Mismatch(
+            "",
+            f"there is no [{error.table}] table: {error_summary(error.cause)}.",
+            f'Write [{error.table}], name = "...".',
         )
     remedy = error.cause.remedy if isinstance(error.cause, GanzooError) else ""
-    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {reason(error.cause)}'
-    return Misfit(error.table, f"{what.rstrip('.')}.", remedy or options_said(recipe, error.table))
+    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {error_summary(error.cause)}'
+    return Mismatch(error.table, f"{what.rstrip('.')}.", remedy or format_options(recipe, error.table))
 
 
-def does_not_run(recipe: Recipe, parts: WatchedParts, error: Exception, data: str) -> Misfit:
-    """An exception out of the round, laid to the innermost part of the recipe in which it arose."""
+def runtime_mismatch(recipe: Recipe, parts: RecordingParts, error: Exception, data: str) -> Mismatch:
+    """An exception in the round, attributed to the innermost component in its traceback."""
     owners = parts.owners()
     for frame in _frames(error):
         table, name, thing = owners.get(id(frame.f_locals.get("self")), ("", "", None))
@@ -111,15 +113,15 @@ def does_not_run(recipe: Recipe, parts: WatchedParts, error: Exception, data: st
         at = f" at {name} ({type(thing).__name__})" if name else ""
         shapes = " and ".join(str(shape) for shape in _inputs(frame))
         took = f" on {shapes}" if shapes else ""
-        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {reason(error).rstrip(".")}.'
-        return Misfit(table, what, options_said(recipe, table))
+        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {error_summary(error).rstrip(".")}.'
+        return Mismatch(table, what, format_options(recipe, table))
     game = recipe.game.entry.name
-    what = f'a round of the game "{game}" fails, and {data}: {reason(error).rstrip(".")}.'
-    return Misfit("game", what, options_said(recipe, "game"))
+    what = f'a round of the game "{game}" fails, and {data}: {error_summary(error).rstrip(".")}.'
+    return Mismatch("game", what, format_options(recipe, "game"))
 
 
-def other_shape(recipe: Recipe, made: Shape, data: str) -> Misfit:
-    """The generator makes samples of another shape than the data have."""
+def sample_shape_mismatch(recipe: Recipe, made: Shape, data: str) -> Mismatch:
+    """The generator makes samples of another shape than the data."""
     options = [
         f"{table}.{name}"
         for table, choice in (("generator", recipe.generator), ("dataset", recipe.dataset))
@@ -127,22 +129,22 @@ def other_shape(recipe: Recipe, made: Shape, data: str) -> Misfit:
         if choice and (name in choice.options or name in choice.filled)
     ]
     advice = f"set {' or '.join(options)}" if options else "choose another generator or another dataset"
-    return Misfit("generator", f"generator makes {made}, {data}: {advice}.")
+    return Mismatch("generator", f"generator makes {made}, {data}: {advice}.")
 
 
-def options_said(recipe: Recipe, table: str) -> str:
-    """A component's options as they are set: "Its options: hidden = [256, 512], latent_dim = 100."."""
+def format_options(recipe: Recipe, table: str) -> str:
+    """A component's present options: "Its options: hidden = [256, 512], latent_dim = 100."."""
     choice = next((choice for choice in recipe.choices() if choice.table == table), None)
-    said = [f"{name} = {shown(value)}" for name, value in choice.options.items()] if choice else []
+    said = [f"{name} = {format_value(value)}" for name, value in choice.options.items()] if choice else []
     return f"Its options: {', '.join(said)}." if said else ""
 
 
-def no_such_player(name: str, players: Iterable[str]) -> str:
-    """The remedy for a player's name that is none."""
+def player_remedy(name: str, players: Iterable[str]) -> str:
+    """The remedy for an unknown player's name."""
     return f"{did_you_mean(name, players)}Its players: {', '.join(players)}."
 
 
-def reason(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """An exception's first line."""
     text = error.what if isinstance(error, GanzooError) else str(error)
     first = text.strip().splitlines()[0].strip() if text.strip() else ""
@@ -154,9 +156,9 @@ def reason(error: BaseException) -> str:
 
 
 def build_failures(recipe: Recipe) -> Iterator[BuildError]:
-    """Every one of the recipe's loss, regularizers and schedules whose constructor fails by itself.
+    """The failures of constructors of regularizers and schedules.
 
-    They need nothing of the data, so that they can be told along with a network's failure.
+    They do not depend on the data, so that they can be reported along with a network's failure.
     """
     for choice in (*recipe.regularizers, *recipe.schedules.values()):
         try:
@@ -175,7 +177,7 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def _inputs(frame: FrameType) -> Iterator[Shape]:
-    """The shapes of the tensors that a function was called with, its own weights left out."""
+    """The shapes of the tensors that a function was called with, without parameters."""
     names = frame.f_code.co_varnames[1 : frame.f_code.co_argcount]
     values = [frame.f_locals.get(name) for name in names]
     values += frame.f_locals.get("args", ()) if "args" in frame.f_code.co_varnames else ()

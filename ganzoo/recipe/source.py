@@ -1,4 +1,4 @@
-"""Recipe files as they are written: TOML, the place of every key, and the recipes that they build on."""
+"""Reads recipe files: TOML, the place of every key, and `extends`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.keys import Key
 from ganzoo.recipe.lines import key_lines
-from ganzoo.recipe.messages import found
+from ganzoo.recipe.messages import describe_value
 
-LARGEST = 1 << 20
-"""Bytes: a recipe is a page of text, and anything this large is another kind of file."""
+MAX_BYTES = 1 << 20
+"""The largest size of a recipe file in bytes; anything larger is another kind of file."""
 
-DEEPEST = 16
-"""Tables and arrays inside one another; no recipe needs more than five."""
+MAX_DEPTH = 16
+"""The largest nesting depth of tables and arrays; no recipe needs more than five."""
 
-BUDGETS = ("epochs", "steps")
-"""Keys of [train] that exclude each other: giving one on top of a recipe takes the other away."""
+EXCLUSIVE_BUDGETS = ("epochs", "steps")
+"""Mutually exclusive keys of [train]: overriding one removes the other."""
 
 
 @dataclass(slots=True)
 class Source:
-    """What was written, merged: values as TOML gives them; places: where each key stands ("mine.toml:7")."""
+    """The merged contents of recipe files. values: as parsed; places: of each key ("mine.toml:7")."""
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[Key, str] = field(default_factory=dict)
     file: str = ""
 
     def place(self, key: Key) -> str:
-        """Where a key stands, or else the first that is inside it, or else the nearest around it, or else the file."""
+        """The place of a key, or else of the first key inside it, or else of its nearest parent, or else the file."""
         if key not in self.places and key:
             inside = (place for known, place in self.places.items() if known[: len(key)] == key)
             if first := next(inside, None):
@@ -45,13 +45,13 @@ class Source:
                 return self.places[key[:length]]
         return self.file
 
-    def inside(self, key: Key) -> Source:
-        """The table at a key as a source of its own, which still knows where everything stands."""
+    def subtable(self, key: Key) -> Source:
+        """The table at a key as a source, with the places of its keys."""
         places = {known[len(key) :]: place for known, place in self.places.items() if known[: len(key)] == key}
-        return Source(self.at(key) or {}, places, self.place(key))
+        return Source(self.get(key) or {}, places, self.place(key))
 
-    def at(self, key: Key) -> Any:
-        """The value at a key; None where there is none."""
+    def get(self, key: Key) -> Any:
+        """The value at a key, or None."""
         value: Any = self.values
         for part in key:
             inside = value if isinstance(value, dict) else range(len(value)) if is_tables(value) else ()
@@ -67,7 +67,7 @@ def is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
 
 
 def find_recipe(source: str | Path) -> Path:
-    """A path as it is, or the file of an installed recipe by its name ("vanilla_mnist"). Raises: RecipeError."""
+    """A path unchanged, or the file of an installed recipe by its name ("vanilla_mnist"). Raises: RecipeError."""
     path = Path(source)
     if path.suffix.lower() == ".toml" or len(path.parts) != 1 or os.path.isfile(path):  # noqa: PTH113  # it never raises
         return path
@@ -81,9 +81,9 @@ def find_recipe(source: str | Path) -> Path:
 
 
 def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
-    """Reads a recipe file on top of those it extends.
+    """Reads a recipe file and merges it with those that it extends.
 
-    children: the files on the way here, to find circles. Raises: RecipeError on what cannot be read or parsed.
+    children: the files that extend this one, to find cycles. Raises: RecipeError if a file cannot be read or parsed.
     """
     own = read_file(path)
     parent = own.values.pop("extends", None)
@@ -91,44 +91,44 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
         return own
     where = own.places.pop(("extends",), str(path))
     if not isinstance(parent, str) or not parent.strip():
-        what = f"extends should be a recipe's file or name; found {found(parent)}."
+        what = f"extends should be a recipe's file or name; found {describe_value(parent)}."
         raise RecipeError([Problem(where, what, 'Write extends = "other.toml".')])
     chain = (*children, path.resolve())
     try:
-        beside = path.parent / parent
-        below_path = beside if beside.is_file() or beside.suffix.lower() == ".toml" else find_recipe(parent)
-        if below_path.resolve() in chain:
-            circle = " -> ".join(file.name for file in (*chain, below_path))
+        relative = path.parent / parent
+        parent_path = relative if relative.is_file() or relative.suffix.lower() == ".toml" else find_recipe(parent)
+        if parent_path.resolve() in chain:
+            circle = " -> ".join(file.name for file in (*chain, parent_path))
             raise RecipeError([Problem(where, f'extends = "{parent}" goes round in a circle: {circle}.')])
-        below = read_source(below_path, children=chain)
+        below = read_source(parent_path, children=chain)
     except RecipeError as error:
         if error.problems[0].where.startswith(str(path)):
             raise
         first = error.problems[0]
         what = f'extends = "{parent}": {first.where}: {first.what}'
         raise RecipeError([Problem(where, what, first.remedy)]) from error
-    return layer(below, own)
+    return merge_sources(below, own)
 
 
 def read_file(path: Path, kind: str = "recipe") -> Source:
-    """What one file says, by itself. kind: what it should be. Raises: RecipeError on what cannot be read or parsed."""
+    """Reads one file, without `extends`. kind: of file, for messages. Raises: RecipeError."""
     text = read_text(path, kind)
     own = Source(_parse(path, text, kind), file=str(path))
     own.places = {key: f"{path}:{line}" for key, line in key_lines(text).items()}
     return own
 
 
-def layer(below: Source, above: Source) -> Source:
+def merge_sources(below: Source, above: Source) -> Source:
     """`above` on top of `below`: tables merge key by key, everything else is replaced.
 
-    A table that chooses another component (its `name` differs) replaces the whole table: the options were the other's.
+    A table that selects another component (its `name` differs) replaces the whole table, as the options do not apply.
     """
     whole = Source(dict(below.values), dict(below.places), above.file or below.file)
     budget = above.values.get("train")
-    given = [key for key in BUDGETS if isinstance(budget, dict) and key in budget]
+    given = [key for key in EXCLUSIVE_BUDGETS if isinstance(budget, dict) and key in budget]
     train = whole.values.get("train")
     if len(given) == 1 and isinstance(train, dict):
-        other = next(key for key in BUDGETS if key not in given)
+        other = next(key for key in EXCLUSIVE_BUDGETS if key not in given)
         whole.values["train"] = {key: value for key, value in train.items() if key != other}
         whole.places.pop(("train", other), None)
     _merge(whole.values, whole.places, above, above.values, ())
@@ -155,7 +155,7 @@ def _chooses_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def read_text(path: Path, kind: str = "recipe") -> str:
-    """The text of a recipe file, with Unix's line ends. Raises: RecipeError where it is not a page of UTF-8 text."""
+    """The text of a recipe file, with Unix line ends. Raises: RecipeError if it is not a small UTF-8 text file."""
 
     def wrong(what: str, remedy: str = "", *, line: int = 0) -> RecipeError:
         return RecipeError([Problem(f"{path}:{line}" if line else str(path), what, remedy)])
@@ -164,18 +164,18 @@ def read_text(path: Path, kind: str = "recipe") -> str:
         if path.is_dir():
             raise wrong(f"this is a folder; a {kind} is a .toml file.")
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise wrong("there is no such file.", "`ganzoo list recipes` shows the installed ones.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise wrong(f"this file cannot be read: {reason}.") from error
-    if len(content) > LARGEST:
+    if len(content) > MAX_BYTES:
         raise wrong(f"this is no {kind}: it is larger than 1 MiB.")
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise wrong(f"this is no {kind}: it holds binary data.")
     try:
-        text = content.decode("utf-8-sig")  # editors on Windows put a mark at the start
+        text = content.decode("utf-8-sig")  # editors on Windows write a byte order mark
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise wrong("this is not text in UTF-8.", "Save the file as UTF-8.", line=line) from error
@@ -193,20 +193,20 @@ def _parse(path: Path, text: str, kind: str) -> dict[str, Any]:
         what = str(error)[: at.start()] if at else str(error)
         problem = Problem(f"{path}:{line}", f"this is not TOML: {what}.", "See https://toml.io for how to write it.")
         raise RecipeError([problem]) from error
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python parses
         raise RecipeError([Problem(str(path), f"this is not a {kind}: {error}.")]) from error
     except RecursionError as error:
         raise RecipeError([Problem(str(path), f"this is not a {kind}: its values are nested too deeply.")]) from error
-    if any(depth > DEEPEST for depth in _depths(values)):
+    if any(depth > MAX_DEPTH for depth in _depths(values)):
         raise RecipeError([Problem(str(path), f"this is not a {kind}: its values are nested too deeply.")])
     return values
 
 
 def _depths(values: Any) -> Iterator[int]:
-    """How deep each value lies; by a stack, since the values may be deeper than Python recurses."""
+    """The depth of each value; without recursion, which would fail for deeply nested values."""
     stack = [(values, 0)]
     while stack:
         value, depth = stack.pop()
         yield depth
-        if depth <= DEEPEST and isinstance(value, dict | list):
+        if depth <= MAX_DEPTH and isinstance(value, dict | list):
             stack += [(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]

@@ -1,4 +1,4 @@
-"""What a check is: one question to one component."""
+"""A check: one test of one component."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 class Check:
-    """One question put to one component of a plugin; calling it raises Failure where the answer is no.
+    """A check of one component of a plugin; calling it raises Failure if the contract is broken.
 
-    subject: "generator dcgan"; asks: what about it ("follows its latents"); `str` joins the two.
-    question: is called with what `about` returns; the first paragraph of its docstring is the contract.
-    needs: checks without which this one says nothing: where one of them fails or cannot be made, neither is this one,
-        so that one fault is one failure; unless: checks whose failure alone has that effect.
+    subject: "generator dcgan"; asks: the property ("follows its latents"); `str` joins the two.
+    question: the test function, called with the result of `about`; its docstring's first paragraph is the contract.
+    needs: checks that must pass first: if one fails or is not made, this one is skipped, so that one fault is one
+        failure; unless: checks that skip this one only if they fail.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Check:
         self.contract = " ".join((question.__doc__ or "").strip().partition("\n\n")[0].split())
         self.needs = tuple(needs)
         self.unless = tuple(unless)
-        self._put: Callable[[], None] = lambda: question(about())
+        self._run: Callable[[], None] = lambda: question(about())
         self._outcome: list[Exception | None] = []
 
     def outcome(self) -> Exception | None:
-        """How it ended: None (kept), a Failure or NotChecked. The question is put once, whoever asks."""
+        """The result: None (passed), a Failure or NotChecked. The check is run once."""
         if not self._outcome:
-            self._outcome.append(self._ask())
+            self._outcome.append(self._evaluate())
         return self._outcome[0]
 
     def __call__(self) -> None:
-        """Raises: Failure where the contract is broken, NotChecked where that cannot be told."""
+        """Raises: Failure if the contract is broken, NotChecked if that cannot be determined."""
         __tracebackhide__ = True
         outcome = self.outcome()
         if outcome is not None:
@@ -64,7 +64,7 @@ class Check:
     def __repr__(self) -> str:
         return f"<Check {self}>"
 
-    def _ask(self) -> Exception | None:
+    def _evaluate(self) -> Exception | None:
         for needed in (*self.unless, *self.needs):
             outcome = needed.outcome()
             if isinstance(outcome, Failure):
@@ -74,9 +74,9 @@ class Check:
         try:
             with own_randomness(torch.device("cpu")), one_thread():
                 start_stream(SEED)
-                self._put()
+                self._run()
         except Failure as failure:
-            return Failure(failure.found, failure.mend, self.contract).with_traceback(failure.__traceback__)
+            return Failure(failure.found, failure.remedy, self.contract).with_traceback(failure.__traceback__)
         except unittest.SkipTest as reason:
             return reason
         except (Exception, SystemExit) as error:
@@ -89,7 +89,7 @@ class Check:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside, torch computes in one thread: the data are so small that several would mostly wait for each other."""
+    """Inside, torch uses one thread: for such small data more threads are slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

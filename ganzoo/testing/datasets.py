@@ -22,7 +22,7 @@ from ganzoo.testing.subject import Subject
 
 SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 
-QUICK = 2.0
+MAX_INFO_SECONDS = 2.0
 """Seconds for `info`, which is to look at names and headers only."""
 
 
@@ -67,7 +67,7 @@ def is_described(subject: Subject) -> None:
         seconds = time.perf_counter() - start
     if not isinstance(info, DatasetInfo):
         raise Failure(f"info returns a {type(info).__name__}.", "return a ganzoo.DatasetInfo.")
-    require(seconds < QUICK, f"info takes {seconds:.1f} seconds.", "look at names and headers only.")
+    require(seconds < MAX_INFO_SECONDS, f"info takes {seconds:.1f} seconds.", "look at names and headers only.")
     require(info.size > 0, f"its size is {info.size}.", "the number of training samples.")
     sizes = bool(info.sample_shape) and all(isinstance(side, int) and side > 0 for side in info.sample_shape)
     require(sizes, f"its sample_shape is {info.sample_shape}.", "(channels, height, width), or (2,) for points.")
@@ -114,10 +114,10 @@ def same_every_time(subject: Subject) -> None:
     before = streams()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as another:
         first, second = load(one, Path(folder)), load(other, Path(another))
-    mend = "a torch.Generator with a seed of its own for whatever is random."
-    require(streams() == before, "loading it draws from, or seeds, a global random stream.", mend)
+    remedy = "a torch.Generator with a seed of its own for whatever is random."
+    require(streams() == before, "loading it draws from, or seeds, a global random stream.", remedy)
     for key, tensor in first.tensors.items():
-        require(torch.equal(tensor, second.tensors[key]), f"loaded twice, its {key} differ.", mend)
+        require(torch.equal(tensor, second.tensors[key]), f"loaded twice, its {key} differ.", remedy)
     require(first.checksum == second.checksum, "loaded twice, its checksums differ.", "a digest of the samples alone.")
     kind = first.checksum.partition(":")[0]
     require(kind in ("sha256", "md5"), f"its checksum is {first.checksum!r}.", 'write "sha256:...".')
@@ -135,16 +135,16 @@ def streams_what_it_loads(subject: Subject) -> None:
                 return  # it is read as a whole
             examples = load(dataset, root, split)
             for key, size in source.sizes.items():
-                mend = "fetch(key, rows) is what Examples.tensors[key][rows] would be."
+                remedy = "fetch(key, rows) is what Examples.tensors[key][rows] would be."
                 held = examples.tensors[key]
-                require(size == len(held), f"{split} streams {size} of {key}, and load gives {len(held)}.", mend)
+                require(size == len(held), f"{split} streams {size} of {key}, and load gives {len(held)}.", remedy)
                 rows = [size - 1, 0, size // 2, 0]
-                require(torch.equal(source.fetch(key, rows), held[rows]), f"{split} {key} of {rows} differ.", mend)
+                require(torch.equal(source.fetch(key, rows), held[rows]), f"{split} {key} of {rows} differ.", remedy)
             missing = set(dataset.info(root).gives) - set(source.sizes)
             require(not missing, f"{split} does not stream {missing}, which info.gives names.", "stream every key.")
             known = bool(source.checksum) and source.checksum == examples.listing
-            mend = "give Examples the source's checksum as `listing`: a run is then known by it either way."
-            require(known, f"{split}: the source's checksum is not the listing that load gives.", mend)
+            remedy = "give Examples the source's checksum as `listing`: a run is then known by it either way."
+            require(known, f"{split}: the source's checksum is not the listing that load gives.", remedy)
 
 
 @contextmanager

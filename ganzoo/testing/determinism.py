@@ -42,9 +42,9 @@ def same_in_evaluation(network: Network) -> None:
         first = output(module, *inputs)
         before = streams()
         again = module(*(given.clone() for given in inputs))
-    mend = "what is random in training (dropout, noise) asks `self.training` first."
-    require(torch.equal(first, again), "the same input gave two outputs in evaluation mode.", mend)
-    require(streams() == before, "forward draws random numbers in evaluation mode.", mend)
+    remedy = "what is random in training (dropout, noise) asks `self.training` first."
+    require(torch.equal(first, again), "the same input gave two outputs in evaluation mode.", remedy)
+    require(streams() == before, "forward draws random numbers in evaluation mode.", remedy)
 
 
 def same_in_training(network: Network) -> None:

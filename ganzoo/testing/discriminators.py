@@ -13,10 +13,10 @@ from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import output
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks
-from ganzoo.testing.subject import Network, Subject, shaken
+from ganzoo.testing.subject import Network, Subject, perturbed
 
-EDGE = 1e-3
-"""How near to an end of the interval, as a share of it, a score is that a squashing function has pushed there."""
+BOUND_TOLERANCE = 1e-3
+"""The distance to an end of the range of scores, relative to it, below which a score counts as saturated."""
 
 
 def discriminator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -50,7 +50,7 @@ def gives_logits(network: Network) -> None:
     """Scores are unbounded: no sigmoid or tanh at the end, for losses have theirs in a form that cannot overflow."""
     seen: list[Tensor] = []
     for sample_scale, weight_scale in ((1.0, 1.0), (1e3, 1.0), (1e3, 3.0), (1e3, 10.0)):
-        module = shaken(network.build())
+        module = perturbed(network.build())
         inputs = network.inputs(module, 16)
         with torch.no_grad():
             for parameter in module.parameters():
@@ -62,7 +62,7 @@ def gives_logits(network: Network) -> None:
         raise NotChecked("its scores are not finite for unusual samples")
     *_, wild, wilder = seen
     low, high = (end.item() for end in torch.cat(seen).aminmax())
-    at_an_end = torch.minimum(wilder - low, high - wilder) <= EDGE * (high - low)
+    at_an_end = torch.minimum(wilder - low, high - wilder) <= BOUND_TOLERANCE * (high - low)
     grows = wilder.abs().max() > 1.01 * wild.abs().max()
     require(
         grows or at_an_end.float().mean() < 0.5,
@@ -89,7 +89,7 @@ def per_sample_is_true(network: Network) -> None:
 
 def passes_gradients(network: Network) -> None:
     """Every sample gets a gradient from its score: that is all the generator ever learns from."""
-    module = shaken(network.build())
+    module = perturbed(network.build())
     samples, *labels = network.inputs(module, 4)
     samples = samples.requires_grad_()
     output(module, samples + 0.0, *labels).sum().backward()
@@ -101,10 +101,10 @@ def twice_differentiable(network: Network) -> None:
     """A penalty on its gradient (`r1`, `gradient-penalty`) can be differentiated, or its docstring says otherwise."""
     if "double backward" in (network.subject.target.__doc__ or ""):
         raise NotChecked("its docstring says that it has no double backward")
-    module = shaken(network.build())
+    module = perturbed(network.build())
     samples, *labels = network.inputs(module, 4)
     try:
-        penalty = R1().penalty(GivenLabels(module, *labels), samples, samples)
+        penalty = R1().penalty(FixedLabels(module, *labels), samples, samples)
         if penalty is None:
             raise NotChecked("the penalty was not due")
         penalty.backward()
@@ -117,8 +117,8 @@ def twice_differentiable(network: Network) -> None:
     require(all(bool(slope.isfinite().all()) for slope in slopes), "the gradient of its gradient is not finite.")
 
 
-class GivenLabels(nn.Module):
-    """A discriminator with its labels given, and its own copy of every sample."""
+class FixedLabels(nn.Module):
+    """A discriminator with fixed labels, which gets a copy of the samples."""
 
     def __init__(self, discriminator: nn.Module, *labels: Tensor) -> None:
         super().__init__()

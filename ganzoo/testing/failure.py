@@ -1,4 +1,4 @@
-"""How a check ends that is not kept: failed, with what to mend, or not made, for a reason."""
+"""Results of checks that do not pass: failed with a remedy, or not checked with a reason."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 
 class Failure(AssertionError):
-    """A contract is broken. found: what was seen; mend: what to change; contract: what was promised (the check's)."""
+    """A contract is broken. found: the observation; remedy: what to change; contract: the check's."""
 
-    def __init__(self, found: str, mend: str, contract: str = "") -> None:
-        super().__init__(found, mend, contract)
+    def __init__(self, found: str, remedy: str, contract: str = "") -> None:
+        super().__init__(found, remedy, contract)
         self.found = found
-        self.mend = mend
+        self.remedy = remedy
         self.contract = contract
 
     def __str__(self) -> str:
         lines = [self.found]
         if self.contract:
             lines.append(f"  The contract: {self.contract}")
-        if self.mend:
-            lines.append(f"  To mend it: {self.mend}")
+        if self.remedy:
+            lines.append(f"  To mend it: {self.remedy}")
         return "\n".join(lines)
 
 
 class NotChecked(unittest.SkipTest):
-    """A check that does not apply here, or cannot be made, and why. pytest shows it as skipped.
+    """A check that does not apply or cannot be made, with the reason. pytest shows it as skipped.
 
-    blocks: whether what needs this check cannot be made either.
+    blocks: whether checks that need this one are skipped too.
     """
 
     def __init__(self, why: str, *, blocks: bool = False) -> None:
@@ -35,7 +35,7 @@ class NotChecked(unittest.SkipTest):
         self.blocks = blocks
 
 
-def require(kept: Any, found: str, mend: str = "") -> None:
-    """Raises: Failure unless `kept`."""
-    if not kept:
-        raise Failure(found, mend)
+def require(condition: Any, found: str, remedy: str = "") -> None:
+    """Raises: Failure unless `condition`."""
+    if not condition:
+        raise Failure(found, remedy)

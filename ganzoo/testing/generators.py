@@ -13,7 +13,7 @@ from ganzoo.testing.determinism import output
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.networks import build_or_skip, network_checks
 from ganzoo.testing.streams import only_torchs_stream, start_stream
-from ganzoo.testing.subject import Network, Subject, samples_like, shaken, takes_latents
+from ganzoo.testing.subject import Network, Subject, perturbed, samples_like, takes_latents
 
 
 def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -83,20 +83,20 @@ def has_latents(network: Network) -> None:
 
 def follows_its_input(network: Network) -> None:
     """Other latents make other samples: the generator does not ignore what it is given."""
-    module = shaken(network.build()).eval()
+    module = perturbed(network.build()).eval()
     ours, others = network.inputs(module, 3), network.inputs(module, 3, seed=1)
     with torch.no_grad():
         one, other = output(module, *ours), output(module, others[0], *ours[1:])
-    mend = "let the first layer read the input, and check what multiplies or masks it."
+    remedy = "let the first layer read the input, and check what multiplies or masks it."
     for first, second in zip(one, other, strict=True):
-        require(not torch.equal(first, second), "two different inputs make the same sample.", mend)
+        require(not torch.equal(first, second), "two different inputs make the same sample.", remedy)
 
 
 def in_range(network: Network) -> None:
     """Images are in [-1, 1], however unusual the input."""
     if len(network.shape) < 3:
         raise NotChecked("its samples are no images, and may be anywhere")
-    module = shaken(network.build())
+    module = perturbed(network.build())
     inputs = network.inputs(module, 4)
     with torch.no_grad():
         for scale in (1.0, 1e3):

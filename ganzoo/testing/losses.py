@@ -94,12 +94,12 @@ def needs_real_truly(subject: Subject) -> None:
     with torch.no_grad():
         value, other = loss.generator(fake, real), loss.generator(fake, real + 1.0)
     if loss.needs_real_scores:
-        mend = "set needs_real_scores = False: a pass of the discriminator is spent on them."
-        require(not torch.equal(value, other), "needs_real_scores is True, and they change nothing.", mend)
+        remedy = "set needs_real_scores = False: a pass of the discriminator is spent on them."
+        require(not torch.equal(value, other), "needs_real_scores is True, and they change nothing.", remedy)
     else:
-        mend = "set needs_real_scores = True."
-        require(torch.equal(value, other), "needs_real_scores is False, and the real scores change it.", mend)
-        require(torch.equal(value, loss.generator(fake)), "without real scores it gives another value.", mend)
+        remedy = "set needs_real_scores = True."
+        require(torch.equal(value, other), "needs_real_scores is False, and the real scores change it.", remedy)
+        require(torch.equal(value, loss.generator(fake)), "without real scores it gives another value.", remedy)
 
 
 def takes_any_shape(subject: Subject) -> None:
@@ -124,10 +124,10 @@ def computes_in_float32(subject: Subject) -> None:
     for (player, coarse), (_, exact) in zip(
         both(loss, real, fake), both(loss, real.float(), fake.float()), strict=True
     ):
-        mend = "begin with `scores.float()` (ganzoo.full_precision)."
-        require(coarse.dtype == torch.float32, f"of bfloat16 scores the {player}'s loss is {coarse.dtype}.", mend)
+        remedy = "begin with `scores.float()` (ganzoo.full_precision)."
+        require(coarse.dtype == torch.float32, f"of bfloat16 scores the {player}'s loss is {coarse.dtype}.", remedy)
         close = torch.allclose(coarse, exact, rtol=1e-5, atol=1e-6)
-        require(close, f"of bfloat16 scores the {player}'s loss is {coarse.item()}, not {exact.item()}.", mend)
+        require(close, f"of bfloat16 scores the {player}'s loss is {coarse.item()}, not {exact.item()}.", remedy)
 
 
 def logs_scalars(subject: Subject) -> None:

@@ -45,7 +45,7 @@ def extractor_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     )
 
 
-class Pictures(Dataset):
+class SyntheticImages(Dataset):
     """Noise of ten kinds; with channels of 2, two of them stacked."""
 
     def __init__(self, channels: int = 1) -> None:
@@ -54,7 +54,7 @@ class Pictures(Dataset):
     @property
     def unstacked(self) -> Dataset:
         """Of stacked ones, those of one channel."""
-        return self if self.channels == 1 else Pictures()
+        return self if self.channels == 1 else SyntheticImages()
 
     def info(self, root: Path) -> DatasetInfo:
         """28 x 28, and as many classes as there are combinations."""
@@ -73,7 +73,7 @@ class Pictures(Dataset):
 
 def gives_what_it_names(subject: Subject) -> None:
     """A metric returns a finite number for each name in `gives`, and no other, and says which way each is better."""
-    metric, real, fake = ready(subject)
+    metric, real, fake = metric_and_samples(subject)
     named = getattr(metric, "gives", {})
     ways = bool(named) and set(named.values()) <= {"up", "down"}
     require(ways, f"its gives is {named!r}.", 'write gives = {"fid": "down"}: names, each with "up" or "down".')
@@ -86,12 +86,12 @@ def gives_what_it_names(subject: Subject) -> None:
 
 def same_for_a_seed(subject: Subject) -> None:
     """The same samples and seed give the same numbers, and the global random streams stay as they were."""
-    metric, real, fake = ready(subject)
+    metric, real, fake = metric_and_samples(subject)
     before = streams()
     first, second = metric(real, fake, seed=3), metric(real, fake, seed=3)
-    mend = "a torch.Generator with the seed that it is given for whatever is drawn."
-    require(streams() == before, "it draws from, or seeds, a global random stream.", mend)
-    require(first == second, f"asked twice, it says {first} and {second}.", mend)
+    remedy = "a torch.Generator with the seed that it is given for whatever is drawn."
+    require(streams() == before, "it draws from, or seeds, a global random stream.", remedy)
+    require(first == second, f"asked twice, it says {first} and {second}.", remedy)
 
 
 def knows_its_weights(subject: Subject) -> None:
@@ -99,30 +99,30 @@ def knows_its_weights(subject: Subject) -> None:
     extractor: Extractor = subject.build()
     before = streams()
     prepare(extractor)
-    mend = "draw and train inside of torch.random.fork_rng()."
-    require(streams() == before, "preparing it draws from, or seeds, a global random stream.", mend)
+    remedy = "draw and train inside of torch.random.fork_rng()."
+    require(streams() == before, "preparing it draws from, or seeds, a global random stream.", remedy)
     known = isinstance(extractor.digest, str) and bool(extractor.digest)
     require(known, f"its digest is {extractor.digest!r}.", 'set digest = "sha256:..." in prepare.')
 
 
 def looks_at_each(subject: Subject) -> None:
     """Features are (n, d), finite, and of each image by itself, so that they do not depend on how many come at once."""
-    extractor, images = prepared(subject), Pictures().load(Path(), "test").tensors["real"][:6]
-    together = seen(extractor, images)
+    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
+    together = extract(extractor, images)
     shape = tuple(together.features.shape)
     require(len(shape) == 2 and shape[0] == 6, f"the features of 6 images are {shape}.", "(n, d): flatten them.")
     require(
         bool(together.features.isfinite().all()), "its features are not finite.", "look at the images' scale: 0..255."
     )
-    alone = torch.cat([seen(extractor, image).features for image in images.split(1)])
+    alone = torch.cat([extract(extractor, image).features for image in images.split(1)])
     close = torch.allclose(alone, together.features, rtol=1e-3, atol=1e-3)
     require(close, "the features of an image depend on the others with it.", "eval mode, and no mean over the batch.")
 
 
 def classifies_as_it_says(subject: Subject) -> None:
     """Logits are (n, classes) where `classifies` says that there are any; "own" are the data set's own classes."""
-    extractor, images = prepared(subject), Pictures().load(Path(), "test").tensors["real"][:6]
-    logits = seen(extractor, images).logits
+    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
+    logits = extract(extractor, images).logits
     said = f"classifies is {extractor.classifies!r}"
     if not extractor.classifies:
         require(logits is None, f"{said}, and there are logits.", 'set classifies = "other", or "own".')
@@ -134,9 +134,9 @@ def classifies_as_it_says(subject: Subject) -> None:
     require(shape == (6, classes), f"{said}, and the logits of 6 images are {shape}.", "(n, classes).")
 
 
-def ready(subject: Subject) -> tuple[Metric, Samples, Samples]:
+def metric_and_samples(subject: Subject) -> tuple[Metric, Samples, Samples]:
     """The metric and two sets of samples that it says something about. Raises: NotChecked where there are none."""
-    for dataset in (Pictures(), Pictures(2), Gaussians(size=10 * N)):
+    for dataset in (SyntheticImages(), SyntheticImages(2), Gaussians(size=10 * N)):
         metric: Metric = subject.build()
         info = dataset.info(Path())
         if not metric.misfit(dataset, info):
@@ -157,7 +157,7 @@ def splits() -> tuple[Literal["train"], Literal["test"]]:
     return "train", "test"
 
 
-def prepared(subject: Subject) -> Extractor:
+def prepared_extractor(subject: Subject) -> Extractor:
     """The extractor, ready for the kit's pictures. Raises: NotChecked where it cannot be had."""
     extractor: Extractor = subject.build()
     prepare(extractor)
@@ -168,14 +168,14 @@ def prepare(extractor: Extractor) -> None:
     """Gets it ready without a network and without a trace in ganzoo's cache. Raises: NotChecked."""
     with tempfile.TemporaryDirectory() as folder, offline(), mock.patch.dict("os.environ", GANZOO_CACHE=folder):
         try:
-            extractor.prepare(Pictures(), Path(folder))
+            extractor.prepare(SyntheticImages(), Path(folder))
         except MetricError as error:
             require(error.remedy, f"it says only: {error.what}", "give MetricError a remedy: what can the user do?")
             raise NotChecked("its weights are not here, and nothing is downloaded for a check", blocks=True) from error
 
 
 @torch.no_grad()
-def seen(extractor: Extractor, images: Tensor) -> Features:
+def extract(extractor: Extractor, images: Tensor) -> Features:
     """What it sees. Raises: Failure where that is no Features."""
     found = extractor(images)
     if not isinstance(found, Features):

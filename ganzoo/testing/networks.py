@@ -1,4 +1,4 @@
-"""What holds for generators and discriminators alike: building, saving, copying, devices, randomness."""
+"""Checks of all networks: building, saving, copying, devices, randomness."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, load_weights, sa
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.subject import SHAPES, Network, Subject, said, shaken
-from ganzoo.training.ema import Averages
+from ganzoo.testing.subject import SHAPES, Network, Subject, format_shape, perturbed
+from ganzoo.training.ema import WeightAverages
 
-Question = Callable[[Network], None]
+CheckFunction = Callable[[Network], None]
 
 
 def network_checks(
-    subject: Subject, needs: list[Check], shapes: Question, questions: Mapping[str, Question]
+    subject: Subject, needs: list[Check], shapes: CheckFunction, questions: Mapping[str, CheckFunction]
 ) -> Iterator[Check]:
-    """`shapes` at every shape, then what holds for all networks, then `questions`, at the first shape it accepts."""
+    """`shapes` at every shape, then the checks of all networks and `questions` at the first shape it accepts."""
 
     def takes_some(network: Network) -> None:
         """There are samples that it does not refuse, and at their shape it is right, too."""
         shapes(network)
 
     at = [
-        Check(str(subject), f"shapes at {said(shape)}", shapes, partial(Network, subject, shape), needs=needs)
+        Check(str(subject), f"shapes at {format_shape(shape)}", shapes, partial(Network, subject, shape), needs=needs)
         for shape in SHAPES
     ]
     yield from at
@@ -42,8 +42,8 @@ def network_checks(
     built = Check(str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=needs)
     yield built
     asked: dict[str, Check] = {}
-    for asks, question in {**questions, **QUESTIONS}.items():
-        first = [asked[name] for name in AFTER.get(asks, ()) if name in asked]
+    for asks, question in {**questions, **NETWORK_CHECKS}.items():
+        first = [asked[name] for name in PREREQUISITES.get(asks, ()) if name in asked]
         asked[asks] = Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, built, *first])
     yield from asked.values()
 
@@ -79,7 +79,7 @@ def leaves_inputs_alone(network: Network) -> None:
 
 def every_parameter_learns(network: Network) -> None:
     """Every parameter gets a gradient: one that gets none is dead weight in files, optimizers and parameter counts."""
-    module = shaken(network.build())
+    module = perturbed(network.build())
     made = output(module, *network.inputs(module, 4))
     (made * torch.randn_like(made)).sum().backward()
     dead = [
@@ -112,7 +112,7 @@ def can_be_averaged(network: Network) -> None:
     module = network.build()
     inputs = network.inputs(module, 3)
     with torch.no_grad():
-        averages = Averages({"network": module}, decay=0.9)
+        averages = WeightAverages({"network": module}, decay=0.9)
         copied = averages.averaged["network"].module.eval()
         module.eval()
         kept = output(module, *inputs)
@@ -160,7 +160,7 @@ def runs_in_bf16(network: Network) -> None:
     made.float().sum().backward()
 
 
-QUESTIONS: Mapping[str, Question] = {
+NETWORK_CHECKS: Mapping[str, CheckFunction] = {
     "leaves its input alone": leaves_inputs_alone,
     "is the same again in evaluation": same_in_evaluation,
     "draws from torch's stream in training": same_in_training,
@@ -170,11 +170,11 @@ QUESTIONS: Mapping[str, Question] = {
     "follows its device": follows_its_device,
     "runs in bfloat16": runs_in_bf16,
 }
-"""What is asked of every network -> how."""
+"""The checks of every network, by name."""
 
-AFTER: Mapping[str, tuple[str, ...]] = {
+PREREQUISITES: Mapping[str, tuple[str, ...]] = {
     "uses every parameter": ("follows its input", "passes gradients to samples"),
     "follows its device": ("survives saving and loading",),
     "can be differentiated twice": ("passes gradients to samples",),
 }
-"""Questions whose answer says nothing new where another one is answered with no."""
+"""Checks that are skipped if another one fails, as they would report the same fault."""

@@ -22,7 +22,7 @@ def optimizer_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     factory = Check(str(subject), "makes a torch optimizer", makes_an_optimizer, lambda: subject, needs=needs)
     yield factory
     yield Check(str(subject), "changes every parameter", changes_parameters, lambda: subject, needs=[*needs, factory])
-    yield Check(str(subject), "goes on after a resume", goes_on, lambda: subject, needs=[*needs, factory])
+    yield Check(str(subject), "goes on after a resume", resumes, lambda: subject, needs=[*needs, factory])
 
 
 def schedule_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -72,7 +72,7 @@ def changes_parameters(subject: Subject) -> None:
         require(new.isfinite().all(), "after two steps a parameter is not finite.")
 
 
-def goes_on(subject: Subject) -> None:
+def resumes(subject: Subject) -> None:
     """Its state is tensors and plain numbers, and saved and loaded it takes the same next steps, bit for bit."""
     first, second = network(), network()
     one = subject.build(first.parameters())
@@ -86,8 +86,8 @@ def goes_on(subject: Subject) -> None:
         step(first, one, seed)
         step(second, other, seed)
     same = all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    mend = "keep everything in `optimizer.state` and in the groups, where state_dict finds it."
-    require(same, "after saving and loading, it takes other steps.", mend)
+    remedy = "keep everything in `optimizer.state` and in the groups, where state_dict finds it."
+    require(same, "after saving and loading, it takes other steps.", remedy)
 
 
 PROGRESS = tuple(number / 20 for number in range(21))
@@ -109,5 +109,5 @@ def depends_on_progress(subject: Subject) -> None:
     forward = [schedule(progress) for progress in PROGRESS]
     backward = [schedule(progress) for progress in reversed(PROGRESS)][::-1]
     afresh = [subject.build(seed=9)(progress) for progress in PROGRESS]
-    mend = "no counter, no state and no randomness in __call__: only `progress` and options."
-    require(forward == backward == afresh, "the factor depends on what was asked before, or on who is asked.", mend)
+    remedy = "no counter, no state and no randomness in __call__: only `progress` and options."
+    require(forward == backward == afresh, "the factor depends on what was asked before, or on who is asked.", remedy)

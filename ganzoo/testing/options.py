@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ganzoo.errors import PluginError
 from ganzoo.recipe.check import check
-from ganzoo.recipe.messages import describe, shown
+from ganzoo.recipe.messages import describe_type, format_value
 from ganzoo.recipe.options import Option
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
@@ -27,13 +27,13 @@ def option_checks(subject: Subject, exists: Check) -> Iterator[Check]:
 
 def can_be_given(subject: Subject) -> None:
     """Every option is a keyword parameter with a type that TOML can hold, since the signature is the schema."""
-    mend = "give each option a name and a type: `def __init__(self, ..., *, width: int = 64)`."
+    remedy = "give each option a name and a type: `def __init__(self, ..., *, width: int = 64)`."
     try:
         options = subject.options
         for option in options.values():
             validate(subject, option, None)
     except PluginError as error:
-        raise Failure(error.what, mend) from error
+        raise Failure(error.what, remedy) from error
     for parameter in inspect.signature(subject.target).parameters.values():
         starred = "*" * (parameter.kind is parameter.VAR_POSITIONAL) or "**" * (parameter.kind is parameter.VAR_KEYWORD)
         found = f"its constructor takes {starred}{parameter.name}, in which no recipe can give anything."
@@ -49,8 +49,8 @@ def defaults_fit(subject: Subject) -> None:
         problem = validate(subject, option, written)
         require(
             problem is None,
-            f"the default of {name} is {shown(option.default)}: {problem}",
-            f"change the default or its type, which is {describe(option.annotation)}.",
+            f"the default of {name} is {format_value(option.default)}: {problem}",
+            f"change the default or its type, which is {describe_type(option.annotation)}.",
         )
 
 
@@ -58,8 +58,8 @@ def defaults_last(subject: Subject) -> None:
     """A default cannot be changed by whoever gets it, or the next one built would begin with something else."""
     for name, option in subject.options.items():
         changes = isinstance(option.default, list | dict | set | bytearray)
-        mend = f"write a tuple: {name}: tuple[int, ...] = (256, 512)."
-        require(not changes, f"the default of {name} is a {type(option.default).__name__}.", mend)
+        remedy = f"write a tuple: {name}: tuple[int, ...] = (256, 512)."
+        require(not changes, f"the default of {name} is a {type(option.default).__name__}.", remedy)
 
 
 def says_what(subject: Subject) -> None:
@@ -71,8 +71,8 @@ def says_what(subject: Subject) -> None:
         for name, option in subject.options.items()
         if not option.from_data and not re.search(rf"\b{re.escape(name)}\b", text)
     ]
-    mend = "a line in the class's docstring for each: its meaning, its unit, its range."
-    require(not missing, f"the docstring does not mention {', '.join(missing)}.", mend)
+    remedy = "a line in the class's docstring for each: its meaning, its unit, its range."
+    require(not missing, f"the docstring does not mention {', '.join(missing)}.", remedy)
 
 
 def validate(subject: Subject, option: Option, value: object) -> str | None:

@@ -20,12 +20,12 @@ from ganzoo.testing.losses import loss_checks
 from ganzoo.testing.metrics import extractor_checks, metric_checks
 from ganzoo.testing.optimizers import optimizer_checks, schedule_checks
 from ganzoo.testing.options import option_checks
-from ganzoo.testing.recipe_fixture import Scene, reader_of
+from ganzoo.testing.recipe_fixture import RecipeFixture, recipe_reader
 from ganzoo.testing.recipes import play_checks
 from ganzoo.testing.registration import registration_checks, shelf_checks
 from ganzoo.testing.regularizers import regularizer_checks
 from ganzoo.testing.subject import Subject
-from ganzoo.testing.two_player_recipe import duet
+from ganzoo.testing.two_player_recipe import fixture_for
 
 BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
     "generator": generator_checks,
@@ -79,40 +79,40 @@ def checks_of_row(row: PluginRow) -> Iterator[Check]:
         asked = list(BY_SHELF[subject.entry.shelf](subject, needs)) if subject.entry.shelf in BY_SHELF else []
         parts[key_of(subject.entry)] = [*needs, *asked]
         yield from (exists, described, *options, *asked)
-    played = Played([subject.entry for subject in own])
+    played = PlayedComponents([subject.entry for subject in own])
     for subject in own:
-        if (scene := scene_of(subject, played)) is not None:
+        if (fixture := fixture_of(subject, played)) is not None:
             keys = played.keys_of(subject.entry)
-            yield from play_checks(str(subject), scene, [one for key in keys or parts for one in parts.get(key, ())])
+            yield from play_checks(str(subject), fixture, [one for key in keys or parts for one in parts.get(key, ())])
 
 
-def scene_of(subject: Subject, played: Played) -> Scene | None:
-    """Where it plays: a recipe by itself, and in a recipe of the kit's what no recipe of its plugin plays."""
+def fixture_of(subject: Subject, played: PlayedComponents) -> RecipeFixture | None:
+    """The fixture of a recipe, or of a component that no recipe of its plugin plays; else None."""
     entry = subject.entry
     if entry.shelf == "recipe":
-        return Scene(reader_of(entry), entry.distribution)
+        return RecipeFixture(recipe_reader(entry), entry.distribution)
     if entry.shelf in ("generator", "discriminator", "game") and key_of(entry) not in played.by_own:
-        return duet(subject, played.by_any.get(key_of(entry)))
+        return fixture_for(subject, played.by_any.get(key_of(entry)))
     return None
 
 
 Key = tuple[str, str, str]
-"""What tells a thing from all others: its shelf, its plugin, its name."""
+"""The identity of a component: shelf, plugin, name."""
 
 
-class Played:
-    """Which things the recipes play: a plugin's own, and every installed one."""
+class PlayedComponents:
+    """The components that recipes play: those of a plugin, and all installed ones."""
 
     def __init__(self, own: Sequence[Entry]) -> None:
         self.by_own = self._first_to_play([entry for entry in own if entry.shelf == "recipe"])
 
     @cached_property
     def by_any(self) -> Mapping[Key, Entry]:
-        """A thing -> the first installed recipe that plays it."""
+        """Component -> the first installed recipe that plays it."""
         return self._first_to_play(zoo().entries("recipe"))
 
     def keys_of(self, recipe: Entry) -> tuple[Key, ...]:
-        """What a recipe plays, itself included. Nothing where it is no recipe, or cannot be read: its check says so."""
+        """The components of a recipe, itself included; empty for other entries, and for recipes that cannot be read."""
         if recipe.shelf != "recipe":
             return ()
         try:
@@ -126,5 +126,5 @@ class Played:
 
 
 def key_of(entry: Entry) -> Key:
-    """What tells an entry from all others."""
+    """The identity of an entry."""
     return entry.shelf, entry.plugin, entry.name

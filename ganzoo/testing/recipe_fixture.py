@@ -1,4 +1,4 @@
-"""A recipe made small enough to play in seconds: few steps, few samples, on made-up data of the right description."""
+"""A recipe reduced for tests: few steps and few samples of synthetic data, so that it plays in seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.testing.datasets import offline
-from ganzoo.testing.recording import Recording
+from ganzoo.testing.recording import RoundRecorder
 from ganzoo.testing.streams import start_stream
 from ganzoo.testing.subject import N_CLASSES, SHAPES
 from ganzoo.training.launch import assemble
@@ -35,30 +35,29 @@ STEPS = 8
 BATCH = 4
 """Real samples a draw at most."""
 
-LARGE = 64
-"""Pixels a side beyond which smaller pictures are tried first."""
+LARGE_SIDE = 64
+"""Side in pixels above which smaller images are tried first."""
 
-MANY = 5_000_000
-"""Parameters beyond which every step counts."""
+LARGE_PARAMETER_COUNT = 5_000_000
+"""Number of parameters above which fewer steps are played."""
 
 
-Reader = Callable[[Mapping[str, tuple[Any, str]]], Recipe]
+RecipeReader = Callable[[Mapping[str, tuple[Any, str]]], Recipe]
 """Reads a recipe with settings on top, as `ganzoo.recipe.read_recipe` takes them."""
 
 
-class Scene:
-    """One recipe.
+class RecipeFixture:
+    """A recipe with synthetic data.
 
-    read: reads it, with settings on top; distribution: whose it is; info: the data's description, where it is not that
-    of the recipe's own data set.
-    halves: checkpoints of one run of it, once somebody has played it.
+    read: reads it, with settings applied; distribution: that it belongs to; info: returns the description of the data,
+    if it is not that of the recipe's data set. checkpoints: of one run, once it was played.
     """
 
-    def __init__(self, read: Reader, distribution: str, info: Callable[[], DatasetInfo] | None = None) -> None:
+    def __init__(self, read: RecipeReader, distribution: str, info: Callable[[], DatasetInfo] | None = None) -> None:
         self.distribution = distribution
         self._read = read
         self._info = info
-        self.halves: list[Checkpoint] = []
+        self.checkpoints: list[Checkpoint] = []
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -69,7 +68,7 @@ class Scene:
 
     @cached_property
     def own_info(self) -> DatasetInfo | None:
-        """What its data set, or else its fallback, says without files; None where both need some."""
+        """The description of its data set or fallback, if one of them gives it without files; else None."""
         if self._info is not None:
             return self._info()
         for choice in (self.recipe.dataset, self.recipe.fallback):
@@ -79,11 +78,11 @@ class Scene:
 
     @cached_property
     def rehearsal(self) -> DryRun:
-        """A dry run on its own data's description, or on the first made-up one that fits. Raises: RecipeError."""
+        """A dry run on its own data's description, or on the first candidate that fits. Raises: RecipeError."""
         if self.own_info is not None:
             return dry_run(self.recipe, self.own_info)
         refused: list[RecipeError] = []
-        for info in guesses():
+        for info in candidate_infos():
             try:
                 return dry_run(self.recipe, info)
             except RecipeError as error:
@@ -91,46 +90,48 @@ class Scene:
         raise refused[0]
 
     @cached_property
-    def small(self) -> DryRun:
-        """The same on smaller pictures, where the networks take them: what is learned does not matter here."""
+    def small_dry_run(self) -> DryRun:
+        """The same on smaller images, if the networks take them."""
         info = self.rehearsal.info
-        if len(info.sample_shape) == 3 and max(info.sample_shape) > LARGE:
-            for side in (32, LARGE):
+        if len(info.sample_shape) == 3 and max(info.sample_shape) > LARGE_SIDE:
+            for side in (32, LARGE_SIDE):
                 try:
-                    return dry_run(self.recipe, with_side(info, side))
+                    return dry_run(self.recipe, resized_info(info, side))
                 except (RecipeError, GanzooError):
                     continue
         return self.rehearsal
 
     def training(self, seed: int = 0) -> Training:
-        """A new run at step 0, its networks drawn from `seed`, with training to go on from the same stream."""
-        info = self.small.info
-        examples = Examples(tensors=made_up(info, 4 * self.recipe.train.batch_size), checksum="", origin="made up")
+        """A new run at step 0, with networks initialised from `seed`; training continues the same random stream."""
+        info = self.small_dry_run.info
+        examples = Examples(
+            tensors=synthetic_samples(info, 4 * self.recipe.train.batch_size), checksum="", origin="made up"
+        )
         start_stream(seed)
         dataset = build_dataset(self.recipe.dataset)
         obtained = Obtained(self.recipe.dataset, dataset, info, Path(), loaded=examples)
-        training = assemble(self.recipe, obtained, self.small, torch.device("cpu"))
+        training = assemble(self.recipe, obtained, self.small_dry_run, torch.device("cpu"))
         training.game.train()
         return training
 
     @cached_property
-    def recording(self) -> Recording:
-        """One or two rounds with all that happened in them."""
-        return Recording(self.training(), 2 if self.half > 1 else 1)
+    def recording(self) -> RoundRecorder:
+        """A record of one or two rounds."""
+        return RoundRecorder(self.training(), 2 if self.steps_per_checkpoint > 1 else 1)
 
     @property
-    def half(self) -> int:
-        """Steps to play before a checkpoint, and again after it: one where the networks are large."""
-        return 1 if sum(self.rehearsal.parameters.values()) > MANY else 3
+    def steps_per_checkpoint(self) -> int:
+        """Steps between checkpoints: one if the networks are large."""
+        return 1 if sum(self.rehearsal.parameters.values()) > LARGE_PARAMETER_COUNT else 3
 
 
-def reader_of(entry: Entry) -> Reader:
-    """Reads a recipe that stands on the shelf."""
+def recipe_reader(entry: Entry) -> RecipeReader:
+    """A function that reads an installed recipe."""
     return lambda settings: read_recipe(zoo().recipe_path(entry), settings=settings)
 
 
 def info_without_files(choice: Choice) -> DatasetInfo | None:
-    """A data set's info, or None where it needs files."""
+    """A data set's info, or None if that needs files."""
     with tempfile.TemporaryDirectory() as folder, offline():
         try:
             return build_dataset(choice).info(Path(folder))
@@ -138,23 +139,23 @@ def info_without_files(choice: Choice) -> DatasetInfo | None:
             return None
 
 
-def guesses() -> Iterator[DatasetInfo]:
-    """Descriptions of data that a recipe over a user's own files may be for."""
-    yield from map(labelled, SHAPES)
+def candidate_infos() -> Iterator[DatasetInfo]:
+    """Candidate descriptions of data, for recipes on the user's own files."""
+    yield from map(labelled_info, SHAPES)
     for shape in SHAPES:
         if len(shape) > 1:
             images = Field(shape, "uint8", "domain")
             yield DatasetInfo(fields={"a": images, "b": images}, size=100)
 
 
-def labelled(shape: Shape) -> DatasetInfo:
+def labelled_info(shape: Shape) -> DatasetInfo:
     """A description of images or points with labels."""
     kind, dtype = ("image", "uint8") if len(shape) > 1 else ("point", "float32")
     fields = {"real": Field(shape, dtype), "label": Field.label([str(number) for number in range(N_CLASSES)])}
     return DatasetInfo(fields=fields, size=100, kind=kind)
 
 
-def with_side(info: DatasetInfo, side: int) -> DatasetInfo:
+def resized_info(info: DatasetInfo, side: int) -> DatasetInfo:
     """The same data with pictures of `side` pixels."""
     fields = {
         key: replace(field, shape=(field.shape[0], side, side)) if len(field.shape) == 3 else field
@@ -163,8 +164,8 @@ def with_side(info: DatasetInfo, side: int) -> DatasetInfo:
     return replace(info, fields=fields)
 
 
-def made_up(info: DatasetInfo, n: int) -> dict[str, Tensor]:
-    """n samples that agree with `info`."""
+def synthetic_samples(info: DatasetInfo, n: int) -> dict[str, Tensor]:
+    """n random samples that agree with `info`."""
     stream = torch.Generator().manual_seed(0)
     kinds = FieldKinds(info)
 

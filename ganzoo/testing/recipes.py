@@ -13,23 +13,23 @@ from ganzoo.errors import RecipeError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import NotChecked, require
-from ganzoo.testing.recipe_fixture import Scene
-from ganzoo.testing.recording import leaves_of, named
+from ganzoo.testing.recipe_fixture import RecipeFixture
+from ganzoo.testing.recording import graph_leaves, named_parameters
 from ganzoo.testing.registration import not_installed
 from ganzoo.testing.resume import plays_the_same, resumes_exactly
 from ganzoo.testing.streams import start_stream
 from ganzoo.training.state import Training
 
 
-def play_checks(name: str, scene: Scene, parts: Sequence[Check]) -> Iterator[Check]:
+def play_checks(name: str, fixture: RecipeFixture, parts: Sequence[Check]) -> Iterator[Check]:
     """Of a recipe, or of what it plays. parts: the checks of what is played: the fault of a part is not told twice."""
 
-    def check(asks: str, question: Callable[[Scene], None], *needs: Check) -> Check:
-        return Check(name, asks, question, lambda: scene, needs=needs, unless=parts)
+    def check(asks: str, question: Callable[[RecipeFixture], None], *needs: Check) -> Check:
+        return Check(name, asks, question, lambda: fixture, needs=needs, unless=parts)
 
     fits = check("fits together", fits_together)
-    fresh = check("computes each loss after the move before", sees_updates, fits)
-    everyone = check("moves every player", moves_everyone, fits, fresh)
+    fresh = check("computes each loss after the move before", losses_follow_updates, fits)
+    everyone = check("moves every player", moves_every_player, fits, fresh)
     again = check("plays the same again on one seed", plays_the_same, fits, fresh)
     yield from (fits, fresh, everyone)
     yield check("moves one player at a time", moves_one_at_a_time, fits, fresh)
@@ -40,23 +40,25 @@ def play_checks(name: str, scene: Scene, parts: Sequence[Check]) -> Iterator[Che
     yield check("resumes exactly", resumes_exactly, fits, fresh, again)
 
 
-def fits_together(scene: Scene) -> None:
+def fits_together(fixture: RecipeFixture) -> None:
     """The recipe is read, everything in it is there, and a round of it fits the data (`ganzoo run` begins so)."""
     try:
-        rehearsal = scene.rehearsal
+        rehearsal = fixture.rehearsal
     except RecipeError as error:
-        if missing := not_installed(scene.distribution):
-            why = f"{', '.join(missing)}, which {scene.distribution} names, is not installed: {error}"
+        if missing := not_installed(fixture.distribution):
+            why = f"{', '.join(missing)}, which {fixture.distribution} names, is not installed: {error}"
             raise NotChecked(why, blocks=True) from error
         raise
     require(rehearsal.draws_per_round, "a round draws no data.")
 
 
-def sees_updates(scene: Scene) -> None:
+def losses_follow_updates(fixture: RecipeFixture) -> None:
     """A move's loss is computed after the `yield` before it, so that it sees the weights as that update left them."""
-    still, changed = (losses(scene.training(), shake=shake) for shake in (False, True))
+    unperturbed, perturbed_losses = (losses(fixture.training(), perturb=perturb) for perturb in (False, True))
     before: list[str] = []
-    for number, ((player, value, inside), (_, other, _)) in enumerate(zip(still, changed, strict=True), start=1):
+    for number, ((player, value, inside), (_, other, _)) in enumerate(
+        zip(unperturbed, perturbed_losses, strict=True), start=1
+    ):
         updated = inside.intersection(before)
         require(
             not updated or not torch.equal(value, other),
@@ -67,74 +69,74 @@ def sees_updates(scene: Scene) -> None:
         before.append(player)
 
 
-def losses(training: Training, *, shake: bool) -> list[tuple[str, Tensor, set[str]]]:
+def losses(training: Training, *, perturb: bool) -> list[tuple[str, Tensor, set[str]]]:
     """A round without updates: each move's player, its loss, and the players whose weights that depends on.
 
     shake: gives a player other weights once it has moved.
     """
-    owners = {id(parameter): name.partition(".")[0] for name, parameter in named(training).items()}
+    owners = {id(parameter): name.partition(".")[0] for name, parameter in named_parameters(training).items()}
     noise = torch.Generator().manual_seed(0)
     start_stream(1)
     played = []
     for move in moves(training.game, training.data, training.autocast):
-        inside = {owners[leaf] for leaf in leaves_of(move.loss) if leaf in owners}
+        inside = {owners[leaf] for leaf in graph_leaves(move.loss) if leaf in owners}
         played.append((move.player, move.loss.detach().clone(), inside))
         with torch.no_grad():
-            for parameter in training.players[move.player].parameters if shake else ():
+            for parameter in training.players[move.player].parameters if perturb else ():
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
     return played
 
 
-def moves_one_at_a_time(scene: Scene) -> None:
+def moves_one_at_a_time(fixture: RecipeFixture) -> None:
     """A move changes its own player's weights and nobody else's, and no weight belongs to two players."""
-    training = scene.recording.training
+    training = fixture.recording.training
     owner: dict[int, str] = {}
     for name, player in training.players.items():
         for parameter in player.parameters:
             other = owner.setdefault(id(parameter), name)
             require(other == name, f"{other} and {name} share weights.", "each weight has one player and optimizer.")
-    meddled = [f"{player} {when}" for player, when in dict.fromkeys(scene.recording.meddled)]
-    mend = "change weights only right after that player's own `yield`; the engine does the rest."
-    require(not meddled, f"weights changed that nobody moved: {'; '.join(meddled)}.", mend)
+    foreign_changes = [f"{player} {when}" for player, when in dict.fromkeys(fixture.recording.foreign_changes)]
+    remedy = "change weights only right after that player's own `yield`; the engine does the rest."
+    require(not foreign_changes, f"weights changed that nobody moved: {'; '.join(foreign_changes)}.", remedy)
 
 
-def moves_everyone(scene: Scene) -> None:
+def moves_every_player(fixture: RecipeFixture) -> None:
     """Every player moves, and every weight of the game belongs to a player."""
-    training = scene.recording.training
-    idle = [name for name in training.players if name not in scene.recording.moved]
-    mend = "yield a Move for each of players(), or take the player out."
-    require(not idle, f"in {len(scene.recording.moved)} moves none was of {', '.join(idle)}.", mend)
+    training = fixture.recording.training
+    idle = [name for name in training.players if name not in fixture.recording.moved]
+    remedy = "yield a Move for each of players(), or take the player out."
+    require(not idle, f"in {len(fixture.recording.moved)} moves none was of {', '.join(idle)}.", remedy)
     owned = {id(parameter) for player in training.players.values() for parameter in player.module.parameters()}
     lost = [name for name, p in training.game.named_parameters() if p.requires_grad and id(p) not in owned]
     require(not lost, f"no player has {', '.join(lost)}.", "put it into a player, or requires_grad_(False).")
 
 
-def trains_everything(scene: Scene) -> None:
+def trains_everything(fixture: RecipeFixture) -> None:
     """In its own player's moves every parameter gets a gradient."""
-    lost = scene.recording.unreached
+    lost = fixture.recording.without_gradient
     require(not lost, f"no gradient reaches {', '.join(lost)}.", "let the loss depend on it, or take it out.")
 
 
-def logs_detached(scene: Scene) -> None:
+def logs_detached(fixture: RecipeFixture) -> None:
     """What a move logs are finite scalar tensors without a gradient: they stay on the device and are averaged."""
-    for player, metrics in scene.recording.logged:
+    for player, metrics in fixture.recording.logged:
         for name, value in metrics.items():
             whose = f"{name}, which {player} logs,"
-            mend = "log `value.mean().detach()`."
+            remedy = "log `value.mean().detach()`."
             if not isinstance(value, Tensor):
                 require(
-                    False, f"{whose} is a {type(value).__name__}.", f"{mend} No .item(): that waits for the device."
+                    False, f"{whose} is a {type(value).__name__}.", f"{remedy} No .item(): that waits for the device."
                 )
-            require(value.ndim == 0, f"{whose} has the shape {tuple(value.shape)}.", mend)
-            require(not value.requires_grad, f"{whose} has a gradient, and keeps a whole round in memory.", mend)
+            require(value.ndim == 0, f"{whose} has the shape {tuple(value.shape)}.", remedy)
+            require(not value.requires_grad, f"{whose} has a gradient, and keeps a whole round in memory.", remedy)
             require(value.isfinite(), f"{whose} is {value.item()}.")
             require(not name.startswith("loss/"), f"{whose} has the name of a loss.", "the engine logs losses itself.")
 
 
-def shows_samples(scene: Scene) -> None:
+def shows_samples(fixture: RecipeFixture) -> None:
     """`preview`, and `sample` or `translate`, give samples of the data's shape, without gradients."""
-    training = scene.recording.training
-    kinds = FieldKinds(scene.small.info)
+    training = fixture.recording.training
+    kinds = FieldKinds(fixture.small_dry_run.info)
     shape = kinds.unit_shape(kinds.info.sample_key)
     batch = training.data.first(3)
     with training.shown():
@@ -145,8 +147,8 @@ def shows_samples(scene: Scene) -> None:
     for name, made in grids.items():
         samples, same = as_preview(made).samples, as_preview(again[name]).samples
         require(not samples.requires_grad, f'the grid "{name}" has a gradient.', "@torch.no_grad()")
-        mend = "draw from torch's default stream: the engine seeds it before every grid."
-        require(torch.equal(samples, same), f'on the same seed the grid "{name}" differs.', mend)
+        remedy = "draw from torch's default stream: the engine seeds it before every grid."
+        require(torch.equal(samples, same), f'on the same seed the grid "{name}" differs.', remedy)
         kinds.sample.picture(samples, columns=as_preview(made).columns, real=batch.get("real"))
     if training.game.directions:
         translates(training)

@@ -1,4 +1,4 @@
-"""What happens in a few rounds of a game: who moved, what changed when, where gradients went, what was logged."""
+"""Records a few rounds of a game: moves, changes of weights, gradients, logged values."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ Weights = Mapping[str, list[Tensor]]
 """Player's name -> copies of its parameters."""
 
 
-class Recording:
-    """Some rounds with updates, watched.
+class RoundRecorder:
+    """A record of some rounds with updates.
 
-    moved: players in the order of their moves; meddled: (player, when) whose weights changed though nobody updated
-    them; reached: names of parameters that got a gradient in their player's move; logged: every move's metrics.
+    moved: players in the order of their moves; foreign_changes: (player, when) for weights that changed outside of
+    their player's update; with_gradient: names of parameters that got a gradient in their player's move; logged: the
+    metrics of every move.
     """
 
     def __init__(self, training: Training, rounds: int) -> None:
         self.training = training
         self.moved: list[str] = []
-        self.meddled: list[tuple[str, str]] = []
-        self.reached: set[str] = set()
+        self.foreign_changes: list[tuple[str, str]] = []
+        self.with_gradient: set[str] = set()
         self.logged: list[tuple[str, Mapping[str, Any]]] = []
         for _ in range(rounds):
             self._round()
 
     @property
-    def unreached(self) -> list[str]:
+    def without_gradient(self) -> list[str]:
         """Parameters of players that never got a gradient: "generator.network.0.weight"."""
-        return [name for name in named(self.training) if name not in self.reached]
+        return [name for name in named_parameters(self.training) if name not in self.with_gradient]
 
     def _round(self) -> None:
         training = self.training
@@ -55,7 +56,7 @@ class Recording:
     def _note(self, move: Move) -> None:
         self.moved.append(move.player)
         self.logged.append((move.player, move.metrics))
-        self.reached |= {
+        self.with_gradient |= {
             f"{move.player}.{name}"
             for name, parameter in self.training.players[move.player].module.named_parameters()
             if parameter.grad is not None
@@ -68,14 +69,14 @@ class Recording:
         }
 
     def _compare(self, before: Weights, allowed: str, when: str) -> None:
-        """Notes whose weights changed since `before`; `allowed` may have: it just moved, and may be constrained."""
+        """Records players whose weights changed since `before`, except `allowed`, which may be constrained."""
         for name, player in self.training.players.items():
             if name != allowed and not all(map(torch.equal, before[name], player.parameters)):
-                self.meddled.append((name, when))
+                self.foreign_changes.append((name, when))
 
 
-def named(training: Training) -> dict[str, nn.Parameter]:
-    """Every player's parameters that learn, by "player.name"."""
+def named_parameters(training: Training) -> dict[str, nn.Parameter]:
+    """Every player's trainable parameters, by "player.name"."""
     return {
         f"{player}.{name}": parameter
         for player, held in training.players.items()
@@ -84,7 +85,7 @@ def named(training: Training) -> dict[str, nn.Parameter]:
     }
 
 
-def leaves_of(loss: Tensor) -> Iterator[int]:
+def graph_leaves(loss: Tensor) -> Iterator[int]:
     """Identities of the parameters in a loss's graph."""
     seen: set[Any] = set()
     waiting = [loss.grad_fn]

@@ -58,10 +58,10 @@ def comes_in_whole(row: PluginRow) -> None:
 def says_which_ganzoo(row: PluginRow) -> None:
     """The distribution requires ganzoo, with the versions that it works with."""
     required = [text for text in distribution(row.distribution).requires or () if re.match(r"ganzoo(?![\w.-])", text)]
-    mend = 'in pyproject.toml: dependencies = ["ganzoo>=0.1,<0.2"].'
-    require(required, f"{row.distribution} does not require ganzoo.", mend)
+    remedy = 'in pyproject.toml: dependencies = ["ganzoo>=0.1,<0.2"].'
+    require(required, f"{row.distribution} does not require ganzoo.", remedy)
     require(
-        any(sign in required[0].partition(";")[0] for sign in "<>=~"), f"it requires any ganzoo: {required[0]}.", mend
+        any(sign in required[0].partition(";")[0] for sign in "<>=~"), f"it requires any ganzoo: {required[0]}.", remedy
     )
 
 
@@ -93,9 +93,9 @@ def is_described(subject: Subject) -> None:
     require(component.summary.strip(), "its summary is empty.", "say in a few words what it is.")
     if subject.entry.shelf != "recipe":
         length = len(component.summary)
-        mend = f"say it in {LONGEST_SUMMARY} characters; the class's docstring has room for the rest."
+        remedy = f"say it in {LONGEST_SUMMARY} characters; the class's docstring has room for the rest."
         one_line = "\n" not in component.summary and length <= LONGEST_SUMMARY
-        require(one_line, f"its summary has {length} characters or more than one line.", mend)
+        require(one_line, f"its summary has {length} characters or more than one line.", remedy)
     require(
         PAPER.fullmatch(component.paper),
         f"its paper is {component.paper!r}.",

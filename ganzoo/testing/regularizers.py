@@ -24,7 +24,7 @@ def regularizer_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     for asks, question in {
         "can be differentiated": can_be_differentiated,
         "leaves samples and weights alone": leaves_things_alone,
-        "goes on after a resume": goes_on,
+        "goes on after a resume": resumes,
     }.items():
         yield Check(str(subject), asks, question, lambda: subject, needs=[*needs, scalar])
 
@@ -81,11 +81,11 @@ def can_be_differentiated(subject: Subject) -> None:
     penalty = first_penalty(subject.build(), network)
     if penalty is None:
         raise NotChecked("it adds no penalty")
-    mend = "torch.autograd.grad(..., create_graph=True), and no detach, .item() or torch.no_grad around it."
-    require(penalty.requires_grad, "the penalty does not depend on the weights: it would change nothing.", mend)
+    remedy = "torch.autograd.grad(..., create_graph=True), and no detach, .item() or torch.no_grad around it."
+    require(penalty.requires_grad, "the penalty does not depend on the weights: it would change nothing.", remedy)
     slopes = torch.autograd.grad(penalty, list(network.parameters()), allow_unused=True)
     reached = [slope for slope in slopes if slope is not None]
-    require(any(bool(slope.any()) for slope in reached), "the penalty's gradient by every weight is zero.", mend)
+    require(any(bool(slope.any()) for slope in reached), "the penalty's gradient by every weight is zero.", remedy)
     finite = all(bool(slope.isfinite().all()) for slope in reached)
     require(finite, "the penalty's gradient is not finite.", "add a small number under square roots.")
 
@@ -105,7 +105,7 @@ def leaves_things_alone(subject: Subject) -> None:
     require(kept, "constrain put new parameters in the place of the old.", "change them in place under no_grad.")
 
 
-def goes_on(subject: Subject) -> None:
+def resumes(subject: Subject) -> None:
     """Its state_dict holds all that the next penalties depend on, and they draw from torch's default stream alone."""
     network = player()
 

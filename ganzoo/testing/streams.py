@@ -1,4 +1,4 @@
-"""The global random streams: torch's default one, which runs draw from, and those that they must leave alone."""
+"""The global random streams: torch's, which runs use, and those of Python and numpy, which they must not use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 from ganzoo.testing.failure import Failure
 
 SEED = 20_140_610
-"""Where torch's stream begins for every question: a number that nobody would choose to seed it with."""
+"""The seed of torch's stream for every check; unlikely to be a plugin's own seed."""
 
 
 def start_stream(seed: int) -> None:
-    """Starts torch's default stream of the CPU. (torch.manual_seed visits every other kind of device, too: slow.)"""
+    """Seeds torch's default stream of the CPU. (torch.manual_seed seeds all devices, which is slow.)"""
     torch.default_generator.manual_seed(seed)
 
 
 def streams() -> tuple[bytes, object, bytes]:
-    """The global random streams as they are now: torch's, Python's and numpy's."""
+    """The present states of the global random streams: torch's, Python's and numpy's."""
     state = np.random.get_state(legacy=True)
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), repr((state[2:], state[1].tobytes())).encode()  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""What is looked at: a component with its options, built as a recipe that names nothing but it would build it."""
+"""The component under test, built with the default options of a recipe."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.streams import start_stream
 
 N_CLASSES = 10
-"""Classes of the made-up data."""
+"""Classes of the synthetic data."""
 
 SHAPES: tuple[Shape, ...] = ((1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (2,))
-"""Samples that every network is tried with."""
+"""Sample shapes that every network is tested with."""
 
-LARGER: tuple[Shape, ...] = ((1, 64, 64), (3, 128, 128), (3, 256, 256))
-"""What is tried where a network refuses all of those."""
+LARGER_SHAPES: tuple[Shape, ...] = ((1, 64, 64), (3, 128, 128), (3, 256, 256))
+"""Sample shapes for networks that refuse all of SHAPES."""
 
 
 class Subject:
-    """One entry on a shelf. What can fail is looked up when it is asked for."""
+    """One entry on a shelf. Properties that can fail are evaluated when used."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -53,7 +53,7 @@ class Subject:
 
     @cached_property
     def choice(self) -> Choice:
-        """It with its default options, or, where one has no default, with those of an installed recipe.
+        """The component with its default options, or with those of an installed recipe if one has no default.
 
         Raises: NotChecked where there is no such recipe.
         """
@@ -86,8 +86,8 @@ class Subject:
 
     @cached_property
     def network(self) -> Network:
-        """The network at the first shape that it accepts. Raises: Failure where it accepts none."""
-        for shape in (*SHAPES, *LARGER):
+        """The network at the first shape that it accepts. Raises: Failure if it accepts none."""
+        for shape in (*SHAPES, *LARGER_SHAPES):
             network = Network(self, shape)
             try:
                 network.build()
@@ -95,13 +95,14 @@ class Subject:
                 continue
             return network
         raise Failure(
-            f"it refuses samples of every shape that was tried: {', '.join(map(said, (*SHAPES, *LARGER)))}.",
+            "it refuses samples of every shape that was tried: "
+            f"{', '.join(map(format_shape, (*SHAPES, *LARGER_SHAPES)))}.",
             "raise OptionError only for what it truly cannot do.",
         )
 
 
 class Network:
-    """A generator or a discriminator for samples of one shape, and what goes into it."""
+    """A generator or discriminator for samples of one shape, with its inputs."""
 
     def __init__(self, subject: Subject, shape: Shape) -> None:
         self.subject = subject
@@ -115,7 +116,7 @@ class Network:
         return made
 
     def inputs(self, module: nn.Module, n: int, seed: int = 0) -> tuple[Tensor, ...]:
-        """What its forward takes: latents where it has any, samples otherwise; labels where it names them."""
+        """The inputs of its forward: latents or samples, and labels if it names them."""
         with own_randomness(torch.device("cpu")):
             start_stream(1000 + seed)
             first = module.latents(n) if takes_latents(module) else samples_like(self.shape, n)  # type: ignore[operator]
@@ -125,23 +126,23 @@ class Network:
 
 
 def takes_latents(module: nn.Module) -> bool:
-    """Whether it makes samples from noise; what makes them from samples has no `latent_dim`."""
+    """Whether it is a generator from latents; translators have no `latent_dim`."""
     return hasattr(module, "latent_dim")
 
 
 def samples_like(shape: Shape, n: int) -> Tensor:
-    """n made-up samples: images in [-1, 1], points around the origin."""
+    """n random samples: images in [-1, 1], points around the origin."""
     return torch.rand(n, *shape) * 2 - 1 if len(shape) > 1 else torch.randn(n, *shape)
 
 
-def shaken(module: nn.Module) -> nn.Module:
-    """The same module with a little noise on every weight: what begins at exactly zero is not taken for dead."""
+def perturbed(module: nn.Module) -> nn.Module:
+    """The same module with noise added to every weight, so that zero-initialised weights are not taken for unused."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
     return module
 
 
-def said(shape: Shape) -> str:
-    """A shape as ids have it: "3x32x32", "2 numbers"."""
+def format_shape(shape: Shape) -> str:
+    """A shape as in test ids: "3x32x32", "2 numbers"."""
     return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"

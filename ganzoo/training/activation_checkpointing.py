@@ -1,4 +1,4 @@
-"""Memory for time: what a network computes on its way forward is not kept for the way back, but computed again."""
+"""Activation checkpointing: activations are recomputed in the backward pass instead of stored, to save memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NETWORKS = (Generator, Translator, Discriminator)
 
 
 def networks_of(game: nn.Module) -> Iterator[nn.Module]:
-    """The game's generators, translators and discriminators, not those that are a part of another."""
+    """The game's generators, translators and discriminators, without those nested in another."""
     for child in game.children():
         if isinstance(child, NETWORKS):
             yield child
@@ -24,37 +24,37 @@ def networks_of(game: nn.Module) -> Iterator[nn.Module]:
             yield from networks_of(child)
 
 
-def recompute(network: nn.Module) -> None:
-    """Lets a network keep its inputs alone for a backward pass, which plays its `forward` a second time.
+def checkpoint_activations(network: nn.Module) -> None:
+    """Makes a network store only its inputs for the backward pass, which runs its `forward` a second time.
 
-    The weights end up the same: the second time sees the random numbers and the buffers (sums of batch norm, vectors of
-    spectral norm) that the first one saw, and leaves the buffers as it found them.
+    The resulting weights are the same: the second pass uses the random numbers and buffers (statistics of batch norm,
+    vectors of spectral norm) of the first, and leaves the buffers unchanged.
     """
     forward = network.forward
 
-    def light(*inputs: Any, **named: Any) -> Any:
+    def checkpointed_forward(*inputs: Any, **named: Any) -> Any:
         if not torch.is_grad_enabled():
             return forward(*inputs, **named)
-        seen = {place: buffer.clone() for place, buffer in _buffers(network).items()}
+        saved_buffers = {place: buffer.clone() for place, buffer in _buffers(network).items()}
 
-        def surroundings() -> tuple[AbstractContextManager[None], Holding]:
-            return nullcontext(), Holding(network, seen)
+        def recompute_contexts() -> tuple[AbstractContextManager[None], RestoredBuffers]:
+            return nullcontext(), RestoredBuffers(network, saved_buffers)
 
-        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=surroundings, **named)
+        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=recompute_contexts, **named)
 
-    setattr(network, "forward", light)  # noqa: B010  # on the instance: state and names stay what they are
+    setattr(network, "forward", checkpointed_forward)  # noqa: B010  # on the instance, so that the state dict's names stay the same
 
 
-class Holding:
-    """Inside, a network has copies of buffers that it once saw; afterwards its own again. May be entered repeatedly."""
+class RestoredBuffers:
+    """Inside, a network has copies of saved buffers; on leaving, its own again. Reusable."""
 
-    def __init__(self, network: nn.Module, seen: dict[tuple[nn.Module, str], Tensor]) -> None:
+    def __init__(self, network: nn.Module, saved_buffers: dict[tuple[nn.Module, str], Tensor]) -> None:
         self.network = network
-        self.seen = seen
+        self.saved_buffers = saved_buffers
 
     def __enter__(self) -> None:
         self.own = _buffers(self.network)
-        for (module, name), buffer in self.seen.items():
+        for (module, name), buffer in self.saved_buffers.items():
             setattr(module, name, buffer.clone())
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The processes that read data ahead of a run: how many there are, how they begin, and whom they listen to."""
+"""The worker processes that read data ahead of a run: their number, their start, and their handling of signals."""
 
 from __future__ import annotations
 
@@ -19,88 +19,90 @@ from ganzoo.errors import TrainingFailed
 
 Batches = Iterator[Any]
 
-MOST = 8
-"""Workers at most, where nobody says how many."""
+MAX_WORKERS = 8
+"""The largest default number of workers."""
 
-PATIENCE, TRIES = 15.0, 3
-"""Seconds in which workers have to begin, and how often they are begun."""
+START_TIMEOUT, START_ATTEMPTS = 15.0, 3
+"""Seconds that workers have to start in, and the number of attempts."""
 
 PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl(2): which signal a process is sent once the thread that began it is gone."""
+"""An option of Linux's prctl(2): the signal sent to a process when the thread that created it ends."""
 
 
-def usual_workers() -> int:
-    """One for each core that this rank has but for the one that trains; one at least, and eight at most."""
+def default_workers() -> int:
+    """One less than the cores of this rank, at least one and at most MAX_WORKERS."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(MOST, cores // ranks_here() - 1))
+    return max(1, min(MAX_WORKERS, cores // ranks_here() - 1))
 
 
-def begun(start: Callable[[Callable[[int], None]], Batches], workers: int) -> Batches:
-    """What `start` returns, once all of its workers are at work. start: is given what a worker does first.
+def start_workers(create_loader: Callable[[Callable[[int], None]], Batches], workers: int) -> Batches:
+    """Starts a loader, and returns its batches when all of its workers run.
 
-    A process that is forked while a thread of C++ code enters Python, as those of gloo do, may never begin: Python 3.11
-    waits in it for a lock which that thread held. All are ended then, and begun again.
+    create_loader: takes the function that initialises a worker, and returns the loader's iterator.
 
-    Raises: TrainingFailed where that does not help.
+    A process that is forked while a thread of C++ code enters Python, as threads of gloo do, may hang: Python 3.11
+    waits in it for a lock which that thread held. All workers are then killed and started again.
+
+    Raises: TrainingFailed if they have not started after START_ATTEMPTS attempts.
     """
     if sys.platform != "linux" or not workers:
-        return start(live_for_the_run)
-    for _ in range(TRIES):
+        return create_loader(init_worker)
+    for _ in range(START_ATTEMPTS):
         before = set(multiprocessing.active_children())
-        heard, told = os.pipe()
+        reader, writer = os.pipe()
 
-        def first(number: int, ends: tuple[int, int] = (heard, told)) -> None:
-            live_for_the_run(number)
+        def init(number: int, ends: tuple[int, int] = (reader, writer)) -> None:
+            init_worker(number)
             os.write(ends[1], b"!")
             for end in ends:
                 os.close(end)
 
         try:
-            batches = start(first)
-            if words_from(heard, workers):
+            batches = create_loader(init)
+            if wait_for_workers(reader, workers):
                 return batches
         finally:
-            os.close(heard)
-            os.close(told)
+            os.close(reader)
+            os.close(writer)
         for process in set(multiprocessing.active_children()) - before:
             process.kill()
-        del batches  # it waits for them
+        del batches  # joins the workers
     raise TrainingFailed(
-        f"the processes that read the data did not begin within {PATIENCE:g} seconds, {TRIES} times.",
+        f"the processes that read the data did not begin within {START_TIMEOUT:g} seconds, {START_ATTEMPTS} times.",
         remedy="The machine may be too busy for them: train.workers=0 reads in the run's own process.",
     )
 
 
-def words_from(pipe: int, workers: int) -> bool:
-    """Whether each of so many workers has said a word in time."""
-    missing, end, coming = workers, time.monotonic() + PATIENCE, select.poll()
-    coming.register(pipe, select.POLLIN)
-    while missing and coming.poll(max(0.0, end - time.monotonic()) * 1000):
+def wait_for_workers(pipe: int, workers: int) -> bool:
+    """Whether each worker has written a byte to the pipe before the timeout."""
+    missing, deadline, poller = workers, time.monotonic() + START_TIMEOUT, select.poll()
+    poller.register(pipe, select.POLLIN)
+    while missing and poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
         missing -= len(os.read(pipe, missing))
     return not missing
 
 
-def live_for_the_run(_: int) -> None:
-    """What a worker does first. It ends where the run ends it, or is no more, and hears nobody else.
+def init_worker(_: int) -> None:
+    """Initialises a worker so that only the run's own process, or the end of that process, stops it.
 
-    Ctrl-C, and the polite kill of torchrun or of a cluster's scheduler, reach all processes of a run: it finishes its
-    step then, for which workers must go on. One that outlives a run that was killed would hold on to what was open
-    there: the lock, on which a resume waits, and connections, by whose end other ranks learn that it is gone.
+    Ctrl-C, and the SIGTERM of torchrun or of a cluster's scheduler, reach all processes of a run, which then finishes
+    its step and needs its workers for that. A worker that outlived a killed run would keep inherited descriptors open:
+    the lock, on which a resume waits, and connections, whose end tells other ranks that this one is lost.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     run = multiprocessing.parent_process()
     if sys.platform == "linux" and run is not None:
-        signal.signal(signal.SIGTERM, lambda *_: None)  # where it reaches a thread that a library began before this
+        signal.signal(signal.SIGTERM, lambda *_: None)  # for threads that a library started earlier
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != run.pid:  # it was killed before that was said
+        if os.getppid() != run.pid:  # the run ended before prctl took effect
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_if_told_to, args=(run.pid,), daemon=True).start()
+        threading.Thread(target=_exit_on_sigterm, args=(run.pid,), daemon=True).start()
 
 
-def _end_if_told_to(run: int | None) -> None:
-    """Ends this process once `run` sends it SIGTERM, which is how loaders and Python end one that does not listen."""
+def _exit_on_sigterm(run: int | None) -> None:
+    """Ends this process when process `run` sends SIGTERM, as DataLoader and multiprocessing do to end a worker."""
     if sys.platform == "linux":
         while signal.sigwaitinfo({signal.SIGTERM}).si_pid != run:
             pass
@@ -108,26 +110,27 @@ def _end_if_told_to(run: int | None) -> None:
 
 
 @contextmanager
-def no_news_of_children() -> Iterator[None]:
-    """Inside, a loader may begin; that a worker was killed is then said where its batch is asked for.
+def preserved_sigchld_handler() -> Iterator[None]:
+    """Restores the handler of SIGCHLD that a DataLoader replaces when it starts.
 
-    Otherwise the loader has it raised in the main thread whatever it is doing: in a message to other ranks, say.
+    With DataLoader's handler, the end of a worker would raise in the main thread at any point, for instance during a
+    collective operation; without it, it is raised when the worker's batch is due.
     """
     main = sys.platform != "win32" and threading.current_thread() is threading.main_thread()
-    heard = signal.getsignal(signal.SIGCHLD) if main else None
+    reader = signal.getsignal(signal.SIGCHLD) if main else None
     try:
         yield
     finally:
-        if heard is not None:
-            signal.signal(signal.SIGCHLD, heard)
+        if reader is not None:
+            signal.signal(signal.SIGCHLD, reader)
 
 
-def lost_worker(error: Exception) -> str:
-    """How a worker that is gone ended, as the loader says; nothing where one met with this error while it read."""
-    said = str(error)
-    if "in DataLoader worker process" in said:
+def lost_worker_message(error: Exception) -> str:
+    """How a worker process ended, according to the loader; "" if the error was raised inside a worker."""
+    message = str(error)
+    if "in DataLoader worker process" in message:
         return ""
-    if isinstance(error, RuntimeError) and said.startswith("DataLoader worker (pid"):
-        return said.partition(". ")[0].rpartition(") ")[2]  # without its name and number
-    # right after its end: the memory of a batch is handed over through a connection to who made it
+    if isinstance(error, RuntimeError) and message.startswith("DataLoader worker (pid"):
+        return message.partition(". ")[0].rpartition(") ")[2]  # without its process number
+    # right after its end: a batch's shared memory is passed through a connection to its worker
     return repr(error) if isinstance(error, (ConnectionError, EOFError, FileNotFoundError)) else ""

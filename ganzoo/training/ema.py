@@ -1,4 +1,4 @@
-"""Exponential moving averages of players' weights (as in arXiv:1806.04498), which grids and samples show."""
+"""Exponential moving averages (EMA) of players' weights (arXiv:1806.04498), from which grids and samples are made."""
 
 from __future__ import annotations
 
@@ -11,82 +11,82 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
-class Averages:
-    """The running average of each named player, updated after a round; buffers are copied, not averaged.
+class WeightAverages:
+    """The EMA of each named player's parameters, updated after a round; buffers are copied, not averaged.
 
-    The memory grows with the run up to that of `decay`: it is a ninth of the steps so far, or the first grids would
-    show little but the weights that nothing had trained yet.
+    The averaging window is warmed up: about a ninth of the steps so far, up to that of `decay`. Otherwise the first
+    grids would show mostly untrained weights.
     """
 
     def __init__(self, players: Mapping[str, nn.Module], *, decay: float, every: int = 1) -> None:
         self.players = dict(players)
         self.decay = decay
         self.every = every
-        self._kept = 0.0
+        self._decay_of_update = 0.0
         self.averaged = {name: AveragedModel(module, multi_avg_fn=self._average) for name, module in players.items()}
         for averaged in self.averaged.values():
             averaged.requires_grad_(False)
 
     def update(self, step: int) -> None:
-        """Takes in the weights as they are after `step` rounds."""
+        """Updates the averages with the weights after `step` rounds."""
         if step % self.every == 0:
-            self._kept = self.kept(step)
+            self._decay_of_update = self.effective_decay(step)
             for name, averaged in self.averaged.items():
                 averaged.update_parameters(self.players[name])
 
     @property
     def updates(self) -> int:
-        """Updates so far."""
+        """The number of updates so far."""
         return max((int(averaged.n_averaged) for averaged in self.averaged.values()), default=0)
 
-    def shares(self, step: int, *, first: bool) -> tuple[float, float]:
-        """What an update after `step` rounds takes of the old average and of the weights: the first only of these."""
-        kept = 0.0 if first else self.kept(step)
-        return kept, 1.0 - kept
+    def coefficients(self, step: int, *, first: bool) -> tuple[float, float]:
+        """The coefficients of average and weights in the update after `step` rounds: 0 and 1 in the first."""
+        effective_decay = 0.0 if first else self.effective_decay(step)
+        return effective_decay, 1.0 - effective_decay
 
-    def blend(self, old: torch.Tensor, new: torch.Tensor) -> None:
-        """An update by shares that are on the device, so that a captured round can hold it. It does not count."""
+    def update_by_tensors(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """An update with coefficients that are tensors on the device, so that it can be captured. It is not counted."""
         for name, averaged in self.averaged.items():
-            mine: list[torch.Tensor] = list(averaged.module.parameters())
-            theirs: list[torch.Tensor] = list(self.players[name].parameters())
+            averages: list[torch.Tensor] = list(averaged.module.parameters())
+            weights: list[torch.Tensor] = list(self.players[name].parameters())
             with torch.no_grad():
                 if new.is_cpu:
-                    for average, weight in zip(mine, theirs, strict=True):
+                    for average, weight in zip(averages, weights, strict=True):
                         average.lerp_(weight, new)
                 else:
-                    torch._foreach_mul_(mine, old)
-                    torch._foreach_add_(mine, list(torch._foreach_mul(theirs, new)))
+                    torch._foreach_mul_(averages, old)
+                    torch._foreach_add_(averages, list(torch._foreach_mul(weights, new)))
                 for buffer, current in zip(averaged.module.buffers(), self.players[name].buffers(), strict=True):
                     buffer.copy_(current)
 
     def count(self, updates: int) -> None:
-        """Counts so many updates that `blend` made."""
+        """Counts updates that were made by `update_by_tensors`."""
         for averaged in self.averaged.values():
             averaged.n_averaged += updates
 
-    def kept(self, step: int) -> float:
-        """The share of the old average that the update after `step` rounds keeps: the decay of `every` steps at once,
-        so that the memory in steps does not depend on `every`.
+    def effective_decay(self, step: int) -> float:
+        """The coefficient of the old average in the update after `step` rounds: the decay to the power of `every`, so
+        that the averaging window in steps does not depend on `every`.
         """
         return float(min(self.decay, (1 + step) / (10 + step)) ** self.every)
 
     def _average(self, averaged: Any, current: Any, count: Any) -> None:
-        get_ema_multi_avg_fn(self._kept)(averaged, current, count)
+        get_ema_multi_avg_fn(self._decay_of_update)(averaged, current, count)
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Inside, the players hold their averages; afterwards their own weights again (tensors trade places)."""
-        self._trade_places()
+    def applied(self) -> Iterator[None]:
+        """Inside, the players have their averaged weights; on leaving, their own again (tensors are swapped)."""
+        self._swap()
         try:
             yield
         finally:
-            self._trade_places()
+            self._swap()
 
-    def _trade_places(self) -> None:
+    def _swap(self) -> None:
         for name, player in self.players.items():
             averaged = self.averaged[name].module
-            for mine, other in zip(_tensors(player), _tensors(averaged), strict=True):
-                mine.data, other.data = other.data, mine.data
+            for averages, other in zip(_tensors(player), _tensors(averaged), strict=True):
+                averages.data, other.data = other.data, averages.data
 
 
 def _tensors(module: nn.Module) -> Iterator[torch.Tensor]:

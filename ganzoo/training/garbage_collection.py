@@ -1,4 +1,4 @@
-"""Python's garbage collector while a run is put together, and while it trains."""
+"""Pauses Python's garbage collector while a run is set up."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def undisturbed() -> Iterator[Callable[[], None]]:
-    """Inside, the collector rests until the function given is called, and from then on looks at what came since.
+def paused_collection() -> Iterator[Callable[[], None]]:
+    """Inside, collection is disabled until the yielded function is called, which freezes existing objects (gc.freeze).
 
-    torch and its compiler are hundreds of thousands of objects that stay as long as the process. Left to itself, the
-    collector goes through all of them several times while they are imported, and again and again in what follows, to
-    find nothing. Afterwards everything is as it was, and what was garbage meanwhile is found by a later pass. Someone
-    who has told the collector to rest, or to leave objects alone, is not overruled.
+    torch and its compiler create hundreds of thousands of objects that live as long as the process. By default the
+    collector scans all of them several times during import, and again during training, and finds nothing. On leaving,
+    the previous settings are restored, and a later pass finds garbage of the meantime. A collector that the caller has
+    disabled, or frozen, stays so.
     """
     enabled, frozen = gc.isenabled(), gc.get_freeze_count()
 
-    def go_on() -> None:
+    def resume() -> None:
         if not frozen:
             gc.freeze()
         if enabled:
@@ -26,7 +26,7 @@ def undisturbed() -> Iterator[Callable[[], None]]:
 
     gc.disable()
     try:
-        yield go_on
+        yield resume
     finally:
         if not frozen:
             gc.unfreeze()

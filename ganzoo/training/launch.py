@@ -31,11 +31,11 @@ from ganzoo.runs.conditions import keep_conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import machine, now
 from ganzoo.runs.run import Run, load
-from ganzoo.training.activation_checkpointing import networks_of, recompute
+from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 from ganzoo.training.device_data import DeviceData
-from ganzoo.training.distributed import ALONE, Ranks, join
+from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
 from ganzoo.training.facts import data_facts, facts_of, runner_of
-from ganzoo.training.garbage_collection import undisturbed
+from ganzoo.training.garbage_collection import paused_collection
 from ganzoo.training.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
@@ -81,16 +81,16 @@ def train(
     Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
     FailedElsewhere on a rank where it was another one that failed.
     """
-    ranks = join()
-    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
-        with ranks.together():
+    ranks = join_process_group()
+    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+        with ranks.fail_together():
             decided = read_recipe(
                 recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
             )
             ranks.check_batch(decided.train.batch_size)
-            place = ranks.place(device)
+            place = ranks.choose_device(device)
             path = str(_new_directory(out, decided)) if ranks.first else ""
-        directory = RunDirectory(Path(ranks.decided(path)))
+        directory = RunDirectory(Path(ranks.broadcast_text(path)))
 
         def get_data() -> tuple[Obtained, DryRun]:
             obtained = obtain(decided.dataset, decided.fallback, find_data_root(data_root), allow_fallback=fallback)
@@ -98,19 +98,19 @@ def train(
             obtained = obtained.load(place, decided.train.data)
             return obtained, rehearsal if obtained.info == rehearsal.info else dry_run(decided, obtained.info)
 
-        obtained, rehearsal = ranks.in_turn(get_data)
+        obtained, rehearsal = ranks.run_in_turn(get_data)
         _check_data(ranks, obtained)
         with own_randomness(place):
-            with ranks.together():
+            with ranks.fail_together():
                 evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
                 seed_everything(decided.train.seed)
                 training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
                 training.keep_streams()
             beginning = training.checkpoint()
-            with ranks.together():
+            with ranks.fail_together():
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         facts = facts_of(decided, obtained, training)
-        with ranks.together():
+        with ranks.fail_together():
             if ranks.first:
                 with new_folder(directory.path) as folder:
                     files = RunDirectory(folder)
@@ -144,26 +144,26 @@ def resume(
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
     """
-    ranks = join()
-    with ranks.one_end(), ExitStack() as locked, undisturbed() as begin:
-        with ranks.together():
+    ranks = join_process_group()
+    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+        with ranks.fail_together():
             run = load(directory)
             if ranks.first:
                 locked.enter_context(run.files.alone())
-        with ranks.together():
+        with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
             checkpoint, path = newest_intact(run.files, aloud=ranks.first)
             refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
             refuse_other_ranks(run, checkpoint, ranks)
-            place = ranks.place(device)
+            place = ranks.choose_device(device)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         choice = run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = ranks.in_turn(
+        obtained = ranks.run_in_turn(
             lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
         )
-        with ranks.together():
+        with ranks.fail_together():
             refuse_other_data(run, obtained)
             rehearsal = dry_run(recipe, obtained.info)
             evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
@@ -181,7 +181,7 @@ def resume(
         run.facts.update(played)
         went_on = {"step": training.step, "at": now(), **machine(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
-        with ranks.together():
+        with ranks.fail_together():
             if ranks.first:
                 rewind(training, run.files)
                 if steps is not None:
@@ -198,7 +198,7 @@ def assemble(
     rehearsal: DryRun,
     device: torch.device,
     evaluation: Evaluation | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_RANK,
 ) -> Training:
     """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
     game = build_game(recipe, obtained.info).to(device)
@@ -217,7 +217,7 @@ def assemble(
     training.draws = draws
     if train.checkpoint_activations:
         for network in networks_of(game):
-            recompute(network)
+            checkpoint_activations(network)
     return training
 
 

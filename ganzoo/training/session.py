@@ -16,7 +16,7 @@ from ganzoo.kinds.pictures import write_png
 from ganzoo.runs.checkpoint import keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
-from ganzoo.training.distributed import check_weights
+from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
 from ganzoo.training.state import Training
 from ganzoo.training.stopping import Interrupted, Interruption
@@ -42,18 +42,22 @@ class Session:
         Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
         """
         training, train = self.training, self.recipe.train
-        with own_randomness(training.device), Interruption(patient=self.ranks.several) as interruption:
+        with own_randomness(training.device), Interruption(ignore_repeats=self.ranks.several) as interruption:
             training.interruption = interruption
             training.restore_streams()
             self.tell(self.hooks.ganzoo_run_started)
             training.skip_clock()
             reason: str | None = None
             try:
-                with self.ranks.one_end():
+                with self.ranks.propagate_failures():
                     if training.step == 0 and train.sample_every:
                         self.draw_grids()
-                    self.ranks.copy_from_first(training.weights())  # elsewhere the seed may have drawn others
-                    while training.step < training.total_steps and reason is None and not self.asked(interruption):
+                    self.ranks.broadcast_tensors(training.weights())  # elsewhere the seed may have drawn others
+                    while (
+                        training.step < training.total_steps
+                        and reason is None
+                        and not self.stop_requested(interruption)
+                    ):
                         try:
                             training.advance(training.rounds_to_next())
                         except Interrupted:
@@ -65,7 +69,7 @@ class Session:
                             self.draw_grids()
                         if due(training.step, train.checkpoint_every):
                             self.save()
-                    self.end(reason, interruption.why if self.asked(interruption) else "")
+                    self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
                 self.record(status="failed", reason=f"{type(error).__name__}: {error}")
                 if isinstance(error, torch.OutOfMemoryError):
@@ -77,10 +81,10 @@ class Session:
                 training.data.close()
                 self.tell(self.hooks.ganzoo_run_finished)
 
-    def asked(self, interruption: Interruption) -> bool:
+    def stop_requested(self, interruption: Interruption) -> bool:
         """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
         exchange = self.training.exchange
-        return exchange.asked(interruption, self.training.step) if exchange else interruption.asked
+        return exchange.stop_requested(interruption, self.training.step) if exchange else interruption.stop_requested
 
     def log(self) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
@@ -98,7 +102,7 @@ class Session:
         """What [train.stop] says of a row: of that of rank 0, whose clock and whose scores are the run's."""
         if self.recipe.train.stop is None:
             return None
-        return self.ranks.decided(self.training.stop.reason(row) or "" if self.ranks.first else "") or None
+        return self.ranks.broadcast_text(self.training.stop.reason(row) or "" if self.ranks.first else "") or None
 
     def last_scores(self) -> dict[str, float]:
         """What [evaluate] says of the step that a run ends with by itself, where no scores are due at it anyway."""
@@ -131,10 +135,10 @@ class Session:
         """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
         training = self.training
         path = self.run.files.checkpoint(training.step)
-        if self.ranks.decided("there" if path.exists() else ""):
+        if self.ranks.broadcast_text("there" if path.exists() else ""):
             return
         training.window()  # what is broken already is not kept
-        check_weights(self.ranks, training.weights(), training.step)
+        check_same_weights(self.ranks, training.weights(), training.step)
         checkpoint = training.checkpoint()
         if self.ranks.first:
             save_checkpoint(path, checkpoint)
@@ -150,7 +154,7 @@ class Session:
         """
         training, plan = self.training, self.recipe.evaluate
         better = bool(training.evaluation and training.evaluation.beats(row))
-        if plan is None or not self.ranks.decided("better" if better else ""):
+        if plan is None or not self.ranks.broadcast_text("better" if better else ""):
             return
         regular = due(training.step, plan.every)
         if training.evaluation and regular:

@@ -26,9 +26,9 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build, build_schedule
 from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unpack_optimizer
 from ganzoo.training.device_data import DeviceData
-from ganzoo.training.distributed import ALONE, Exchange, Ranks, gather_own, take_own
-from ganzoo.training.ema import Averages
-from ganzoo.training.runners.eager import Eager
+from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
+from ganzoo.training.ema import WeightAverages
+from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.runner import Runner
 from ganzoo.training.stopping import Interruption, StopConditions
 from ganzoo.training.streamed_data import StreamedData
@@ -53,7 +53,7 @@ class Training:
         data: DeviceData | StreamedData,
         total_steps: int,
         evaluation: Evaluation | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ) -> None:
         self.recipe = recipe
         self.game = game
@@ -62,17 +62,19 @@ class Training:
         self.total_steps = total_steps
         self.ranks = ranks
         self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
-        self.exchange = Exchange() if ranks.several else None
+        self.exchange = GradientExchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
-        self.averages = recipe.ema and Averages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
+        self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
         self.evaluation = evaluation
-        self.stop = StopConditions(recipe.train.stop, rare=recipe.evaluate.scores if recipe.evaluate else ())
+        self.stop = StopConditions(
+            recipe.train.stop, occasional_metrics=recipe.evaluate.scores if recipe.evaluate else ()
+        )
         self.interruption: Interruption | None = None
-        self.met: list[str] = []
-        self.runner: Runner = Eager(self, "nothing else was chosen")
+        self.played_phases: list[str] = []
+        self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
         self.step = 0
         self.seconds = 0.0
@@ -157,8 +159,8 @@ class Training:
     def shown(self) -> Iterator[None]:
         """Inside: evaluation mode, averaged weights, no gradients, and randomness that starts at the recipe's seed."""
         modes = {module: module.training for module in self.game.modules()}
-        averages = self.averages.shown() if self.averages else nullcontext()
-        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.aside():
+        averages = self.averages.applied() if self.averages else nullcontext()
+        with own_randomness(self.device), torch.no_grad(), averages, self.autocast, self.runner.evaluation_context():
             seed_everything(self.recipe.train.seed)
             self.game.eval()
             try:
@@ -200,7 +202,7 @@ class Training:
             "random": {kind: to_text(value) for kind, value in self._present_streams().items()},
             "means": {name: [total.item(), self.means.counts.get(name, 0)] for name, total in self.means.sums.items()},
         }
-        theirs, others = gather_own(self.ranks, self.game, mine)
+        theirs, others = gather_rank_state(self.ranks, self.game, mine)
         tensors.update(theirs)
         self.read_clock()
         state = {
@@ -214,9 +216,9 @@ class Training:
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
-            "stop": self.stop.state,
+            "stop": self.stop.state_dict(),
             "evaluation": self.evaluation.state if self.evaluation else None,
-            "runner": self.runner.met,
+            "runner": self.runner.played_phases,
             "recipe": self.recipe.values,
         }
         return Checkpoint(tensors, state)
@@ -231,16 +233,16 @@ class Training:
             load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
             average.n_averaged.fill_(state["averaged"][name])
         self.game.load_state_dict(tensors.get("game", {}), strict=False)
-        take_own(self.ranks, self.game, tensors)
+        load_rank_state(self.ranks, self.game, tensors)
         mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
         for name, (total, count) in mine["means"].items():
             self.means.sums[name] = torch.tensor(total, dtype=torch.float32, device=self.device)
             if count:
                 self.means.counts[name] = count
         self._norms = dict(state.get("gradient_norms", {}))
-        self.met = list(state.get("runner", ()))
+        self.played_phases = list(state.get("runner", ()))
         self.data.seek(state["drawn"])
-        self.stop.state = dict(state["stop"])
+        self.stop.load_state_dict(state["stop"])
         if self.evaluation and state.get("evaluation"):
             self.evaluation.state = dict(state["evaluation"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -290,7 +292,7 @@ class Training:
         choice = self.recipe.schedules.get(name)
         player = Player(module, optimizer, build_schedule(choice) if choice else None)
         if self.exchange:
-            self.exchange.average_before(optimizer, player.parameters)
+            self.exchange.average_before_step(optimizer, player.parameters)
         return player
 
     def _own_state(self) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Reasons to end a run before its budget is spent: [train.stop], Ctrl-C, and a polite kill."""
+"""Ends a run before its budget is spent: [train.stop], Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ from ganzoo.recipe.model import Stop
 
 
 class StopConditions:
-    """Watches the logged rows for the recipe's [train.stop]. `state` is saved with checkpoints.
+    """Checks the logged rows for the recipe's [train.stop]. Its state is saved with checkpoints.
 
-    rare: what stands in some rows only, the scores of [evaluate]; rows without them are no reason for anything.
+    occasional_metrics: names that are not in every row, the scores of [evaluate]; rows without them are skipped.
     """
 
-    def __init__(self, stop: Stop | None, *, rare: Collection[str] = ()) -> None:
+    def __init__(self, stop: Stop | None, *, occasional_metrics: Collection[str] = ()) -> None:
         self.stop = stop or Stop()
-        self.rare = rare
-        self.state: dict[str, Any] = {"best": None, "rows_since": 0}
+        self.occasional_metrics = occasional_metrics
+        self.best: float | None = None
+        self.rows_since_best = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far and the rows since, JSON-serialisable."""
+        return {"best": self.best, "rows_since": self.rows_since_best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self.best, self.rows_since_best = state["best"], state["rows_since"]
 
     def reason(self, row: Mapping[str, float]) -> str | None:
-        """Why to stop after this row, in words, or None. Raises: GanzooError where the metric is not a logged one."""
+        """The reason to stop after this row, as text, or None. Raises: GanzooError if the metric is not logged."""
         stop = self.stop
         if stop.seconds is not None and row["seconds"] >= stop.seconds:
             return f"{stop.seconds:g} seconds of training are over"
         if stop.metric is None:
             return None
         if stop.metric not in row:
-            if stop.metric in self.rare:
+            if stop.metric in self.occasional_metrics:
                 return None
             raise GanzooError(
                 f'train.stop.metric: this run logs no "{stop.metric}".', remedy=f"It logs: {', '.join(row)}."
@@ -39,12 +48,12 @@ class StopConditions:
         value = row[stop.metric]
         if stop.target is not None and self._at_least_as_good(value, stop.target):
             return f"{stop.metric} reached its target: {value:g}"
-        best = self.state["best"]
+        best = self.best
         if best is None or (value != best and self._at_least_as_good(value, best)):
-            self.state = {"best": value, "rows_since": 0}
+            self.best, self.rows_since_best = value, 0
             return None
-        self.state["rows_since"] += 1
-        if stop.patience is not None and self.state["rows_since"] >= stop.patience:
+        self.rows_since_best += 1
+        if stop.patience is not None and self.rows_since_best >= stop.patience:
             return f"{stop.metric} has not bettered {best:g} for {stop.patience} rows"
         return None
 
@@ -53,35 +62,35 @@ class StopConditions:
 
 
 class Interrupted(Exception):
-    """A step was not begun, for the run was asked to stop while it was prepared."""
+    """A step was not started, because the run was asked to stop during its preparation."""
 
 
 class Interruption:
-    """While entered, the first Ctrl-C (or SIGTERM) only asks the loop to finish its step; a second is obeyed at once.
+    """While entered, the first Ctrl-C (or SIGTERM) requests a stop after the current step; a second interrupts at once.
 
-    asked: whether to stop; why: by what, in words. Outside of the main thread signals are left alone.
-    patient: a second one changes nothing, for torchrun passes on to its ranks what the terminal told them already; it
-    kills them by itself after half a minute.
+    stop_requested: whether to stop; why: the cause, as text. Outside of the main thread no signals are handled.
+    ignore_repeats: a second signal has no effect. torchrun forwards to its ranks signals that the terminal has sent
+    them already; it kills them by itself after 30 seconds.
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
-        self.asked = False
+    def __init__(self, *, ignore_repeats: bool = False) -> None:
+        self.stop_requested = False
         self.why = "another rank was asked to stop"  # unless this one is
-        self.patient = patient
+        self.ignore_repeats = ignore_repeats
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._hear)
+                self._before[number] = signal.signal(number, self._handle_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and not self.patient:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.stop_requested and not self.ignore_repeats:
             raise KeyboardInterrupt
-        self.asked = True
+        self.stop_requested = True
         self.why = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -78,7 +78,7 @@ def test_a_run_prints_what_it_does_and_leaves_a_tidy_directory(recipe: Path, tmp
 def test_there_is_a_line_for_a_row_where_rows_come_slowly(
     recipe: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganzoo.display.console.listener.Console.pause", lambda self: 0.0)
+    monkeypatch.setattr("ganzoo.display.console.listener.Console.print_interval", lambda self: 0.0)
     assert play(recipe, tmp_path / "run") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step")]
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console as RichConsole
 
 from ganzoo.core.data import DatasetInfo, Field
-from ganzoo.display.console import Console, waiting
+from ganzoo.display.console import Console, show_spinner
 from ganzoo.display.console.listener import Console as Listener
-from ganzoo.display.console.messages import number
+from ganzoo.display.console.messages import format_number
 
 ROW = {"step": 50, "epoch": 0.5, "seconds": 2.0, "samples_per_second": 1600.0}
 GAME = {"d_real": 0.71, "loss/discriminator": 0.6, "d_fake": 0.42, "loss/generator": 1.2}
@@ -205,7 +205,7 @@ def test_the_live_display_shows_the_newest_numbers_whole_at_every_width(width: i
         console.ganzoo_samples(Path("g.png"))
         run.step = 57  # the loop goes on between rows
         shown = io.StringIO()
-        RichConsole(file=shown, width=width).print(console.picture())
+        RichConsole(file=shown, width=width).print(console.render())
     finally:
         console.live.stop()
     lines = shown.getvalue()
@@ -271,11 +271,11 @@ def test_a_reader_that_goes_away_silences_the_console_and_not_the_run(monkeypatc
     ("value", "text"), [(0.0, "0.000"), (0.5, "0.500"), (-12.3456, "-12.346"), (2.5e-6, "2.50e-06"), (1e9, "1.00e+09")]
 )
 def test_numbers_of_every_size_say_something(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_nothing_spins_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with waiting("getting ready"):
+    with show_spinner("getting ready"):
         pass
     assert capsys.readouterr().out == ""
 
@@ -287,7 +287,7 @@ def test_a_spinner_ends_when_the_run_starts(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("sys.stdout", Screen())
     monkeypatch.setenv("TERM", "xterm")
-    with waiting("getting ready") as started:
+    with show_spinner("getting ready") as started:
         assert started.spinner.live.is_started  # type: ignore[attr-defined]
         started.ganzoo_run_started()  # type: ignore[attr-defined]
         assert not started.spinner.live.is_started  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import ganzoo
 from ganzoo.cli import status_of
 from ganzoo.display.report import page
 from ganzoo.display.report.curves import curves
-from ganzoo.display.report.page import GRIDS
+from ganzoo.display.report.page import MAX_GRIDS
 
 Write = Callable[[Path, str], Path]
 
@@ -40,14 +40,14 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
+        self.messages = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        self.messages += data
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, small_recipe: Write) -> ganzoo
 def test_the_page_says_what_ran_and_needs_no_other_file(run: ganzoo.Run) -> None:
     seen = Page(page(run))
     for said in ("a <b>bold</b> & small GAN", "finished at step 20 of 20", run.facts["dataset"]["checksum"], "hinge"):
-        assert said in seen.words
+        assert said in seen.messages
     assert "b" not in {tag for tag, _ in seen.tags}  # what a recipe says is text, not markup
     links = [value for _, attributes in seen.tags for name, value in attributes.items() if name in ("src", "href")]
     assert [link for link in links if not str(link).startswith(("data:image/png;base64,", "#"))] == []
@@ -69,7 +69,7 @@ def test_the_page_says_what_ran_and_needs_no_other_file(run: ganzoo.Run) -> None
 
 def test_it_shows_a_few_grids_the_first_and_the_last_among_them(run: ganzoo.Run) -> None:
     shown = [attributes["alt"] for tag, attributes in Page(page(run)).tags if tag == "img"]
-    assert len(shown) == GRIDS  # of eleven
+    assert len(shown) == MAX_GRIDS  # of eleven
     assert (shown[0], shown[-1]) == ("the grid of step 0", "the grid of step 20")
 
 
@@ -95,11 +95,11 @@ def test_what_a_game_logs_besides_gets_its_own_drawing() -> None:
 
 
 def test_scores_stand_on_the_page_with_interval_real_data_and_protocol(run: ganzoo.Run, tmp_path: Path) -> None:
-    assert "Scores" not in Page(page(run)).words
+    assert "Scores" not in Page(page(run)).messages
     scored = ganzoo.load(shutil.copytree(run.directory, tmp_path / "scored"))
     for n in (50, 60):
         ganzoo.evaluate(scored, metrics=["gaussian-modes"], n=n, device="cpu", draws=2, seed=7)
-    seen = Page(page(scored)).words
+    seen = Page(page(scored)).messages
     assert "Scores" in seen
     for score in scored.scores:
         assert f"{score.value:.4g}" in seen
@@ -126,7 +126,7 @@ def test_a_fallback_is_said_loudly(tmp_path: Path, small_recipe: Write) -> None:
         run = ganzoo.train(recipe, out=tmp_path / "run", data_root=empty, device="cpu", quiet=True)
     seen = Page(page(run))
     assert ("div", {"class": "loud", "role": "alert"}) in seen.tags
-    assert 'NOT MNIST: this run trains on the fallback data set "gaussians".' in seen.words
+    assert 'NOT MNIST: this run trains on the fallback data set "gaussians".' in seen.messages
 
 
 def refuse(name: str, root: Path, *, why: str) -> None:

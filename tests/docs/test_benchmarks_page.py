@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from ganzoo.evaluation.suites.lookup import installed
-from ganzoo.evaluation.suites.reading import ENTRY
+from ganzoo.evaluation.suites.reading import ENTRY_KEYS
 from ganzoo.evaluation.suites.results import Result
-from ganzoo.evaluation.suites.suite import Budget, Head, Scoring
+from ganzoo.evaluation.suites.suite import Budget, Header, Scoring
 from ganzoo.evaluation.suites.table import markdown
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
@@ -76,16 +76,16 @@ def rows_of(heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| *(.*?) *\|", section, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("heading", "kind"), [("At the top", Head), ("[budget]", Budget), ("[score]", Scoring)])
+@pytest.mark.parametrize(("heading", "kind"), [("At the top", Header), ("[budget]", Budget), ("[score]", Scoring)])
 def test_the_tables_of_a_suites_keys_are_complete_and_right(heading: str, kind: Any) -> None:
     def default(of: Any) -> str:
-        return "" if of.default in (None, MISSING, ()) else f"`{shown(of.default)}`"
+        return "" if of.default in (None, MISSING, ()) else f"`{format_value(of.default)}`"
 
     assert rows_of(heading) == {one.name: default(one) for one in fields(kind) if one.name != "written"}
 
 
 def test_the_table_of_an_entrys_keys_is_complete() -> None:
-    assert sorted(rows_of("[[entry]]")) == sorted(ENTRY)
+    assert sorted(rows_of("[[entry]]")) == sorted(ENTRY_KEYS)
 
 
 if __name__ == "__main__":

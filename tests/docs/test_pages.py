@@ -23,7 +23,7 @@ from ganzoo.core.two_player import TwoPlayer
 from ganzoo.evaluation.suites.reading import read_suite
 from ganzoo.plugins import builtin
 from ganzoo.recipe import read_recipe
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Ema, Evaluate, Stop, Train
 
 TOP = Path(__file__).parent.parent.parent
@@ -40,7 +40,7 @@ def named(page: Path) -> str:
     return str(page.relative_to(TOP))
 
 
-def blocks(page: Path, language: str) -> list[str]:
+def read_blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of a language, without their indentation."""
     found = BLOCK.findall(page.read_text(encoding="utf-8"))
     return [textwrap.dedent(content) for _, written, content in found if written == language]
@@ -57,7 +57,7 @@ def test_no_page_waits_to_be_filled_in(page: Path) -> None:
     assert re.findall(r"@[A-Z]+@|\bTODO\b|\bTBD\b|\bXXX\b", page.read_text(encoding="utf-8")) == []
 
 
-TOML = [(page, text) for page in PAGES if page.name != "plugins.md" for text in blocks(page, "toml")]
+TOML = [(page, text) for page in PAGES if page.name != "plugins.md" for text in read_blocks(page, "toml")]
 """Those of plugins.md use the plugin that it makes: test_plugins_page.py runs them."""
 
 
@@ -75,7 +75,7 @@ def test_every_recipe_on_a_page_can_be_read(page: Path, text: str, tmp_path: Pat
 
 def commands_on(page: Path) -> list[str]:
     """Every line of a block without a language that begins with `ganzoo`, comments left out."""
-    lines = [line for text in blocks(page, "") for line in text.splitlines()]
+    lines = [line for text in read_blocks(page, "") for line in text.splitlines()]
     return [line for line in lines if line.startswith("ganzoo ")]
 
 
@@ -103,7 +103,7 @@ def rows(page: Path, heading: str) -> dict[str, str]:
 )
 def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: str, kind: Any) -> None:
     def default(of: Any) -> str:
-        return "" if of.default in (None, MISSING, ()) else f"`{shown(of.default)}`"
+        return "" if of.default in (None, MISSING, ()) else f"`{format_value(of.default)}`"
 
     expected = {one.name: default(one) for one in fields(kind) if one.name not in ("stop", "scores")}
     assert rows(TOP / "docs" / "recipes.md", heading) == expected
@@ -127,7 +127,7 @@ def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, sh
 
 
 def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
-    (text,) = [text for text in blocks(TOP / "docs" / "metrics.md", "python") if "Extractor" in text]
+    (text,) = [text for text in read_blocks(TOP / "docs" / "metrics.md", "python") if "Extractor" in text]
     names: dict[str, Any] = {}
     exec(text, names)  # it is our own page
     images = torch.arange(2 * 28 * 28, dtype=torch.uint8).view(2, 1, 28, 28)
@@ -150,7 +150,7 @@ def body(function: Any) -> str:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/guide.zh-CN.md"])
 def test_the_game_that_a_page_shows_is_the_engines(page: str) -> None:
-    (shown_play,) = [text for text in blocks(TOP / page, "python") if text.startswith("def play")]
+    (shown_play,) = [text for text in read_blocks(TOP / page, "python") if text.startswith("def play")]
     (tree,) = ast.parse(shown_play).body
     assert isinstance(tree, ast.FunctionDef)
     assert ast.unparse(ast.Module(tree.body, [])) == body(TwoPlayer.play)
@@ -158,7 +158,7 @@ def test_the_game_that_a_page_shows_is_the_engines(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide.md", "docs/guide.zh-CN.md"])
 def test_the_loop_that_a_page_shows_is_the_engines(page: str) -> None:
-    (shown_loop,) = [text for text in blocks(TOP / page, "python") if text.startswith("for move")]
+    (shown_loop,) = [text for text in read_blocks(TOP / page, "python") if text.startswith("for move")]
     assert ast.unparse(ast.parse(shown_loop)) == body(play_round)
 
 

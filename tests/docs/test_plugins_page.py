@@ -36,7 +36,7 @@ class Block(NamedTuple):
     file: str
 
 
-def blocks() -> Iterator[Block]:
+def read_blocks() -> Iterator[Block]:
     before = ""
     for token in MarkdownIt().parse(PAGE.read_text(encoding="utf-8")):
         if token.type == "inline":
@@ -47,7 +47,7 @@ def blocks() -> Iterator[Block]:
             before = ""
 
 
-def put(block: Block, project: Path) -> None:
+def replace_block(block: Block, project: Path) -> None:
     """Writes a file of the page, or changes the one class that the block shows."""
     path = project / block.file
     if not block.content.startswith("class "):
@@ -63,7 +63,7 @@ def put(block: Block, project: Path) -> None:
 
 
 def test_every_block_is_of_a_kind_that_is_run_written_or_only_shown() -> None:
-    kinds = {(block.language, bool(block.file)) for block in blocks()}
+    kinds = {(block.language, bool(block.file)) for block in read_blocks()}
     assert kinds == {("sh", False), ("text", False), ("python", True), ("toml", True)}
 
 
@@ -72,9 +72,9 @@ def test_every_block_is_of_a_kind_that_is_run_written_or_only_shown() -> None:
 def test_the_page_can_be_followed_from_nothing_to_a_published_plugin(stranger: Any, tmp_path: Path) -> None:
     here = tmp_path / "work"
     here.mkdir()
-    for block in blocks():
+    for block in read_blocks():
         if block.file:
-            put(block, here)
+            replace_block(block, here)
         elif block.language == "sh":
             for command in block.content.splitlines():
                 if command in THERE_ALREADY:

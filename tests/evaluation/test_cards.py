@@ -14,7 +14,7 @@ import pytest
 import ganzoo
 from ganzoo.cli import status_of
 from ganzoo.errors import GanzooError, RecipeError
-from ganzoo.evaluation.cards import blocks, card_of, put, read_knowledge
+from ganzoo.evaluation.cards import make_card, read_blocks, read_paper_results, replace_block
 from ganzoo.plugins import zoo
 
 Captured = pytest.CaptureFixture[str]
@@ -134,7 +134,7 @@ def test_without_scores_nothing_is_claimed(runs: Path, capsys: Captured) -> None
 
 
 def test_the_settings_of_a_card_are_a_recipe_that_runs(runs: Path, tmp_path: Path) -> None:
-    text = card_of([runs / "seed-0"]).markdown()
+    text = make_card([runs / "seed-0"]).markdown()
     (settings,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "again.toml").write_text(settings)
     again = ganzoo.train(tmp_path / "again.toml", out=tmp_path / "again", device="cpu", quiet=True)
@@ -147,12 +147,12 @@ def test_what_was_changed_in_an_installed_recipe_is_said(runs: Path, capsys: Cap
     assert status_of(["card", str(runs / "shorter"), "-o", str(runs / "card.md")]) == 0
     changed = rows((runs / "card.md").read_text())["changed in `wgan_gp_gaussians"][0].replace("\\", "")
     assert changed == "generator.hidden: [128, 128, 128] -> [8]; train.steps: 3000 -> 3"
-    assert "changed in" not in card_of([runs / "seed-0"]).markdown()
+    assert "changed in" not in make_card([runs / "seed-0"]).markdown()
     capsys.readouterr()
 
 
 def test_what_a_recipe_says_is_no_markup(runs: Path) -> None:
-    assert r"a \| small \<b>GAN\</b>" in card_of([runs / "seed-0"]).markdown().partition("<details>")[0]
+    assert r"a \| small \<b>GAN\</b>" in make_card([runs / "seed-0"]).markdown().partition("<details>")[0]
 
 
 def test_a_part_of_a_page_is_renewed_and_the_rest_stays(runs: Path, capsys: Captured) -> None:
@@ -168,8 +168,8 @@ def test_a_part_of_a_page_is_renewed_and_the_rest_stays(runs: Path, capsys: Capt
     assert status_of(["card", str(runs / "wide"), *into, "--name", "wide"]) == 0
     assert status_of(["card", *seeds(runs), *into]) == 0
     text = page.read_text()
-    assert list(blocks(text)) == ["small", "wide"]
-    assert "3, of the seeds 0, 1, 2" in blocks(text)["small"]
+    assert list(read_blocks(text)) == ["small", "wide"]
+    assert "3, of the seeds 0, 1, 2" in read_blocks(text)["small"]
     assert (
         text.index("By hand.") < text.index("card small: end") < text.index("More by hand.") < text.index("card wide")
     )
@@ -182,7 +182,7 @@ def test_a_recipe_without_grids_gets_a_picture_drawn_for_it(runs: Path, capsys: 
     shutil.rmtree(runs / "seed-0" / "samples")
     assert status_of(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 0
     assert (runs / "small.png").read_bytes().startswith(b"\x89PNG")
-    assert list(blocks((runs / "card.md").read_text())) == ["small"]
+    assert list(read_blocks((runs / "card.md").read_text())) == ["small"]
     capsys.readouterr()
 
 
@@ -283,7 +283,7 @@ def test_a_damaged_run_makes_no_card(runs: Path, capsys: Captured, harm: Callabl
 )
 def test_comments_that_are_no_pairs_are_refused(page: str) -> None:
     with pytest.raises(GanzooError, match='"ganzoo card a'):
-        put(page, "a", "content")
+        replace_block(page, "a", "content")
 
 
 def wrong_with(text: str, folder: Path) -> list[str]:
@@ -305,7 +305,7 @@ def wrong_with(text: str, folder: Path) -> list[str]:
 
 
 def test_what_would_be_missed_in_a_card_is_found(runs: Path) -> None:
-    text = card_of([runs / "seed-0"]).markdown("small.png")
+    text = make_card([runs / "seed-0"]).markdown("small.png")
     assert wrong_with(text, runs) == ["small.png is missing"]
     (runs / "small.png").touch()
     assert wrong_with(text, runs) == []
@@ -318,7 +318,7 @@ def test_what_would_be_missed_in_a_card_is_found(runs: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted(MODELS.glob("*.md")), ids=lambda page: page.stem)
 def test_the_cards_in_the_docs_are_whole(page: Path) -> None:
-    for name, text in blocks(page.read_text(encoding="utf-8")).items():
+    for name, text in read_blocks(page.read_text(encoding="utf-8")).items():
         assert wrong_with(text, page.parent) == [], name
 
 
@@ -329,12 +329,12 @@ def test_what_the_docs_know_of_papers_has_sources_and_belongs_to_a_card(file: Pa
     assert names
     assert set(names) <= recipes
     for name in names:
-        assert read_knowledge(file, name).published
+        assert read_paper_results(file, name).published
     assert (file.parent / file.name.replace(".papers.toml", ".md")).is_file()
 
 
 def test_a_recipe_that_the_file_does_not_know_has_no_published_number(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(KNOWLEDGE)
-    assert read_knowledge(tmp_path / "small.toml", "other").published == ()
+    assert read_paper_results(tmp_path / "small.toml", "other").published == ()
     with pytest.raises(RecipeError):
-        read_knowledge(tmp_path / "nowhere.toml", "small")
+        read_paper_results(tmp_path / "nowhere.toml", "small")

@@ -144,7 +144,7 @@ def test_intervals_that_are_apart_name_the_better_run(runs: Path, capsys: Captur
     record(runs / "wide", score(3.0))
     comparison = ganzoo.compare([runs / "small", runs / "wide"])
     (column,) = comparison.columns
-    assert (column.best, column.places, column.not_told_apart) == (1, [(2, 2), (1, 1)], [])
+    assert (column.best, column.ranks, column.not_told_apart) == (1, [(2, 2), (1, 1)], [])
     assert "fid (down is better): wide is better than every other." in comparison.notes
     assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -171,15 +171,15 @@ def test_overlapping_intervals_have_no_winner(runs: Path) -> None:
     record(runs / "wide", score(3.0))
     comparison = ganzoo.compare([runs / "small", runs / "wide"])
     (column,) = comparison.columns
-    assert (column.best, column.places, column.not_told_apart) == (None, [(1, 2), (1, 2)], [(0, 1)])
+    assert (column.best, column.ranks, column.not_told_apart) == (None, [(1, 2), (1, 2)], [(0, 1)])
     assert any("small and wide are not told apart: their intervals overlap" in note for note in comparison.notes)
 
 
 def test_places_go_from_the_best_to_the_worst_that_the_intervals_allow() -> None:
     column = Column((score(1.0, 0.5), score(1.8, 0.5), score(2.6, 0.5), None, score(9.0, 0.5)))
-    assert column.places == [(1, 2), (1, 3), (2, 3), None, (4, 4)]
+    assert column.ranks == [(1, 2), (1, 3), (2, 3), None, (4, 4)]
     up = Column(tuple(one and replace(one, better="up") for one in column.scores))
-    assert up.places == [(3, 4), (2, 4), (2, 3), None, (1, 1)]
+    assert up.ranks == [(3, 4), (2, 4), (2, 3), None, (1, 1)]
     assert up.best == 4
 
 
@@ -206,7 +206,7 @@ def test_scores_of_two_protocols_are_never_in_one_column(runs: Path, capsys: Cap
         [True, False],
         [False, True],
     ]
-    assert all(column.places == [None, None] for column in comparison.columns)
+    assert all(column.ranks == [None, None] for column in comparison.columns)
     (note,) = [note for note in comparison.notes if "not ranked" in note]
     assert "generated samples 500 and 100; the split test and train" in note
     assert comparison.commands == [f"ganzoo evaluate {runs / 'wide'} --metric fid -n 500 --extractor digits"]

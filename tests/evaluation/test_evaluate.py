@@ -15,7 +15,7 @@ import torch
 import ganzoo
 from ganzoo.core.game import Game
 from ganzoo.errors import PluginError, RecipeError, RunError
-from ganzoo.evaluation.evaluate import interval, refuse_translators
+from ganzoo.evaluation.evaluate import interval, refuse_translation_games
 from ganzoo.metrics.judge import draw_samples
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.runs.score import read_scores
@@ -76,8 +76,8 @@ def test_a_score_says_everything_that_it_depends_on(glyph_run: Path) -> None:
 
 
 def test_the_same_evaluation_gives_the_same_numbers(glyph_run: Path) -> None:
-    named: dict[str, Any] = {"metrics": ["fid", "kid", "precision-recall", "density-coverage", "inception-score"]}
-    one, again, other = (scores(glyph_run, seed=seed, **named) for seed in (3, 3, 4))
+    settings: dict[str, Any] = {"metrics": ["fid", "kid", "precision-recall", "density-coverage", "inception-score"]}
+    one, again, other = (scores(glyph_run, seed=seed, **settings) for seed in (3, 3, 4))
     assert {name: score.draws for name, score in one.items()} == {name: score.draws for name, score in again.items()}
     assert {name: score.floor for name, score in one.items()} == {name: score.floor for name, score in again.items()}
     assert one["fid"].draws != other["fid"].draws
@@ -219,7 +219,7 @@ def test_a_run_that_translates_is_told_that_there_is_nothing_to_score() -> None:
         name="r", recipe=SimpleNamespace(game=SimpleNamespace(entry=SimpleNamespace(name="swap")))
     )
     with pytest.raises(RunError, match="no samples from latents"):
-        refuse_translators(run, Swap())
+        refuse_translation_games(run, Swap())
 
 
 def test_labels_are_given_to_games_that_use_them_as_often_as_in_the_training_data() -> None:

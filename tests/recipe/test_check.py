@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
 from ganzoo.errors import PluginError
 from ganzoo.recipe.check import Checked, check
-from ganzoo.recipe.messages import describe
+from ganzoo.recipe.messages import describe_type
 from ganzoo.recipe.options import options_of
 
 Shape = tuple[int, ...]
@@ -229,4 +229,4 @@ class Colour(Enum):
     ],
 )
 def test_types_in_words(annotation: Any, words: str) -> None:
-    assert describe(annotation) == words
+    assert describe_type(annotation) == words

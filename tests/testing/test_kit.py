@@ -57,10 +57,10 @@ def test_a_failure_says_what_was_found_what_was_promised_and_what_to_change(inst
     [check] = [check for check in checks_of("talks") if str(check) == "generator sketch: keeps in range"]
     with pytest.raises(AssertionError) as caught:
         check()
-    found, contract, mend = str(caught.value).splitlines()
+    found, contract, remedy = str(caught.value).splitlines()
     assert "its images reach" in found
     assert contract == "  The contract: Images are in [-1, 1], however unusual the input."
-    assert mend == "  To mend it: end with nn.Tanh() for images."
+    assert remedy == "  To mend it: end with nn.Tanh() for images."
 
 
 def test_a_check_that_was_not_made_is_a_skipped_test(install: Install) -> None:

@@ -20,10 +20,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ganzoo.training.distributed import join
-from ganzoo.training.distributed.collectives import RankGone
-from ganzoo.training.distributed.gradient_averaging import GradientAverage
-from ganzoo.training.distributed.shared_memory import CommonMemory
+from ganzoo.training.distributed import join_process_group
+from ganzoo.training.distributed.collectives import RankLost
+from ganzoo.training.distributed.gradient_averaging import FlatGradientAverage
+from ganzoo.training.distributed.shared_memory import SharedMemorySum
 
 
 def parameters_of(player: int) -> list[nn.Parameter]:
@@ -38,22 +38,22 @@ def gradients_of(parameters: list[nn.Parameter], rank: int, move: int) -> list[T
     return [torch.randn(parameter.shape, generator=noise) for parameter in parameters[:-1]]
 
 
-def differences(players: list[list[nn.Parameter]], averages: list[GradientAverage]) -> tuple[float, list[bool]]:
+def differences(players: list[list[nn.Parameter]], averages: list[FlatGradientAverage]) -> tuple[float, list[bool]]:
     """By how much, over some moves, any mean differs from the sum of shares in the order of ranks; and, of each move,
     whether anybody was asked to stop, which the last rank was in the third.
 
     Each mean is then written to, as an optimizer does that clips: no other rank may see that.
     """
     rank, size = dist.get_rank(), dist.get_world_size()
-    worst, asked = 0.0, []
+    worst, stop_requested = 0.0, []
     for move, player in enumerate([0, 0, 1, 1, 1, 0, 1, 0]):
         parameters, average = players[player], averages[player]
         for parameter, gradient in zip(parameters, gradients_of(parameters, rank, move), strict=False):
             parameter.grad = gradient
         if move == 5 and rank == 0:
             parameters[1].grad = None
-        average(asked=(move, rank) == (2, size - 1))
-        asked.append(average.total.asked)
+        average(stop_requested=(move, rank) == (2, size - 1))
+        stop_requested.append(average.total.stop_requested)
         assert (parameters[1].grad is None) == (move == 5 and rank == 0)
         assert parameters[-1].grad is None
         every = [gradients_of(parameters, other, move) for other in range(size)]
@@ -68,14 +68,14 @@ def differences(players: list[list[nn.Parameter]], averages: list[GradientAverag
                 assert mean.stride() == parameters[index].stride()
                 worst = max(worst, (mean - expected).abs().max().item())
                 mean.mul_(1 + rank)
-    return worst, asked
+    return worst, stop_requested
 
 
 def overwritten(moves: int = 300) -> int:
     """In how many moves a mean is not what it should be while ranks keep each other waiting, each now and then."""
     rank, size = dist.get_rank(), dist.get_world_size()
     parameter = nn.Parameter(torch.zeros(200_003))
-    average, gradient, wrong = GradientAverage([parameter]), torch.arange(200_003) % 16 * float(size), 0
+    average, gradient, wrong = FlatGradientAverage([parameter]), torch.arange(200_003) % 16 * float(size), 0
     for move in range(moves):
         for late in (move // 3 % (size + 1), move // 5 % (size + 1)):  # before the move, and after it
             if late == rank:
@@ -113,15 +113,15 @@ def limited(kind: int, limit: int, applies: bool) -> Iterator[None]:
 
 def averaged() -> dict[str, object]:
     players = [parameters_of(player) for player in range(2)]
-    averages = [GradientAverage(parameters) for parameters in players]
-    worst, asked = differences(players, averages)
-    common = [isinstance(average.total, CommonMemory) for average in averages]
-    return {"common": common, "worst": worst, "asked": asked, "memory": mapped() if any(common) else []}
+    averages = [FlatGradientAverage(parameters) for parameters in players]
+    worst, stop_requested = differences(players, averages)
+    shared = [isinstance(average.total, SharedMemorySum) for average in averages]
+    return {"common": shared, "worst": worst, "asked": stop_requested, "memory": mapped() if any(shared) else []}
 
 
 def main(folder: Path) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's word to those that are left comes with RankGone
-    ranks = join()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's word to those that are left comes with RankLost
+    ranks = join_process_group()
     rank, size, before = ranks.rank, ranks.size, opened()
     seen: dict[str, object] = {"together": averaged(), "overwritten": overwritten()}
 
@@ -137,7 +137,7 @@ def main(folder: Path) -> None:
     seen["left mapped"] = mapped()
 
     parameter = nn.Parameter(torch.zeros(1000))
-    average = GradientAverage([parameter])
+    average = FlatGradientAverage([parameter])
     try:
         for move in range(100):
             if move == 50 and rank == size - 1:
@@ -145,7 +145,7 @@ def main(folder: Path) -> None:
             parameter.grad = torch.ones_like(parameter)
             average()
             seen["moves"] = move + 1
-    except RankGone as gone:
+    except RankLost as gone:
         seen["gone"] = str(gone)
     (folder / f"rank-{rank}.json").write_text(json.dumps(seen))
 

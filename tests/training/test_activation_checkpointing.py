@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.training.activation_checkpointing import networks_of, recompute
+from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.state import Training
 
@@ -73,7 +73,7 @@ def test_vectors_of_spectral_norm_are_those_of_the_first_time() -> None:
         torch.manual_seed(0)
         network = nn.Sequential(spectral_norm(nn.Linear(4, 8)), nn.Dropout(0.5), spectral_norm(nn.Linear(8, 1)))
         if twice:
-            recompute(network)
+            checkpoint_activations(network)
         first, second = network(torch.ones(3, 4)).sum(), network(torch.ones(3, 4)).sum()
         (first * second).backward()
         return [*(each.grad for each in network.parameters() if each.grad is not None), *network.buffers()]

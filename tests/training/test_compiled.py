@@ -14,11 +14,11 @@ from ganzoo.core.game import Move
 from ganzoo.errors import TrainingFailed
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.training.runners.choice import choose_runner
-from ganzoo.training.runners.compiled import Compiled
-from ganzoo.training.runners.compiled_rounds import CompiledRounds
-from ganzoo.training.runners.eager import one_round
-from ganzoo.training.runners.graph_probe import StandStill, look, who_stands_still
-from ganzoo.training.runners.runner import CannotPlay, Runner
+from ganzoo.training.runners.compiled import CompiledNetworksRunner
+from ganzoo.training.runners.compiled_rounds import CompiledRoundsRunner
+from ganzoo.training.runners.eager import training_step
+from ganzoo.training.runners.graph_probe import FrozenPlayersGame, players_to_freeze, probe_game
+from ganzoo.training.runners.runner import Runner, UnsupportedByRunner
 from ganzoo.training.state import Training
 
 Make = Callable[..., Training]
@@ -55,7 +55,7 @@ def test_what_a_penalty_differentiates_twice_is_not_compiled(
     points: Path, training_of: Make, without_compiling: list[str], every: int
 ) -> None:
     training = training_of(points, f'regularizer=[{{name="r1", every={every}}}]')
-    runner = Compiled(training, "a test")
+    runner = CompiledNetworksRunner(training, "a test")
     assert without_compiling == ["MLPGenerator"]
     assert runner.reason == "a test; not compiled, for a penalty differentiates it twice: discriminator"
 
@@ -64,7 +64,7 @@ def test_networks_within_networks_are_compiled_with_what_calls_them(
     training_of: Make, without_compiling: list[str]
 ) -> None:
     training = training_of("cyclegan_glyphs", *SMALL)
-    Compiled(training, "a test")
+    CompiledNetworksRunner(training, "a test")
     assert without_compiling == ["ResNetTranslator"] * 2 + ["PatchDiscriminator"] * 2
 
 
@@ -82,7 +82,7 @@ def test_players_stand_still_wherever_no_gradient_is_lost(
     points: Path, training_of: Make, recipe: str | None, settings: tuple[str, ...], still: tuple[frozenset[str], ...]
 ) -> None:
     training = training_of(recipe or points, *settings)
-    assert who_stands_still(training, look(training)) == still
+    assert players_to_freeze(training, probe_game(training)) == still
 
 
 @pytest.mark.parametrize("recipe", [None, "cyclegan_glyphs", "pix2pix_glyphs"])
@@ -93,8 +93,8 @@ def test_standing_still_changes_no_number(
     for frozen in (False, True):
         training = training_of(recipe or points, *(SMALL if recipe else ()))
         if frozen:
-            game: Any = StandStill(training, who_stands_still(training, look(training)))
-            training.runner.advance = lambda most, it=training, game=game: one_round(it, game)  # type: ignore[method-assign]
+            game: Any = FrozenPlayersGame(training, players_to_freeze(training, probe_game(training)))
+            training.runner.advance = lambda most, it=training, game=game: training_step(it, game)  # type: ignore[method-assign]
         runs.append(play(training, 5))
     assert largest_gap(*runs) == 0.0
     assert runs[0].state["random"] == runs[1].state["random"]
@@ -102,9 +102,9 @@ def test_standing_still_changes_no_number(
 
 def test_a_move_of_somebody_who_should_stand_still_ends_the_run(points: Path, training_of: Make) -> None:
     training = training_of(points)
-    game: Any = StandStill(training, (frozenset({"discriminator"}),))
+    game: Any = FrozenPlayersGame(training, (frozenset({"discriminator"}),))
     with pytest.raises((TrainingFailed, RuntimeError), match=r"first round|does not require grad"):
-        one_round(training, game)
+        training_step(training, game)
 
 
 @pytest.mark.parametrize("settings", [(), ("ema.every=2", 'regularizer=[{name="r1", every=3}]')])
@@ -138,8 +138,10 @@ def test_where_compiling_fails_the_networks_are_left_as_they_were_and_one_line_s
 
     monkeypatch.setattr(torch, "compile", no_compiler)
     training = training_of(points)
-    with pytest.raises(CannotPlay, match=r"^torch.compile failed: RuntimeError: No working C\+\+ compiler found$"):
-        Compiled(training, "a test")
+    with pytest.raises(
+        UnsupportedByRunner, match=r"^torch.compile failed: RuntimeError: No working C\+\+ compiler found$"
+    ):
+        CompiledNetworksRunner(training, "a test")
     assert largest_gap(play(training, 10), play(training_of(points), 10)) == 0.0
 
 
@@ -159,9 +161,9 @@ def test_where_every_network_is_differentiated_twice_nothing_is_compiled(points:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(game), "play", flat)
-        assert look(training).twice == {"generator", "discriminator"}
-        with pytest.raises(CannotPlay, match="every network is under a gradient penalty"):
-            Compiled(training, "a test")
+        assert probe_game(training).differentiated_twice == {"generator", "discriminator"}
+        with pytest.raises(UnsupportedByRunner, match="every network is under a gradient penalty"):
+            CompiledNetworksRunner(training, "a test")
 
 
 def test_a_cpu_has_no_cuda_graphs(points: Path, training_of: Make) -> None:
@@ -185,11 +187,11 @@ compiled and an eager one (1.9), and no bound on that says anything.
 
 
 def networks(training: Training) -> Runner:
-    return Compiled(training, "a test")
+    return CompiledNetworksRunner(training, "a test")
 
 
 def rounds(training: Training) -> Runner:
-    return CompiledRounds(training, "a test")
+    return CompiledRoundsRunner(training, "a test")
 
 
 @pytest.mark.slow
@@ -207,7 +209,7 @@ def test_compiled_steps_are_eager_ones(
     steps = STEPS.get(case, 50) + (of is rounds)  # the first of which is played as it comes
     found, expected = play(training, steps), play(straight, steps)
     assert training.runner is runner
-    assert not isinstance(runner, CompiledRounds) or runner.graphs
+    assert not isinstance(runner, CompiledRoundsRunner) or runner.graphs
     gap = largest_gap(found, expected)
     print(f"{case}, {of.__name__}: {gap:.1e}")
     assert gap <= ROUNDING

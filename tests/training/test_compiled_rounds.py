@@ -15,9 +15,9 @@ from torch import Tensor, fx
 import ganzoo
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ganzoo.training.runners.choice import choose_runner
-from ganzoo.training.runners.compiled_rounds import CompiledRounds
-from ganzoo.training.runners.eager import Eager
-from ganzoo.training.runners.operation_recorder import Undoing
+from ganzoo.training.runners.compiled_rounds import CompiledRoundsRunner
+from ganzoo.training.runners.eager import EagerRunner
+from ganzoo.training.runners.operation_recorder import UndoableRecorder
 from ganzoo.training.state import Training
 
 Make = Callable[..., Training]
@@ -45,7 +45,7 @@ def test_a_penalty_is_compiled_with_the_network_that_it_differentiates(points: P
     products = []
     for settings in ((), ('regularizer=[{name="r1"}]',)):
         training, compiler = training_of(points, *settings), Compiler()
-        training.runner = CompiledRounds(training, "a test", compiler)
+        training.runner = CompiledRoundsRunner(training, "a test", compiler)
         for _ in range(3):
             training.advance()
         # the discriminator's move, the generator's, and the means after it: no update, nothing of the profiler's, and
@@ -58,7 +58,7 @@ def test_a_penalty_is_compiled_with_the_network_that_it_differentiates(points: P
 
 def test_what_several_rounds_have_in_common_is_compiled_once(points: Path, training_of: Make) -> None:
     training, compiler = training_of(points, *LAZY), Compiler()
-    training.runner = runner = CompiledRounds(training, "a test", compiler)
+    training.runner = runner = CompiledRoundsRunner(training, "a test", compiler)
     for _ in range(24):
         training.advance()
     assert len(runner.graphs) == 6
@@ -70,7 +70,7 @@ def test_averages_of_batch_norm_change_nothing_of_the_moves_before(training_of: 
     """The next average takes in what a generator's move writes to: its piece has to be the same piece."""
     small = ("train.batch_size=8", "generator.width=2", "discriminator.width=2")
     training, compiler = training_of("dcgan_mnist", 'dataset.name="glyphs"', "ema.every=2", *small), Compiler()
-    training.runner = CompiledRounds(training, "a test", compiler)
+    training.runner = CompiledRoundsRunner(training, "a test", compiler)
     for _ in range(4):
         training.advance()
     # a discriminator's move, a generator's, and an end with averages and one without
@@ -82,7 +82,7 @@ def test_in_bfloat16_every_weight_is_cast_once_an_update_and_nothing_differs(
 ) -> None:
     settings = ("train.precision=bf16", "game.n_critic=2", 'regularizer=[{name="weight-clip"}]')
     training, compiler = training_of(points, *settings), Compiler()
-    training.runner = CompiledRounds(training, "a test", compiler)
+    training.runner = CompiledRoundsRunner(training, "a test", compiler)
     found = play(training, 20)
     assert largest_gap(found, play(training_of(points, *settings), 20)) == 0.0
     nodes = [node for piece in compiler.given for node in piece.graph.nodes if node.op == "call_function"]
@@ -94,11 +94,11 @@ def test_in_bfloat16_every_weight_is_cast_once_an_update_and_nothing_differs(
 
 def test_recording_leaves_everything_as_it_was(points: Path, training_of: Make, play: Play) -> None:
     training = training_of(points, *LAZY)
-    training.runner = runner = CompiledRounds(training, "a test", Compiler())
+    training.runner = runner = CompiledRoundsRunner(training, "a test", Compiler())
     play(training, 8)
     before, random = training.checkpoint(), torch.get_rng_state()
     held = {file: {name: each.clone() for name, each in tensors.items()} for file, tensors in before.tensors.items()}
-    runner.record(1)
+    runner.capture_rounds(1)
     after = training.checkpoint()
     assert after.state | {"seconds": 0} == before.state | {"seconds": 0}
     for file, tensors in after.tensors.items():
@@ -108,13 +108,13 @@ def test_recording_leaves_everything_as_it_was(points: Path, training_of: Make, 
 
 def test_what_is_written_twice_is_put_back_as_it_was() -> None:
     whole, norm = torch.arange(6.0), torch.nn.BatchNorm1d(2)
-    with Undoing() as undoing:
+    with UndoableRecorder() as recorder:
         whole[:3].mul_(2)
         whole.add_(1)
         torch._foreach_mul_([whole[2:4]], 10)
         made = torch.zeros(2).add_(5)
         norm(torch.randn(4, 2))  # whose operation says nothing of the averages that it writes to
-    undoing.put_back()
+    recorder.undo()
     assert torch.equal(norm.running_mean, torch.zeros(2))
     assert torch.equal(whole, torch.arange(6.0))
     assert torch.equal(made, torch.tensor([5.0, 5.0]))
@@ -134,7 +134,7 @@ def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
 
     def started(seed: int = 0) -> Training:
         training = training_of(points, *LAZY, seed=seed)
-        training.runner = CompiledRounds(training, "a test", with_a_sign)
+        training.runner = CompiledRoundsRunner(training, "a test", with_a_sign)
         return training
 
     straight = started()
@@ -142,7 +142,7 @@ def test_a_resumed_run_compiles_the_rounds_that_it_would_have(
     expected = play(straight, 35 - stopped)
     rest = training_of(points, *LAZY, seed=0)
     rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
-    rest.runner = CompiledRounds(rest, "a test", with_a_sign)
+    rest.runner = CompiledRoundsRunner(rest, "a test", with_a_sign)
     found = play(rest, 35 - stopped)
     assert largest_gap(found, expected) == 0.0
     assert found.state["means"] == expected.state["means"]
@@ -182,7 +182,7 @@ def test_without_a_compiler_a_run_is_played_by_eager_with_one_line_why(
     with pytest.warns(UserWarning, match=r"torch's compiler failed: ValueError: no compiler is here Going on") as said:
         found = play(training, 20)
     assert len(said) == 1
-    assert isinstance(training.runner, Eager)
+    assert isinstance(training.runner, EagerRunner)
     assert largest_gap(found, play(training_of(points), 20)) == 0.0
 
 

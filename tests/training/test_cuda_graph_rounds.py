@@ -15,10 +15,10 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ganzoo.training.runners.compiled_rounds import CompiledRounds
-from ganzoo.training.runners.cuda_graph_rounds import Captured, stride_of
-from ganzoo.training.runners.eager import Eager
-from ganzoo.training.runners.operation_recorder import Recording, difference
+from ganzoo.training.runners.compiled_rounds import CompiledRoundsRunner
+from ganzoo.training.runners.cuda_graph_rounds import CapturedRoundsRunner, rounds_per_graph
+from ganzoo.training.runners.eager import EagerRunner
+from ganzoo.training.runners.operation_recorder import OperationRecorder, difference
 from ganzoo.training.state import Training
 
 Make = Callable[..., Training]
@@ -28,8 +28,8 @@ Gap = Callable[[Checkpoint, Checkpoint], float]
 STEPS = 50
 
 
-class StandIn:
-    """What a CUDA graph does, on the CPU: `record` leaves no trace, a replay does the same again to the same memory.
+class FakeGraphCapture:
+    """What a CUDA graph does, on the CPU: `capture` leaves no trace, a replay does the same again to the same memory.
 
     A graph holds operations, numbers and addresses, and knows nothing of what Python would say at a replay. Its first
     two replays are watched, and have to be the recorded operations on the recorded memory, with the recorded numbers.
@@ -40,11 +40,11 @@ class StandIn:
         self.recorded = 0
         self.replayed = 0
 
-    def play(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], None]) -> None:
         work()
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        with unchanged(self.training), Recording() as recorded:
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        with unchanged(self.training), OperationRecorder() as recorded:
             work()
         self.recorded += 1
 
@@ -53,7 +53,7 @@ class StandIn:
         def replay() -> None:
             if looks:
                 looks.pop()
-                with Recording() as replayed:
+                with OperationRecorder() as replayed:
                     work()
                 assert difference(recorded, replayed) is None
             else:
@@ -78,7 +78,7 @@ class unchanged:
         for average in (training.averages.averaged if training.averages else {}).values():
             yield from average.state_dict(keep_vars=True).values()
         yield from training.means.sums.values()
-        assert isinstance(training.runner, Captured)
+        assert isinstance(training.runner, CapturedRoundsRunner)
         yield training.runner.feed.position
 
     def __enter__(self) -> None:
@@ -107,16 +107,16 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def as_on_a_gpu(training: Training) -> Captured:
-    return Captured(training, "a test", StandIn(training))
+def as_on_a_gpu(training: Training) -> CapturedRoundsRunner:
+    return CapturedRoundsRunner(training, "a test", FakeGraphCapture(training))
 
 
-def as_on_a_cpu(training: Training) -> Captured:
-    return CompiledRounds(training, "a test", compiles=lambda piece, given: piece)
+def as_on_a_cpu(training: Training) -> CapturedRoundsRunner:
+    return CompiledRoundsRunner(training, "a test", compile_function=lambda piece, given: piece)
 
 
 WAYS = [as_on_a_gpu, as_on_a_cpu]
-Way = Callable[[Training], Captured]
+Way = Callable[[Training], CapturedRoundsRunner]
 
 
 ROUNDING = 1e-4
@@ -143,7 +143,7 @@ def test_fifty_captured_steps_are_fifty_eager_ones(
         assert found.state[key] == expected.state[key], key
     assert found.state["means"].keys() == expected.state["means"].keys()
     assert [count for _, count in found.state["means"].values()] == [n for _, n in expected.state["means"].values()]
-    assert isinstance(static.runner, Captured)
+    assert isinstance(static.runner, CapturedRoundsRunner)
     assert static.runner.graphs
 
 
@@ -188,9 +188,9 @@ def test_without_averages_and_schedules_nothing_differs_at_all(
 
 def test_several_rounds_go_into_one_replay(points: Path, training_of: Make, play: Play) -> None:
     training = training_of(points)
-    stand_in = StandIn(training)
-    training.runner = Captured(training, "a test", stand_in)
-    assert stride_of(training) == 10
+    stand_in = FakeGraphCapture(training)
+    training.runner = CapturedRoundsRunner(training, "a test", stand_in)
+    assert rounds_per_graph(training) == 10
     play(training, STEPS)
     # two rounds as they come, eight singly up to the row at 10, then four graphs of ten rounds
     assert (stand_in.recorded, stand_in.replayed) == (2, 8 + 4)
@@ -202,7 +202,7 @@ def test_a_graph_fits_between_any_two_things_that_are_due(
 ) -> None:
     names = ("log_every", "sample_every", "checkpoint_every")
     training = training_of(points, *(f"train.{name}={n}" for name, n in zip(names, often, strict=True)))
-    assert stride_of(training) == stride
+    assert rounds_per_graph(training) == stride
 
 
 def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, training_of: Make) -> None:
@@ -289,7 +289,7 @@ def ganzoo_components():
     ]
 
 
-class Folk(Game):
+class Uncapturable(Game):
     def __init__(self, parts):
         super().__init__()
         self.generator, self.discriminator, self.loss = parts.generator(), parts.discriminator(), parts.loss()
@@ -316,18 +316,18 @@ class Folk(Game):
             return {"samples": self.generator(self.generator.latents(len(batch["real"])))}
 
 
-class Waits(Folk):
+class Waits(Uncapturable):
     def look(self, scores):
         if scores.device.type != "meta" and scores.mean().item() > 1e9:
             raise RuntimeError("too good")
 
 
-class Swaps(Folk):
+class Swaps(Uncapturable):
     def look(self, scores):
         self.mean = 0.9 * self.mean + 0.1 * scores.mean()
 
 
-class Counts(Folk):
+class Counts(Uncapturable):
     def __init__(self, parts):
         super().__init__(parts)
         self.rounds = 0
@@ -383,7 +383,7 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
     with pytest.warns(UserWarning, match=why) as said:
         found = play(static, 20)
     assert len(said) == 1
-    assert isinstance(static.runner, Eager)
+    assert isinstance(static.runner, EagerRunner)
     assert largest_gap(found, play(eager, 20)) == 0.0
 
 
@@ -391,7 +391,7 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
 def test_a_game_that_never_does_the_same_again_says_so(
     points: Path, folk: None, way: Way, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
-    monkeypatch.setattr("ganzoo.training.runners.cuda_graph_rounds.PATIENCE", 15)
+    monkeypatch.setattr("ganzoo.training.runners.cuda_graph_rounds.ROUNDS_BEFORE_WARNING", 15)
     eager = training_of(points, "game.name=counts")
     static = training_of(points, "game.name=counts")
     runner = static.runner = way(static)

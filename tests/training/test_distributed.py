@@ -25,7 +25,7 @@ from ganzoo.core.noise import JointNoise, joint
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.runs.checkpoint import checkpoints_of
-from ganzoo.training.distributed import ALONE, Ranks
+from ganzoo.training.distributed import SINGLE_RANK, Ranks
 
 HERE = Path(__file__).parent
 
@@ -364,17 +364,17 @@ def test_streaming_ranks_that_are_killed_go_on_at_once_and_end_as_if_they_had_no
 
 
 def test_a_single_process_has_nobody_to_wait_for() -> None:
-    assert ALONE.first
-    assert not ALONE.several
-    assert ALONE.decided("this") == "this"
-    assert ALONE.gathered(b"mine") == [b"mine"]
-    with pytest.raises(ValueError, match="mine"), ALONE.together():
+    assert SINGLE_RANK.first
+    assert not SINGLE_RANK.several
+    assert SINGLE_RANK.broadcast_text("this") == "this"
+    assert SINGLE_RANK.gather(b"mine") == [b"mine"]
+    with pytest.raises(ValueError, match="mine"), SINGLE_RANK.fail_together():
         raise ValueError("mine")
 
 
 def test_one_gpu_is_not_for_all() -> None:
     with pytest.raises(GanzooError, match="cuda:1 is one GPU, and 2 ranks need one each"):
-        Ranks(0, 2, local_size=2).place("cuda:1")
+        Ranks(0, 2, local_size=2).choose_device("cuda:1")
 
 
 @pytest.mark.parametrize("ranks", [2, 4])

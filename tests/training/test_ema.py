@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.training.ema import Averages
+from ganzoo.training.ema import WeightAverages
 
 LATE = 1_000
 """A step at which the memory has long grown to that of the decay (0.9 is reached at step 80)."""
@@ -14,7 +14,7 @@ LATE = 1_000
 
 def test_the_average_is_the_textbook_recursion() -> None:
     player = nn.Linear(1, 1, bias=False)
-    averages = Averages({"generator": player}, decay=0.9)
+    averages = WeightAverages({"generator": player}, decay=0.9)
     expected = None
     for step, weight in enumerate((1.0, 2.0, 4.0), start=LATE):
         with torch.no_grad():
@@ -26,7 +26,7 @@ def test_the_average_is_the_textbook_recursion() -> None:
 
 def test_untrained_weights_are_soon_forgotten_whatever_the_decay() -> None:
     player = nn.Linear(1, 1, bias=False)
-    averages = Averages({"generator": player}, decay=0.999, every=4)
+    averages = WeightAverages({"generator": player}, decay=0.999, every=4)
     for step in range(1, 401):
         with torch.no_grad():
             player.weight.fill_(1.0 if step <= 4 else 0.0)  # the weights of before training, then others
@@ -36,17 +36,17 @@ def test_untrained_weights_are_soon_forgotten_whatever_the_decay() -> None:
 
 
 def test_the_memory_grows_to_that_of_the_decay_and_no_further() -> None:
-    averages = Averages({}, decay=0.999)
-    kept = [averages.kept(step) for step in (1, 10, 100, 8_979, 8_980, 10**6)]
-    assert kept == sorted(kept)
-    assert kept[0] == pytest.approx(2 / 11)
-    assert kept[3] < 0.999
-    assert kept[5] == 0.999
+    averages = WeightAverages({}, decay=0.999)
+    effective_decay = [averages.effective_decay(step) for step in (1, 10, 100, 8_979, 8_980, 10**6)]
+    assert effective_decay == sorted(effective_decay)
+    assert effective_decay[0] == pytest.approx(2 / 11)
+    assert effective_decay[3] < 0.999
+    assert effective_decay[5] == 0.999
 
 
 def test_updating_every_few_steps_keeps_the_memory_in_steps() -> None:
     player = nn.Linear(1, 1, bias=False)
-    averages = Averages({"generator": player}, decay=0.9, every=2)
+    averages = WeightAverages({"generator": player}, decay=0.9, every=2)
     with torch.no_grad():
         player.weight.fill_(1.0)
     averages.update(LATE - 1)
@@ -61,14 +61,14 @@ def test_updating_every_few_steps_keeps_the_memory_in_steps() -> None:
 
 def test_players_show_their_average_inside_and_their_own_weights_after() -> None:
     player = nn.BatchNorm1d(2)
-    averages = Averages({"generator": player}, decay=0.5)
+    averages = WeightAverages({"generator": player}, decay=0.5)
     averages.update(LATE)
     with torch.no_grad():
         player.weight.fill_(3.0)
         player.running_mean.fill_(7.0)  # type: ignore[union-attr]
     averages.update(LATE + 1)
     address = player.weight.data_ptr()
-    with averages.shown():
+    with averages.applied():
         assert player.weight.tolist() == [2.0, 2.0]
         assert player.running_mean.tolist() == [7.0, 7.0]  # type: ignore[union-attr]
     assert player.weight.tolist() == [3.0, 3.0]

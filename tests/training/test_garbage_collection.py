@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import ganzoo
-from ganzoo.training.garbage_collection import undisturbed
+from ganzoo.training.garbage_collection import paused_collection
 
 
 class Knot:
@@ -36,7 +36,7 @@ def test_nothing_is_collected_until_training_begins_and_then_only_what_came_sinc
 
     gc.callbacks.append(note)
     try:
-        with undisturbed() as begin:
+        with paused_collection() as begin:
             before = weakref.ref(Knot())
             kept = [[] for _ in range(100_000)]  # type: ignore[var-annotated]
             assert len(kept) > gc.get_threshold()[0]
@@ -77,7 +77,7 @@ def test_somebody_who_collects_by_hand_is_not_overruled() -> None:
     gc.disable()
     gc.freeze()
     frozen = gc.get_freeze_count()
-    with undisturbed() as begin:
+    with paused_collection() as begin:
         begin()
         assert not gc.isenabled()
     assert not gc.isenabled()

@@ -11,7 +11,7 @@ import pytest
 import ganzoo
 from ganzoo.errors import RecipeError
 from ganzoo.runs.checkpoint import checkpoints_of
-from ganzoo.training.runners.eager import Eager
+from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.state import Training
 
 POINTS = """
@@ -69,7 +69,7 @@ def made(run: Path) -> dict[str, object]:
     }
 
 
-class Strides(Eager):
+class Strides(EagerRunner):
     """Plays five rounds at a time wherever it may."""
 
     strides: list[int]
@@ -117,12 +117,12 @@ def test_an_unknown_runner_is_refused_with_the_names_of_all(recipe: Path) -> Non
 def test_a_row_has_the_means_of_its_own_window_alone(recipe: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, float]] = []
 
-    class Watching(Eager):
+    class Watching(EagerRunner):
         def advance(self, most: int) -> None:
             super().advance(most)
             seen.append((self.training.step, self.training.means.counts["d_real"]))
 
-    def train(training: Training, *_: object) -> Eager:
+    def train(training: Training, *_: object) -> EagerRunner:
         return Watching(training, "a test")
 
     with pytest.MonkeyPatch.context() as patch:

@@ -44,7 +44,7 @@ def test_a_plateau_goes_on_counting_after_a_resume() -> None:
     before.reason(row(1.0))
     before.reason(row(1.1))
     after = StopConditions(before.stop)
-    after.state = before.state
+    after.load_state_dict(before.state_dict())
     assert after.reason(row(1.2)) is not None
 
 
@@ -58,15 +58,15 @@ def test_an_unknown_metric_is_said_with_those_there_are() -> None:
 def test_it_is_known_what_asked(number: int, why: str) -> None:
     with Interruption() as interruption:
         os.kill(os.getpid(), number)
-    assert (interruption.asked, interruption.why) == (True, why)
+    assert (interruption.stop_requested, interruption.why) == (True, why)
 
 
 def test_the_first_signal_asks_and_the_second_is_obeyed() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption:
-        assert not interruption.asked
+        assert not interruption.stop_requested
         os.kill(os.getpid(), signal.SIGINT)
-        assert interruption.asked
+        assert interruption.stop_requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before

@@ -23,11 +23,10 @@ from ganzoo.datasets.image_folder import ImageFolder
 from ganzoo.datasets.obtain import read
 from ganzoo.datasets.placement import Wanted, placement
 from ganzoo.errors import DatasetError, RunError, TrainingFailed
-from ganzoo.evaluation.evaluate import refuse_other_data
-from ganzoo.evaluation.evaluate import streamed as streamed_run
+from ganzoo.evaluation.evaluate import refuse_other_data, was_streamed
 from ganzoo.training import data_workers as beginning
 from ganzoo.training.device_data import WHOLE, DeviceData, Order, Shard
-from ganzoo.training.streamed_data import AHEAD, StreamedData
+from ganzoo.training.streamed_data import PREFETCH_FACTOR, StreamedData
 
 CPU = torch.device("cpu")
 IMAGES = torch.randint(256, (10, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -117,7 +116,7 @@ def test_the_workers_are_a_few_batches_ahead_and_no_more(monkeypatch: pytest.Mon
     )
     data = streamed(2, paired=False)
     drawn(data, 3)
-    assert asked == [number for number in range(3 + 2 * AHEAD) for _ in data.orders]
+    assert asked == [number for number in range(3 + 2 * PREFETCH_FACTOR) for _ in data.orders]
 
 
 @pytest.fixture
@@ -197,10 +196,10 @@ def test_workers_that_never_begin_are_begun_again(
             signal.pause()
         begin(number)
 
-    begin = beginning.live_for_the_run
-    monkeypatch.setattr(beginning, "live_for_the_run", stands_still)
-    monkeypatch.setattr(beginning, "PATIENCE", 1.0)
-    monkeypatch.setattr(beginning, "TRIES", 2)
+    begin = beginning.init_worker
+    monkeypatch.setattr(beginning, "init_worker", stands_still)
+    monkeypatch.setattr(beginning, "START_TIMEOUT", 1.0)
+    monkeypatch.setattr(beginning, "START_ATTEMPTS", 2)
     before = set(psutil.Process().children())
     data = streamed(2)
     if tries == 1:
@@ -376,7 +375,7 @@ def test_a_stream_is_not_resumed_on_other_files(recipe: Path) -> None:
 def test_a_streamed_run_is_scored_against_its_own_data_alone(recipe: Path, wanted: Wanted) -> None:
     run = train(recipe, "run", train__data="stream", steps=4)
     root = recipe.parent / "data"
-    assert streamed_run(run)
+    assert was_streamed(run)
     refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
     next((root / "set" / "dim").iterdir()).unlink()
     with pytest.raises(RunError, match="not the one that this run learned from"):

@@ -1,10 +1,10 @@
-"""What a person sees of a run: a live display in a terminal, plain lines elsewhere.
+"""The console display of a run: a live display in a terminal, plain lines elsewhere.
 
-The console is an ordinary listener to the public events, and uses nothing that a plugin could not use.
-`words` says what is said, `live` how it looks while it moves, `listener` when.
+The console is an ordinary observer of the public events, and uses only what plugins can use. `messages` contains the
+texts, `live` the live display, `listener` the observer.
 """
 
 from __future__ import annotations
 
 from ganzoo.display.console.listener import Console as Console
-from ganzoo.display.console.live import waiting as waiting
+from ganzoo.display.console.live import show_spinner as show_spinner

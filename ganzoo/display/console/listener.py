@@ -1,6 +1,6 @@
-"""The console as a plugin: hears a run's events, and says something now and then.
+"""The console as a plugin: an observer that displays a run's events.
 
-The live display reads `run.step` from a thread of its own, so that the hot loop does nothing for it.
+The live display reads `run.step` from its own thread, so that the training loop does nothing for it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from ganzoo.display.console import messages as words
-from ganzoo.display.console.live import progress
-from ganzoo.display.console.terminal import Terminal, is_lively
+from ganzoo.display.console import messages as messages
+from ganzoo.display.console.live import live_display
+from ganzoo.display.console.terminal import Terminal, is_interactive
 from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo import Run
 
-REDRAWN = 4
-"""Times a second that the live display is drawn anew."""
+REFRESH_PER_SECOND = 4
+"""The refresh rate of the live display, in Hz."""
 
 STYLES = {
     "finished": "bold green",
@@ -37,93 +37,95 @@ STYLES = {
 
 
 class Console:
-    """The display of one run. plain: True for lines, False for the live display, None to see what is there."""
+    """The display of one run. plain: True for lines, False for the live display, None to detect a terminal."""
 
     def __init__(self, plain: bool | None = None, terminal: RichConsole | None = None) -> None:
-        self.plain = not is_lively() if plain is None else plain
+        self.plain = not is_interactive() if plain is None else plain
         self.terminal = terminal or Terminal(plain=self.plain)
         self.live: Live | None = None
         self.values: Mapping[str, float] = {}
         self.grid: Path | None = None
-        self.spoken: float | None = None
-        self.unspoken = False
+        self.last_printed: float | None = None
+        self.has_unprinted_row = False
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
-        """The header; then the live display begins."""
+        """Prints the header, and starts the live display."""
         self.run = run
-        self.first_step, self.began, self.before = run.step, time.monotonic(), run.facts["seconds"]
-        self.say(words.header(run))
+        self.first_step, self.started_at, self.seconds_before = run.step, time.monotonic(), run.facts["seconds"]
+        self.print_pairs(messages.run_header(run))
         self.warn_of_fallback()
         if not self.plain:
             self.live = Live(
-                get_renderable=self.picture, console=self.terminal, refresh_per_second=REDRAWN, transient=True
+                get_renderable=self.render, console=self.terminal, refresh_per_second=REFRESH_PER_SECOND, transient=True
             )
             self.live.start()
 
     @hookimpl
     def ganzoo_metrics(self, values: Mapping[str, float]) -> None:
-        """A row: into the live display, or a line now and then."""
-        self.values, self.unspoken = values, True
-        if self.plain and (self.spoken is None or time.monotonic() - self.spoken >= self.pause()):
-            self.say_row()
+        """Shows a row in the live display, or prints a line every `print_interval` seconds."""
+        self.values, self.has_unprinted_row = values, True
+        if self.plain and (self.last_printed is None or time.monotonic() - self.last_printed >= self.print_interval()):
+            self.print_row()
 
     @hookimpl
     def ganzoo_samples(self, path: Path) -> None:
-        """The newest grid's place."""
+        """Stores the path of the newest grid."""
         self.grid = path
 
     @hookimpl
     def ganzoo_run_finished(self, run: Run) -> None:
-        """The last row, how it ended, where things are, and what to do next."""
+        """Prints the last row and the summary."""
         if self.live:
             self.live.stop()
-        if self.unspoken:
-            self.say_row()
+        if self.has_unprinted_row:
+            self.print_row()
         self.warn_of_fallback()
-        self.say(words.ending(run, self.values, self.grid))
+        self.print_pairs(messages.run_summary(run, self.values, self.grid))
 
-    def say(self, pairs: Iterable[words.Pair]) -> None:
-        """A label and a text a line."""
+    def print_pairs(self, pairs: Iterable[messages.Pair]) -> None:
+        """Prints pairs of a label and a text, one a line."""
         for label, text in pairs:
             style = STYLES.get(label, "dim")
-            line = Text.assemble((f"{label:<12}", style), words.clean(text, self.terminal.encoding))
-            self.terminal.print(line, soft_wrap=True)  # a path or a command is copied in one piece
+            line = Text.assemble((f"{label:<12}", style), messages.sanitize(text, self.terminal.encoding))
+            self.terminal.print(line, soft_wrap=True)  # so that paths and commands can be copied
 
     def note(self, label: str, text: str) -> None:
-        """A line of an observer's, such as what the doctor has found in the rows."""
-        self.say([(label, text)])
+        """Prints a line for an observer, such as a finding of the doctor."""
+        self.print_pairs([(label, text)])
 
-    def say_row(self) -> None:
-        """The newest row, as a line."""
-        line = words.row(self.run, self.values, self.left())
-        self.terminal.print(Text(words.clean(line, self.terminal.encoding)), soft_wrap=self.plain)
-        self.spoken, self.unspoken = time.monotonic(), False
+    def print_row(self) -> None:
+        """Prints the newest row."""
+        line = messages.format_row(self.run, self.values, self.time_left())
+        self.terminal.print(Text(messages.sanitize(line, self.terminal.encoding)), soft_wrap=self.plain)
+        self.last_printed, self.has_unprinted_row = time.monotonic(), False
 
     def warn_of_fallback(self) -> None:
-        """Says loudly that these are not the data that the recipe names."""
-        lines = [words.clean(line, self.terminal.encoding) for line in words.fallback(self.run)]
+        """Warns that the run uses fallback data."""
+        lines = [messages.sanitize(line, self.terminal.encoding) for line in messages.fallback_warning(self.run)]
         if lines and self.plain:
             for line in ("", *lines, ""):
                 self.terminal.print(f"!!! {line}".rstrip(), soft_wrap=True)
         elif lines:
             self.terminal.print(Panel(Text("\n".join(lines)), style="bold yellow", title="FALLBACK DATA"))
 
-    def pause(self) -> float:
-        """Seconds between two plain lines: one at first, a sixtieth of the time so far later, and 30 at most.
+    def print_interval(self) -> float:
+        """Seconds between two plain lines: a sixtieth of the time so far, at least 1 and at most 30.
 
-        A log of an hour has some three hundred lines then, however fast the rows come.
+        The log of an hour then has about 300 lines, however fast rows arrive.
         """
-        return min(max((time.monotonic() - self.began) / 60, 1.0), 30.0)
+        return min(max((time.monotonic() - self.started_at) / 60, 1.0), 30.0)
 
-    def left(self) -> str:
-        """The time to the end at the speed so far."""
+    def time_left(self) -> str:
+        """The estimated remaining time."""
         done = self.run.step - self.first_step
         if not done:
             return "-:--:--"
-        return words.duration((time.monotonic() - self.began) / done * (self.run.total_steps - self.run.step))
+        return messages.format_duration(
+            (time.monotonic() - self.started_at) / done * (self.run.total_steps - self.run.step)
+        )
 
-    def picture(self) -> RenderableType:
-        """What the live display shows now."""
-        seconds = self.before + time.monotonic() - self.began
-        return progress(self.run, self.values, self.grid, seconds, self.left())
+    def render(self) -> RenderableType:
+        """Renders the live display."""
+        seconds = self.seconds_before + time.monotonic() - self.started_at
+        return live_display(self.run, self.values, self.grid, seconds, self.time_left())

@@ -1,4 +1,4 @@
-"""What the console says of a run, as pairs of a label and a text. No colour and no terminal here."""
+"""Texts about a run, as pairs of a label and a text, without colours."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]
 
-SHOWN_AS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
-"""Logged names that people know under another one."""
+DISPLAY_NAMES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
+"""Display names of logged values."""
 
-MEANS = {"d_real": "real", "d_fake": "generated"}
-"""What the discriminator gives that probability of being real, in a word."""
+PROBABILITY_SUBJECTS = {"d_real": "real", "d_fake": "generated"}
+"""The samples that the discriminator's probabilities are about."""
 
 BOOKKEEPING = ("step", "epoch", "seconds", "samples_per_second")
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-"""Characters that would do something to a terminal; a recipe from elsewhere may hold them."""
+"""Control characters, which a recipe from elsewhere may contain."""
 
 
-def clean(text: str, encoding: str = "utf-8") -> str:
-    """`text` on one line, with nothing in it but what the terminal or file can show."""
+def sanitize(text: str, encoding: str = "utf-8") -> str:
+    """`text` on one line, without control characters and characters that the encoding lacks."""
     return CONTROL.sub(" ", text).strip().encode(encoding, "replace").decode(encoding)
 
 
-def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
-    """What is about to be trained, on what, and where it goes. going_on: say so where it has begun already."""
+def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
+    """Recipe, data, device, budget and directory of a run. going_on: mention the step that it is resumed from."""
     facts = run.facts
     data, device, train = facts["dataset"], facts["device"], run.recipe.train
     info = run.info
@@ -44,10 +44,10 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     epochs = f", {train.epochs:,} epochs" if train.epochs else ""
     begun = f", going on from step {run.step:,}" if run.step and going_on else ""
     yield "recipe", f"{facts['recipe']}: {facts['description']}" if facts["description"] else facts["recipe"]
-    yield "data", f"{data['name']}: {data['size']:,} {things(run)} of {shape} ({data['origin']})"
+    yield "data", f"{data['name']}: {data['size']:,} {sample_kind(run)} of {shape} ({data['origin']})"
     for note in data["notes"]:
         yield "", note
-    if where := lives(run):
+    if where := data_placement(run):
         yield "", where
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
     yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}{ranks}"
@@ -57,8 +57,8 @@ def header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     yield "run", str(run.directory)
 
 
-def lives(run: Run) -> str:
-    """Where the data live, and why there; nothing of runs that are older than the question."""
+def data_placement(run: Run) -> str:
+    """Where the data are held, and why; "" for older runs that do not record it."""
     data = run.facts.get("data")
     if not data:
         return ""
@@ -68,8 +68,8 @@ def lives(run: Run) -> str:
     return f"{'streamed' if data['on'] == 'stream' else 'held on the device'}{by}: {data['why']}"
 
 
-def fallback(run: Run) -> list[str]:
-    """Lines that say loudly that these are not the data that the recipe names; none where they are."""
+def fallback_warning(run: Run) -> list[str]:
+    """A warning about fallback data; empty if the run uses the recipe's data set."""
     data = run.facts["dataset"]
     if not data["fallback"]:
         return []
@@ -81,26 +81,28 @@ def fallback(run: Run) -> list[str]:
     ]
 
 
-def row(run: Run, values: Mapping[str, float], left: str) -> str:
-    """One row of metrics.jsonl in words. left: the time to the end."""
+def format_row(run: Run, values: Mapping[str, float], time_left: str) -> str:
+    """One row of metrics.jsonl as text. time_left: the remaining time."""
     width = len(f"{run.total_steps:,}")
     step, speed = int(values["step"]), values["samples_per_second"]
-    named = (f"{SHOWN_AS.get(name, name)} {number(value)}" for name, value in told(values).items())
+    named = (
+        f"{DISPLAY_NAMES.get(name, name)} {format_number(value)}" for name, value in progress_metrics(values).items()
+    )
     parts = [f"step {step:>{width},}/{run.total_steps:,}", f"epoch {values['epoch']:.2f}", *named]
-    parts.append(f"{speed:,.0f} {things(run)}/s")
-    return "  ".join(parts if step >= run.total_steps else [*parts, f"left {left}"])
+    parts.append(f"{speed:,.0f} {sample_kind(run)}/s")
+    return "  ".join(parts if step >= run.total_steps else [*parts, f"left {time_left}"])
 
 
-def ending(run: Run, values: Mapping[str, float], grid: Path | None) -> Iterator[Pair]:
-    """How it ended, where things are, and what to do next. values: the last row; grid: the newest one."""
+def run_summary(run: Run, values: Mapping[str, float], grid: Path | None) -> Iterator[Pair]:
+    """The end of a run: status, time, files and next commands. values: the last row; grid: the newest one."""
     reason = run.facts["reason"].split("\n")[0]
     yield run.status, f"at step {run.step:,} of {run.total_steps:,}" + (f": {reason}" if reason else "")
     seconds = run.facts["seconds"]
     speed = [f"{run.step / seconds:,.1f} steps/s"] if seconds and run.step else []
     if values.get("seconds"):
         seen = values["epoch"] * run.facts["dataset"]["size"]
-        speed.append(f"{seen / values['seconds']:,.0f} {things(run)}/s")
-    yield "time", ", ".join([f"{duration(seconds)} of training", *speed])
+        speed.append(f"{seen / values['seconds']:,.0f} {sample_kind(run)}/s")
+    yield "time", ", ".join([f"{format_duration(seconds)} of training", *speed])
     if grid:
         yield "grid", str(grid)
     yield "checkpoint", str(run.checkpoint)
@@ -121,36 +123,36 @@ def ending(run: Run, values: Mapping[str, float], grid: Path | None) -> Iterator
             yield "run", str(run.directory)
 
 
-def logged(values: Mapping[str, float]) -> dict[str, float]:
-    """What the game logs, losses first."""
+def logged_metrics(values: Mapping[str, float]) -> dict[str, float]:
+    """The values that the game logs, losses first."""
     shown = [name for name in values if name not in BOOKKEEPING]
     return {name: values[name] for name in sorted(shown, key=lambda name: not name.startswith("loss/"))}
 
 
-def told(values: Mapping[str, float]) -> dict[str, float]:
-    """What of that is told while a run goes on: all but the norms of gradients, which are for curves and doctors."""
-    return {name: value for name, value in logged(values).items() if not name.startswith("grad/")}
+def progress_metrics(values: Mapping[str, float]) -> dict[str, float]:
+    """The logged values that are displayed during a run: all but gradient norms."""
+    return {name: value for name, value in logged_metrics(values).items() if not name.startswith("grad/")}
 
 
-def within(score: Score) -> str:
-    """A score's interval, "12.1 to 12.5"; nothing where it has none."""
+def format_interval(score: Score) -> str:
+    """A score's interval, "12.1 to 12.5"; "" if it has none."""
     return "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
 
 
-def real_data(score: Score) -> str:
-    """What real data get; nothing where that is unknown."""
+def format_real_data_score(score: Score) -> str:
+    """The score of real data; "" if unknown."""
     return "" if score.floor is None else f"{score.floor:.4g}"
 
 
-def whose(score: Score) -> str:
-    """Which samples were scored: "step 4,690, averaged weights, seed 0, 3 draws"."""
+def describe_samples(score: Score) -> str:
+    """The samples of a score: "step 4,690, averaged weights, seed 0, 3 draws"."""
     weights = "averaged weights" if score.ema else "the weights themselves"
     draws = len(score.draws)
     return f"step {score.step:,}, {weights}, seed {score.seed}, {draws} draw{'s' * (draws > 1)}"
 
 
-def letters(scores: Iterable[Score]) -> dict[str, tuple[str, Protocol]]:
-    """A letter for each protocol among the scores, by its key, with the protocol, for tables that say each once."""
+def protocol_letters(scores: Iterable[Score]) -> dict[str, tuple[str, Protocol]]:
+    """Key of a protocol -> (a letter, the protocol), for tables with a legend."""
     protocols = {score.protocol.key: score.protocol for score in scores}
     return {key: (letter(number), protocol) for number, (key, protocol) in enumerate(protocols.items())}
 
@@ -160,16 +162,16 @@ def letter(number: int) -> str:
     return chr(ord("a") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")
 
 
-def number(value: float) -> str:
-    """Three digits after the point, or an exponent where they would say nothing."""
+def format_number(value: float) -> str:
+    """A number with three decimals, or in scientific notation if very small or large."""
     return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) < 10_000 else f"{value:.2e}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Hours, minutes and seconds: "1:02:03"."""
     return str(timedelta(seconds=round(seconds)))
 
 
-def things(run: Run) -> str:
+def sample_kind(run: Run) -> str:
     """What the samples are, in the plural: "images" or "points"."""
     return str(run.facts["dataset"]["plural"])

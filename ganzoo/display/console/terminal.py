@@ -1,4 +1,4 @@
-"""Where the console writes to: a terminal that can redraw lines, or a file, a pipe, a notebook that cannot."""
+"""The console's output: a terminal with live updates, or a file, pipe or notebook without."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 from rich.console import Console
 
 
-def is_lively() -> bool:
-    """Whether standard output can show something that moves, and this process is the one to do so among its ranks."""
+def is_interactive() -> bool:
+    """Whether standard output is a terminal that supports live updates, and this process is rank 0."""
     first = os.environ.get("RANK", "0") == "0"
     return first and sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
 class Terminal(Console):
-    """rich's console on standard output, which shows text as it is, and outlives its reader.
+    """rich's console on standard output, without markup, which survives a closed pipe.
 
-    plain: no colours and no control characters, whatever the environment claims: many CI systems set FORCE_COLOR.
+    plain: no colours and no control characters, even if FORCE_COLOR is set, as in many CI systems.
     """
 
     def __init__(self, *, plain: bool) -> None:
@@ -25,6 +25,6 @@ class Terminal(Console):
         super().__init__(highlight=False, markup=False, emoji=False, force_jupyter=False, **look)
 
     def on_broken_pipe(self) -> None:
-        """Falls silent where nobody reads any more, as under `| head`: hours of training are worth more than lines."""
+        """Stops printing when the pipe is closed, as by `| head`, so that training continues."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,15 +1,15 @@
-"""Several runs as one self-contained HTML page: what differs, scores, samples side by side, curves over each other."""
+"""A comparison of runs as one self-contained HTML page: settings, scores, samples, curves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganzoo.display.console import messages as words
-from ganzoo.display.report.curves import overlaid
-from ganzoo.display.report.page import Picture, as_data, grids, rendered
+from ganzoo.display.console import messages as messages
+from ganzoo.display.report.curves import overlaid_curves
+from ganzoo.display.report.page import GridImage, grids, png_data_uri, render_template
 from ganzoo.errors import GanzooError
 from ganzoo.kinds.pictures import png
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.runs.run import Run
 
 if TYPE_CHECKING:
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """The comparison as the text of one HTML file, which needs no other file and no network."""
-    runs = {entrant.label: entrant.run for entrant in comparison.entrants}
+    """The comparison as one self-contained HTML page."""
+    runs = {compared.label: compared.run for compared in comparison.runs}
     scores = [score for column in comparison.columns for score in column.scores if score]
     metrics = {label: run.metrics for label, run in runs.items()}
-    logged = {name for rows in metrics.values() for row in rows for name in words.logged(row)}
-    return rendered(
+    logged = {name for rows in metrics.values() for row in rows for name in messages.logged_metrics(row)}
+    return render_template(
         "comparison.html.jinja",
         title=" and ".join(comparison.labels) if len(runs) < 4 else f"{len(runs)} runs",
         labels=comparison.labels,
-        fallbacks=[f"{label}: {line}" for label, run in runs.items() for line in words.fallback(run)],
+        fallbacks=[f"{label}: {line}" for label, run in runs.items() for line in messages.fallback_warning(run)],
         notes=comparison.notes,
         commands=comparison.commands,
         budgets=comparison.budgets,
-        settings={key: told_settings(values) for key, values in comparison.settings.items()},
+        settings={key: format_settings(values) for key, values in comparison.settings.items()},
         columns=comparison.columns,
-        letters=words.letters(scores),
-        told_place=told_place,
-        pictures=[picture_of(run) for run in runs.values()],
-        curves=overlaid(metrics, timed=logged & {score.name for score in scores}),
-        words=words,
+        letters=messages.protocol_letters(scores),
+        format_rank=format_rank,
+        pictures=[samples_image(run) for run in runs.values()],
+        curves=overlaid_curves(metrics, timed=logged & {score.name for score in scores}),
+        messages=messages,
     )
 
 
-def told_settings(values: list[object]) -> list[str]:
-    """A setting of several runs as their recipes would write it."""
-    return ["none" if value is None else shown(value) for value in values]
+def format_settings(values: list[object]) -> list[str]:
+    """A setting's values in several runs, in the syntax of recipes."""
+    return ["none" if value is None else format_value(value) for value in values]
 
 
-def told_place(place: tuple[int, int] | None) -> str:
-    """ "2", or "1 to 3" where a score is not told apart from others; nothing where nothing is ranked."""
+def format_rank(place: tuple[int, int] | None) -> str:
+    """ "2", or "1 to 3" for a range of ranks; "" if there is none."""
     if place is None:
         return ""
     return str(place[0]) if place[0] == place[1] else f"{place[0]} to {place[1]}"
 
 
-def picture_of(run: Run) -> Picture | None:
-    """The newest grid, or samples drawn now where the recipe asked for no grids; None where it makes none."""
+def samples_image(run: Run) -> GridImage | None:
+    """The newest grid, or new samples if the recipe writes no grids; None if the game makes none."""
     found = grids(run.files.samples)
     if found:
         return next(iter(found.values()))[-1]
     try:
-        return Picture(run.step, as_data(png(run.grid(run.recipe.train.samples))))
+        return GridImage(run.step, png_data_uri(png(run.grid(run.recipe.train.samples))))
     except (GanzooError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""What a run logged, as curves over its steps: SVG, drawn by matplotlib."""
+"""Curves of logged values over steps, as SVG drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.display.console import messages as words
+from ganzoo.display.console import messages as messages
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Okabe and Ito's, which people with any colour vision can tell apart."""
+"""Okabe and Ito's palette, suitable for colour-blind readers."""
 
 DASHES = ("-", "--", ":", "-.")
-"""For more lines than there are colours."""
+"""Line styles, for more lines than colours."""
 
 PROBABILITIES = ("d_real", "d_fake")
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One drawing: its title, and the text of an <svg> element."""
+    """One plot: its title, and the text of an <svg> element."""
 
     title: str
     svg: str
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
-    """The losses, the discriminator's D(x) and D(G(z)), and whatever else the game logs, each kind in one drawing."""
-    names = list(dict.fromkeys(name for row in rows for name in words.logged(row)))
+    """Plots of the losses, of D(x) and D(G(z)), of each other logged value, and of gradient norms."""
+    names = list(dict.fromkeys(name for row in rows for name in messages.logged_metrics(row)))
     losses = [name for name in names if name.startswith("loss/")]
     probabilities = [name for name in names if name in PROBABILITIES]
     norms = [name for name in names if name.startswith("grad/")]
@@ -36,39 +36,39 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
     groups = {"Losses": losses, "What the discriminator says": probabilities} | {name: [name] for name in others}
     groups["Norms of the players' gradients"] = norms
     return [
-        Curve(title, _drawn(title, {_label(name): points(rows, name) for name in group}, group[0]))
+        Curve(title, _draw_svg(title, {_curve_label(name): curve_points(rows, name) for name in group}, group[0]))
         for title, group in groups.items()
         if group
     ]
 
 
-def overlaid(of_runs: Mapping[str, Sequence[Mapping[str, Any]]], timed: Collection[str] = ()) -> list[Curve]:
-    """What several runs logged, each name in one drawing with a line for each run, by the runs' labels.
+def overlaid_curves(rows_by_run: Mapping[str, Sequence[Mapping[str, Any]]], timed: Collection[str] = ()) -> list[Curve]:
+    """Plots of the logged values of several runs, one plot for each name with a line for each run's label.
 
-    timed: names that are drawn over the seconds of training as well, so that a slow step is no advantage.
+    timed: names that are plotted over seconds of training as well, to account for slow steps.
     """
-    rows = [row for of_run in of_runs.values() for row in of_run]
+    rows = [row for rows_of_run in rows_by_run.values() for row in rows_of_run]
     found = []
-    for name in words.logged({name: 0.0 for row in rows for name in row}):
+    for name in messages.logged_metrics({name: 0.0 for row in rows for name in row}):
         axes = ("step", "seconds") if name in timed else ("step",)
         for over in axes:
-            lines = {label: points(of_run, name, over) for label, of_run in of_runs.items()}
-            drawn = {label: line for label, line in lines.items() if line}
+            lines = {label: curve_points(rows_of_run, name, over) for label, rows_of_run in rows_by_run.items()}
+            plotted = {label: line for label, line in lines.items() if line}
             title = f"{_title(name)}{', over seconds of training' if over == 'seconds' else ''}"
-            found.append(Curve(title, _drawn(title, drawn, name, over)))
+            found.append(Curve(title, _draw_svg(title, plotted, name, over)))
     return found
 
 
 Points = list[tuple[float, float]]
 
 
-def points(rows: Sequence[Mapping[str, Any]], name: str, over: str = "step") -> Points:
-    """What the rows say of one name, with where they stand."""
+def curve_points(rows: Sequence[Mapping[str, Any]], name: str, over: str = "step") -> Points:
+    """The points (position, value) of one name."""
     return [(row[over], row[name]) for row in rows if name in row]
 
 
-def _drawn(title: str, lines: Mapping[str, Points], kind: str, over: str = "step") -> str:
-    """Lines as an <svg> element, each with its label; kind: one of the names that they are of."""
+def _draw_svg(title: str, lines: Mapping[str, Points], kind: str, over: str = "step") -> str:
+    """Labelled lines as an <svg> element. kind: one of the plotted names, which determines the axes."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -78,7 +78,7 @@ def _drawn(title: str, lines: Mapping[str, Points], kind: str, over: str = "step
     for number, (label, line) in enumerate(lines.items()):
         colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
         marker = "o" if len(line) == 1 else ""
-        said = label.replace("$", r"\$")  # a dollar would begin a formula
+        said = label.replace("$", r"\$")  # matplotlib reads $ as the start of a formula
         x, y = zip(*line, strict=True)
         axes.plot(x, y, color=colour, linestyle=dashes, linewidth=1.1, marker=marker, label=said)
     if kind in PROBABILITIES:
@@ -90,17 +90,17 @@ def _drawn(title: str, lines: Mapping[str, Points], kind: str, over: str = "step
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     content = io.StringIO()
-    # the salt and the missing date make the same run the same file
+    # the fixed salt and the missing date make the output reproducible
     with mpl.rc_context({"svg.hashsalt": title, "svg.fonttype": "none", "font.family": "sans-serif"}):
         FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None})
     return content.getvalue().partition("<svg")[1] + content.getvalue().partition("<svg")[2]
 
 
-def _label(name: str) -> str:
-    return words.SHOWN_AS.get(name, name.removeprefix("loss/").removeprefix("grad/"))
+def _curve_label(name: str) -> str:
+    return messages.DISPLAY_NAMES.get(name, name.removeprefix("loss/").removeprefix("grad/"))
 
 
 def _title(name: str) -> str:
     kind, _, player = name.partition("/")
     kinds = {"loss": "Loss of the", "grad": "Norm of the gradient of the"}
-    return f"{kinds[kind]} {player}" if player and kind in kinds else _label(name)
+    return f"{kinds[kind]} {player}" if player and kind in kinds else _curve_label(name)

@@ -1,4 +1,4 @@
-"""Fills the page's template with a run's facts, curves and pictures; everything is inside the one file."""
+"""The report of a run as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.display.console import messages as words
+from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
 from ganzoo.runs.run import Run
 
-GRIDS = 6
-"""So many steps of a grid are shown: the first, the last, and some evenly between."""
+MAX_GRIDS = 6
+"""The largest number of steps for which a grid is shown."""
 
 GRID_FILE = re.compile(r"step-(\d+)(?:-(.+))?\.png")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A sample grid: its step, and the picture as a data URI."""
+class GridImage:
+    """A sample grid: its step, and the image as a data URI."""
 
     step: int
     source: str
 
 
 def page(run: Run) -> str:
-    """The run's report as the text of one HTML file, which needs no other file and no network."""
+    """The run's report as one self-contained HTML page."""
     scores = run.scores
-    return rendered(
+    return render_template(
         "page.html.jinja",
         title=run.name,
         status=run.status,
-        fallback=words.fallback(run),
+        fallback=messages.fallback_warning(run),
         facts=list(facts(run)),
         scores=scores,
-        letters=words.letters(scores),
+        letters=messages.protocol_letters(scores),
         curves=curves(run.metrics),
         grids=grids(run.files.samples),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
-        words=words,
+        messages=messages,
     )
 
 
-def rendered(template: str, **values: Any) -> str:
-    """One of the templates here, filled; what is put into it is text, not markup."""
+def render_template(template: str, **values: Any) -> str:
+    """Renders a template of this folder; values are escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -59,19 +59,20 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def facts(run: Run) -> Iterator[words.Pair]:
-    """What the console says at a run's start, how far it came, and what it takes to do it again."""
-    yield from (pair for pair in words.header(run, going_on=False) if pair[0] != "run")
+def facts(run: Run) -> Iterator[messages.Pair]:
+    """The facts of a run: header, status, last row, and versions for reproduction."""
+    yield from (pair for pair in messages.run_header(run, going_on=False) if pair[0] != "run")
     known: dict[str, Any] = run.facts
     reason = f": {known['reason']}" if known["reason"] else ""
     yield "status", f"{run.status} at step {run.step:,} of {run.total_steps:,}{reason}"
-    yield "time", f"{words.duration(known['seconds'])} of training"
+    yield "time", f"{messages.format_duration(known['seconds'])} of training"
     yield "started", known["started"]
     for resumed in known["resumed"]:
         yield "resumed", f"from step {resumed['step']:,} at {resumed['at']}"
     if rows := run.metrics:
         last = (
-            f"{words.SHOWN_AS.get(name, name)} {words.number(value)}" for name, value in words.logged(rows[-1]).items()
+            f"{messages.DISPLAY_NAMES.get(name, name)} {messages.format_number(value)}"
+            for name, value in messages.logged_metrics(rows[-1]).items()
         )
         yield "last row", f"step {rows[-1]['step']:,}: {', '.join(last)}"
     yield "data checksum", known["dataset"]["checksum"]
@@ -79,31 +80,31 @@ def facts(run: Run) -> Iterator[words.Pair]:
         yield label, ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def grids(folder: Path) -> dict[str, list[Picture]]:
-    """The sample grids, by name ("" is the first of a step), each at a few of its steps."""
+def grids(folder: Path) -> dict[str, list[GridImage]]:
+    """The sample grids by name ("" for the first of a step), each at MAX_GRIDS steps at most."""
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in sorted(folder.glob("step-*.png")):
         if matched := GRID_FILE.fullmatch(path.name):
             found.setdefault(matched[2] or "", []).append((int(matched[1]), path))
     return {
-        name: [Picture(step, as_data(path.read_bytes())) for step, path in spread(files)]
+        name: [GridImage(step, png_data_uri(path.read_bytes())) for step, path in evenly_spaced(files)]
         for name, files in found.items()
     }
 
 
 def newest_grid(folder: Path) -> Path | None:
-    """The first grid of the newest step that has one."""
+    """The first grid of the newest step, or None."""
     firsts = [path for path in folder.glob("step-*.png") if (found := GRID_FILE.fullmatch(path.name)) and not found[2]]
     return max(firsts, default=None)
 
 
-def spread(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
-    """At most `GRIDS` of them: the first, the last, and some evenly between."""
-    if len(files) <= GRIDS:
+def evenly_spaced(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    """At most MAX_GRIDS files: the first, the last, and evenly spaced ones between."""
+    if len(files) <= MAX_GRIDS:
         return files
-    return [files[round(number * (len(files) - 1) / (GRIDS - 1))] for number in range(GRIDS)]
+    return [files[round(number * (len(files) - 1) / (MAX_GRIDS - 1))] for number in range(MAX_GRIDS)]
 
 
-def as_data(content: bytes) -> str:
+def png_data_uri(content: bytes) -> str:
     """A PNG file's content as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"

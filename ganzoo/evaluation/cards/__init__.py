@@ -1,7 +1,15 @@
-"""Model cards: what real runs of a recipe measured, as Markdown that is made anew and never written by hand."""
+"""Model cards: results of real runs of a recipe, as generated Markdown."""
 
-from ganzoo.evaluation.cards.block import blocks, put
-from ganzoo.evaluation.cards.card import Card, card_of
-from ganzoo.evaluation.cards.knowledge import Knowledge, Published, read_knowledge
+from ganzoo.evaluation.cards.block import read_blocks, replace_block
+from ganzoo.evaluation.cards.card import Card, make_card
+from ganzoo.evaluation.cards.paper_results import PaperResults, Published, read_paper_results
 
-__all__ = ["Card", "Knowledge", "Published", "blocks", "card_of", "put", "read_knowledge"]
+__all__ = [
+    "Card",
+    "PaperResults",
+    "Published",
+    "make_card",
+    "read_blocks",
+    "read_paper_results",
+    "replace_block",
+]

@@ -1,4 +1,4 @@
-"""The part of a Markdown page that `ganzoo card` owns: between two comments, made anew every time."""
+"""The generated block of a Markdown page: `ganzoo card` replaces what is between two comments."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ END = "<!-- ganzoo card {name}: end -->"
 MARK = re.compile(r"^<!-- ganzoo card (?P<name>[\w.+-]+): (?P<side>begin|end)\b[^\n]*-->[ \t]*$", re.MULTILINE)
 
 
-def put(page: str, name: str, content: str) -> str:
-    """The page with that content in the block of that name, at the end where it has none.
+def replace_block(page: str, name: str, content: str) -> str:
+    """The page with the content of a block replaced, or the block appended if there is none of that name.
 
-    Raises: GanzooError where the comments of the page are not pairs, one inside of none.
+    Raises: GanzooError if the comments of the page are not in pairs, or pairs are nested.
     """
     block = f"{BEGIN.format(name=name)}\n{content.strip()}\n{END.format(name=name)}"
-    for known, start, end in spans(page):
+    for known, start, end in block_spans(page):
         if known == name:
             return page[:start] + block + page[end:]
     return f"{page.rstrip()}\n\n{block}\n" if page.strip() else f"{block}\n"
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The content of each block of a page, by name. Raises: GanzooError as `put` does."""
-    return {name: page[start:end].partition("\n")[2].rpartition("\n")[0] for name, start, end in spans(page)}
+def read_blocks(page: str) -> dict[str, str]:
+    """The content of each block of a page, by name. Raises: GanzooError as `replace_block` does."""
+    return {name: page[start:end].partition("\n")[2].rpartition("\n")[0] for name, start, end in block_spans(page)}
 
 
-def spans(page: str) -> list[tuple[str, int, int]]:
-    """Each block's name, and where it begins and ends, its comments included."""
+def block_spans(page: str) -> list[tuple[str, int, int]]:
+    """Each block's name, and its start and end, comments included."""
     found: list[tuple[str, int, int]] = []
     marks = list(MARK.finditer(page))
     for begin, end in zip(marks[::2], [*marks[1::2], None], strict=False):

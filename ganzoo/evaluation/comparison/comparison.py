@@ -1,4 +1,4 @@
-"""`compare`, the function behind `ganzoo compare`: several runs, and all that may be said of them together."""
+"""Compares several runs: `compare`, the function behind `ganzoo compare`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.display.console import messages as words
+from ganzoo.display.console import messages as messages
 from ganzoo.errors import RunError
 from ganzoo.evaluation.comparison import remedies
 from ganzoo.evaluation.comparison.columns import Column, columns
@@ -19,20 +19,20 @@ from ganzoo.recipe.saved import leaves
 from ganzoo.runs.run import Run, load
 from ganzoo.runs.score import Protocol, Score
 
-PROSE = ("description",)
-"""Keys of a recipe that are no settings."""
+NOT_SETTINGS = ("description",)
+"""Keys of a recipe that are not settings."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
-    """One run of a comparison: its label, unique among them; what its recipe.toml says, key path -> value."""
+class ComparedRun:
+    """One run of a comparison. label: unique; settings: of its recipe.toml, key path -> value."""
 
     label: str
     run: Run
     settings: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """What is known of the run apart from its settings and scores."""
+        """The run's facts without settings and scores, as a JSON object."""
         facts = self.run.facts
         data = facts["dataset"]
         kept = ("recipe", "status", "step", "total_steps", "seconds", "started", "device", "parameters", "versions")
@@ -43,8 +43,8 @@ class Entrant:
             "dataset": {name: data[name] for name in ("name", "checksum", "size", "fallback")},
         }
 
-    def said(self) -> dict[str, str]:
-        """The run's budget and circumstances in words, by what they are."""
+    def describe(self) -> dict[str, str]:
+        """The run's data, budget, machine and versions as text, by label."""
         facts = self.run.facts
         data, device = facts["dataset"], facts["device"]
         instead = f", in place of {data['fallback']['instead_of']}" if data["fallback"] else ""
@@ -52,11 +52,11 @@ class Entrant:
         threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
         return {
             "recipe": facts["recipe"],
-            "data": f"{data['name']}{instead}, {data['size']:,} {words.things(self.run)}",
+            "data": f"{data['name']}{instead}, {data['size']:,} {messages.sample_kind(self.run)}",
             "data checksum": data["checksum"],
             "status": self.run.status,
             "steps": done,
-            "time of training": words.duration(facts["seconds"]),
+            "time of training": messages.format_duration(facts["seconds"]),
             "machine": f"{device['type']} ({device['name']}){threads}",
             "started": facts["started"],
             "parameters": ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items()),
@@ -65,42 +65,42 @@ class Entrant:
         }
 
 
-ALWAYS = ("recipe", "data", "status", "steps", "time of training", "machine", "started")
-"""Of what `Entrant.said` says, what is shown even where all runs agree."""
+ALWAYS_SHOWN = ("recipe", "data", "status", "steps", "time of training", "machine", "started")
+"""Of what `Entrant.describe` says, what is shown even where all runs agree."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side. What `ganzoo.compare` returns.
+    """A comparison of runs, as `ganzoo.compare` returns it.
 
-    Scores stand in `columns`, each of one number under one protocol; nothing here ranks scores of two protocols.
+    Each of `columns` has the scores of one number under one protocol; scores of different protocols are never ranked.
     """
 
-    entrants: tuple[Entrant, ...]
+    runs: tuple[ComparedRun, ...]
 
     @property
     def labels(self) -> list[str]:
-        """Of the runs, in the order in which they were given."""
-        return [entrant.label for entrant in self.entrants]
+        """The labels of the runs, in the order given."""
+        return [compared.label for compared in self.runs]
 
     @cached_property
     def settings(self) -> dict[str, list[Any]]:
-        """The settings that differ: key path -> its value in each run, None where a run's recipe has no such key."""
-        keys = dict.fromkeys(key for entrant in self.entrants for key in entrant.settings)
-        found = {key: [entrant.settings.get(key) for entrant in self.entrants] for key in keys if key not in PROSE}
+        """The settings that differ: key path -> the value in each run, None if a run's recipe has no such key."""
+        keys = dict.fromkeys(key for compared in self.runs for key in compared.settings)
+        found = {key: [compared.settings.get(key) for compared in self.runs] for key in keys if key not in NOT_SETTINGS}
         return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
 
     @cached_property
     def budgets(self) -> dict[str, list[str]]:
-        """Budgets and circumstances in words: what is always told, and what else differs."""
-        said = [entrant.said() for entrant in self.entrants]
-        found = {name: [of_run[name] for of_run in said] for name in said[0]}
-        return {name: texts for name, texts in found.items() if name in ALWAYS or len(set(texts)) > 1}
+        """Data, budgets, machines and versions as text: those of ALWAYS_SHOWN, and others that differ."""
+        describe = [compared.describe() for compared in self.runs]
+        found = {name: [run_scores[name] for run_scores in describe] for name in describe[0]}
+        return {name: texts for name, texts in found.items() if name in ALWAYS_SHOWN or len(set(texts)) > 1}
 
     @cached_property
     def columns(self) -> list[Column]:
-        """What the runs' evaluations hold, one column for each number and protocol."""
-        return columns([entrant.run.scores for entrant in self.entrants])
+        """The recorded scores of the runs, one column for each number and protocol."""
+        return columns([compared.run.scores for compared in self.runs])
 
     @cached_property
     def protocols(self) -> dict[str, Protocol]:
@@ -109,24 +109,24 @@ class Comparison:
 
     @cached_property
     def notes(self) -> list[str]:
-        """What has to be known before anything is concluded, a sentence each."""
-        return [*self._of_data(), *self._of_budgets(), *self._of_protocols(), *self._of_ranks()]
+        """Caveats to the comparison, a sentence each."""
+        return [*self._data_notes(), *self._budget_notes(), *self._protocol_notes(), *self._rank_notes()]
 
     @cached_property
     def commands(self) -> list[str]:
-        """What to run so that every score is there for every run under one protocol, as far as that is possible."""
+        """Commands that give every run every score under one protocol, as far as that is possible."""
         found = []
-        for number, entrant in enumerate(self.entrants):
-            lacking = [score for score in self._wanted() if self._could_have(number, score)]
-            found += list(remedies.commands(entrant.run.directory, lacking))
+        for number, compared in enumerate(self.runs):
+            lacking = [score for score in self._wanted_scores() if self._can_evaluate(number, score)]
+            found += list(remedies.commands(compared.run.directory, lacking))
         if not self.columns:
-            found = [f"ganzoo evaluate {entrant.run.directory}" for entrant in self.entrants]
+            found = [f"ganzoo evaluate {compared.run.directory}" for compared in self.runs]
         return found
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
         return {
-            "runs": [entrant.to_json() for entrant in self.entrants],
+            "runs": [compared.to_json() for compared in self.runs],
             "settings": self.settings,
             "protocols": {key: {**score_protocol(protocol)} for key, protocol in self.protocols.items()},
             "columns": [column.to_json(self.labels) for column in self.columns],
@@ -135,75 +135,88 @@ class Comparison:
         }
 
     def html(self) -> str:
-        """As the text of one HTML page that needs no other file: curves over each other, samples side by side."""
+        """The comparison as one self-contained HTML page, with curves and samples."""
         from ganzoo.display.report import comparison_page
 
         return comparison_page(self)
 
-    def _held(self, metric: str) -> list[dict[str, Score]]:
-        """For each run the protocols that a metric's scores of it were made under, with one of these scores."""
+    def _scores_by_run(self, metric: str) -> list[dict[str, Score]]:
+        """For each run: key of a protocol -> one of the metric's scores under it."""
         of_metric = [column for column in self.columns if column.any.protocol.metric == metric]
         return [
             {score.protocol.key: score for column in of_metric if (score := column.scores[number])}
-            for number in range(len(self.entrants))
+            for number in range(len(self.runs))
         ]
 
-    def _wanted(self) -> list[Score]:
-        """For each metric a score that was made as those of all runs should be."""
+    def _wanted_scores(self) -> list[Score]:
+        """For each metric a score under the protocol that all runs should be evaluated with."""
         found = []
         for metric in dict.fromkeys(column.any.protocol.metric for column in self.columns):
-            held = self._held(metric)
-            key = remedies.wanted(held)
-            found.append(max((of_run[key] for of_run in held if key in of_run), key=lambda score: len(score.draws)))
+            scores_by_run = self._scores_by_run(metric)
+            key = remedies.preferred_protocol(scores_by_run)
+            found.append(
+                max(
+                    (run_scores[key] for run_scores in scores_by_run if key in run_scores),
+                    key=lambda score: len(score.draws),
+                )
+            )
         return found
 
-    def _could_have(self, number: int, score: Score) -> bool:
-        """Whether evaluating the run gives what it lacks: that score, or an interval of it."""
-        held = self._held(score.protocol.metric)
-        own = held[number].get(score.protocol.key)
-        others = [other.protocol for of_run in held for other in of_run.values()]
-        if own and own.low is not None and not any(remedies.same_but_weights(own.protocol, other) for other in others):
+    def _can_evaluate(self, number: int, score: Score) -> bool:
+        """Whether the run lacks that score or its interval, and evaluating it gives them."""
+        scores_by_run = self._scores_by_run(score.protocol.metric)
+        own = scores_by_run[number].get(score.protocol.key)
+        others = [other.protocol for run_scores in scores_by_run for other in run_scores.values()]
+        if (
+            own
+            and own.low is not None
+            and not any(remedies.differ_only_in_weights(own.protocol, other) for other in others)
+        ):
             return False
-        holders = [e for e, of_run in zip(self.entrants, held, strict=True) if score.protocol.key in of_run]
-        return any(self.entrants[number].run.facts["dataset"]["checksum"] == checksum(holder) for holder in holders)
+        holders = [
+            e for e, run_scores in zip(self.runs, scores_by_run, strict=True) if score.protocol.key in run_scores
+        ]
+        return any(self.runs[number].run.facts["dataset"]["checksum"] == checksum(holder) for holder in holders)
 
-    def _of_data(self) -> Iterator[str]:
-        if len({checksum(entrant) for entrant in self.entrants}) > 1:
+    def _data_notes(self) -> Iterator[str]:
+        if len({checksum(compared) for compared in self.runs}) > 1:
             yield (
                 "The runs learned from different data: no evaluation makes their scores comparable. "
                 "What can be compared is trained on the same data."
             )
 
-    def _of_budgets(self) -> Iterator[str]:
-        steps = {entrant.label: entrant.run.step for entrant in self.entrants}
+    def _budget_notes(self) -> Iterator[str]:
+        steps = {compared.label: compared.run.step for compared in self.runs}
         if len(set(steps.values())) > 1:
             counted = ", ".join(f"{label} {step:,}" for label, step in steps.items())
             yield f"The runs were not trained for the same number of steps: {counted}."
-        unfinished = [entrant.label for entrant in self.entrants if entrant.run.status in ("running", "failed")]
+        unfinished = [compared.label for compared in self.runs if compared.run.status in ("running", "failed")]
         if unfinished:
             yield f"Not at their end: {', '.join(unfinished)}."
 
-    def _of_protocols(self) -> Iterator[str]:
+    def _protocol_notes(self) -> Iterator[str]:
         for metric in dict.fromkeys(column.any.protocol.metric for column in self.columns):
-            held = self._held(metric)
-            keys = list(dict.fromkeys(key for of_run in held for key in of_run))
-            key = remedies.wanted(held)
-            if all(key in of_run for of_run in held):
+            scores_by_run = self._scores_by_run(metric)
+            keys = list(dict.fromkeys(key for run_scores in scores_by_run for key in run_scores))
+            key = remedies.preferred_protocol(scores_by_run)
+            if all(key in run_scores for run_scores in scores_by_run):
                 continue
             if len(keys) == 1:
-                without = [label for label, of_run in zip(self.labels, held, strict=True) if not of_run]
+                without = [
+                    label for label, run_scores in zip(self.labels, scores_by_run, strict=True) if not run_scores
+                ]
                 yield f"{metric}: not measured of {', '.join(without)}."
                 continue
             for other in keys:
                 if other != key:
-                    wanted, there = self.protocols[key], self.protocols[other]
-                    unlike = "; ".join(remedies.unlike(wanted, there))
-                    yield f"{metric}: measured in two ways, which are not ranked against each other ({unlike})."
-                    if remedies.same_but_weights(wanted, there):
+                    preferred_protocol, present = self.protocols[key], self.protocols[other]
+                    differing = "; ".join(remedies.protocol_differences(preferred_protocol, present))
+                    yield f"{metric}: measured in two ways, which are not ranked against each other ({differing})."
+                    if remedies.differ_only_in_weights(preferred_protocol, present):
                         yield f"{metric}: evaluate all runs on one machine, so that one extractor sees them all."
 
-    def _of_ranks(self) -> Iterator[str]:
-        ranked = [column for column in self.columns if any(column.places)]
+    def _rank_notes(self) -> Iterator[str]:
+        ranked = [column for column in self.columns if any(column.ranks)]
         once = [column for column in ranked if not any(score and score.low is not None for score in column.scores)]
         if once:
             names = ", ".join(dict.fromkeys(column.name for column in once))
@@ -215,7 +228,7 @@ class Comparison:
             if column.best is not None:
                 yield f"{better}: {self.labels[column.best]} is better than every other."
                 continue
-            first = [label for label, place in zip(self.labels, column.places, strict=True) if place and place[0] == 1]
+            first = [label for label, place in zip(self.labels, column.ranks, strict=True) if place and place[0] == 1]
             drawn_once = any(score and score.low is None for score in column.scores)
             why = "a score of one draw has no interval" if drawn_once else "their intervals overlap"
             yield f"{better}: {', '.join(first[:-1])} and {first[-1]} are not told apart: {why}."
@@ -227,36 +240,36 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run | str | Path]) -> Comparison:
-    """Several runs side by side: settings that differ, budgets, and scores, each under its protocol.
+    """Compares several runs: settings that differ, budgets, and scores, each under its protocol.
 
-    runs: two or more, by directory or as `ganzoo.load` gives them. Nothing is trained, evaluated or written.
-    Raises: RunError for fewer than two, for the same one twice, and for what is no run; MetricError for a
-    damaged score.
+    runs: two or more, by directory or as `ganzoo.load` returns them. Nothing is trained, evaluated or written.
+    Raises: RunError for fewer than two runs, for the same run twice, and for a directory without a run; MetricError for
+    a damaged score.
     """
     if isinstance(runs, str | Path) or len(runs) < 2:
         raise RunError("comparing takes two runs or more.", remedy="ganzoo report RUN shows a single one.")
-    made = [run if isinstance(run, Run) else load(run) for run in runs]
-    for one, other in combinations(made, 2):
+    loaded = [run if isinstance(run, Run) else load(run) for run in runs]
+    for one, other in combinations(loaded, 2):
         if one.directory.resolve() == other.directory.resolve():
             raise RunError(f"{other.directory} was given twice.", remedy="Each run once: ganzoo compare RUN RUN ...")
-    names = [run.name for run in made]
+    names = [run.name for run in loaded]
     comparison = Comparison(
         tuple(
-            Entrant(run.name if names.count(run.name) == 1 else str(run.directory), run, settings_of(run))
-            for run in made
+            ComparedRun(run.name if names.count(run.name) == 1 else str(run.directory), run, settings_of(run))
+            for run in loaded
         )
     )
-    for entrant in comparison.entrants:
+    for compared in comparison.runs:
         try:
-            _ = entrant.said(), entrant.to_json()
+            _ = compared.describe(), compared.to_json()
         except (KeyError, TypeError) as error:
-            raise RunError(f"{entrant.run.files.facts} does not say {error}: it is damaged.") from error
-    _ = comparison.columns  # a damaged score is said here
+            raise RunError(f"{compared.run.files.facts} does not say {error}: it is damaged.") from error
+    _ = comparison.columns  # raises for a damaged score
     return comparison
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """Every setting of a run's recipe.toml, by key path; plugins that are gone are no hindrance. Raises: RunError."""
+    """Every setting of a run's recipe.toml, by key path; plugins need not be installed. Raises: RunError."""
     try:
         values = tomllib.loads(run.files.recipe.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -264,9 +277,9 @@ def settings_of(run: Run) -> dict[str, Any]:
     return {dotted(key): value for key, value in leaves(values)}
 
 
-def checksum(entrant: Entrant) -> str:
-    """Of the data that a run learned from."""
-    return str(entrant.run.facts["dataset"]["checksum"])
+def checksum(compared: ComparedRun) -> str:
+    """The checksum of the data that a run was trained on."""
+    return str(compared.run.facts["dataset"]["checksum"])
 
 
 def score_protocol(protocol: Protocol) -> dict[str, Any]:

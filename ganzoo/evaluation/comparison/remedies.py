@@ -1,4 +1,4 @@
-"""Why scores cannot be compared, in words, and the commands after which they can be."""
+"""Explains why scores are not comparable, and finds the commands that make them so."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.recipe.messages import shown
+from ganzoo.recipe.messages import format_value
 from ganzoo.runs.score import Protocol, Score
 
 DRAWS = 3
-"""What `ganzoo evaluate` draws unless told: enough for an interval."""
+"""The default number of draws of `ganzoo evaluate`, enough for an interval."""
 
-WORDS = {
+FIELD_NAMES = {
     "metric": "the metric",
     "n_real": "real samples",
     "n_fake": "generated samples",
@@ -27,85 +27,85 @@ WORDS = {
 }
 
 
-def unlike(one: Protocol, other: Protocol) -> list[str]:
-    """What differs between two protocols: "generated samples 10,000 and 1,000"."""
+def protocol_differences(one: Protocol, other: Protocol) -> list[str]:
+    """The differences of two protocols: "generated samples 10,000 and 1,000"."""
     found = [
-        f"{word} {said(getattr(one, field))} and {said(getattr(other, field))}"
-        for field, word in WORDS.items()
+        f"{word} {describe(getattr(one, field))} and {describe(getattr(other, field))}"
+        for field, word in FIELD_NAMES.items()
         if getattr(one, field) != getattr(other, field)
     ]
     for name in dict.fromkeys([*one.options, *other.options]):
         values = [protocol.options.get(name) for protocol in (one, other)]
         if values[0] != values[1]:
-            found.append(f"{name} {shown(values[0])} and {shown(values[1])}")
+            found.append(f"{name} {format_value(values[0])} and {format_value(values[1])}")
     return found
 
 
-def same_but_weights(one: Protocol, other: Protocol) -> bool:
-    """Whether two protocols differ in the extractor's weights alone, as they do where two machines trained it."""
+def differ_only_in_weights(one: Protocol, other: Protocol) -> bool:
+    """Whether two protocols differ only in the extractor's weights, as when two machines trained it."""
     return one != other and replace(one, digest="") == replace(other, digest="")
 
 
-def said(value: object) -> str:
-    """A part of a protocol in words; of a digest its beginning."""
+def describe(value: object) -> str:
+    """A field of a protocol as text; digests are shortened."""
     if isinstance(value, int):
         return f"{value:,}"
     text = str(value)
     return text[:15] if text.startswith("sha256:") else text or "none"
 
 
-def wanted(held: Sequence[Mapping[str, Score]]) -> str:
-    """The key of the protocol that all runs of a metric should be measured under: which most have, or the larger one.
+def preferred_protocol(scores_by_run: Sequence[Mapping[str, Score]]) -> str:
+    """The key of the protocol for all runs of a metric: the most frequent one, then that with the most samples.
 
     held: for each run, protocol's key -> one of its scores.
     """
-    keys = dict.fromkeys(key for of_run in held for key in of_run)
+    keys = dict.fromkeys(key for run_scores in scores_by_run for key in run_scores)
 
-    def weight(key: str) -> tuple[int, int, str]:
-        having = [of_run[key] for of_run in held if key in of_run]
+    def preference(key: str) -> tuple[int, int, str]:
+        having = [run_scores[key] for run_scores in scores_by_run if key in run_scores]
         return len(having), having[0].protocol.n_fake, max(score.date for score in having)
 
-    return max(keys, key=weight)
+    return max(keys, key=preference)
 
 
 def commands(directory: Path, lacking: Sequence[Score]) -> Iterator[str]:
-    """`ganzoo evaluate` of a run under the protocols of other runs' scores: metrics of the same n go together."""
-    together: dict[tuple[str, ...], list[Score]] = {}
+    """The `ganzoo evaluate` commands that give a run the scores of `lacking`; metrics with equal options share one."""
+    by_options: dict[tuple[str, ...], list[Score]] = {}
     for score in lacking:
-        together.setdefault(asked(score), []).append(score)
-    for words, scores in together.items():
+        by_options.setdefault(evaluate_options(score), []).append(score)
+    for messages, scores in by_options.items():
         metrics = dict.fromkeys(score.protocol.metric for score in scores)
         settings = dict.fromkeys(setting for score in scores for setting in options(score.protocol))
         line = ["ganzoo", "evaluate", str(directory)]
         line += [word for metric in metrics for word in ("--metric", metric)]
-        yield shlex.join([*line, *words, *(word for setting in settings for word in ("--set", setting))])
+        yield shlex.join([*line, *messages, *(word for setting in settings for word in ("--set", setting))])
 
 
-def asked(score: Score) -> tuple[str, ...]:
-    """The options of `ganzoo evaluate` that a score was made with, apart from the metric's."""
+def evaluate_options(score: Score) -> tuple[str, ...]:
+    """The options of `ganzoo evaluate` for a score, without the metric's own."""
     protocol = score.protocol
-    words = ["-n", str(protocol.n_fake)]
+    messages = ["-n", str(protocol.n_fake)]
     if protocol.split != "test":
-        words += ["--split", protocol.split]
+        messages += ["--split", protocol.split]
     if protocol.extractor:
-        words += ["--extractor", protocol.extractor.partition(" (")[0]]
+        messages += ["--extractor", protocol.extractor.partition(" (")[0]]
     if score.seed:
-        words += ["--seed", str(score.seed)]
+        messages += ["--seed", str(score.seed)]
     draws = len(score.draws) if len(score.draws) > 1 else DRAWS  # one draw has no interval
-    return (*words, "--draws", str(draws)) if draws != DRAWS else tuple(words)
+    return (*messages, "--draws", str(draws)) if draws != DRAWS else tuple(messages)
 
 
 def options(protocol: Protocol) -> list[str]:
-    """The metric's options that are not its defaults, as --set takes them."""
+    """The metric's options that are not defaults, in the syntax of --set."""
     return [
-        f"{protocol.metric}.{name}={shown(value)}"
+        f"{protocol.metric}.{name}={format_value(value)}"
         for name, value in protocol.options.items()
         if name in (known := defaults(protocol.metric)) and known[name] != value
     ]
 
 
 def defaults(metric: str) -> Mapping[str, Any]:
-    """A metric's options as they are unless told; none where it is not on the shelf any more."""
+    """A metric's default options; empty if the metric is not installed."""
     from ganzoo.metrics.judge import choice_of
 
     try:

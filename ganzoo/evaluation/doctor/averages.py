@@ -1,31 +1,31 @@
-"""Have the averaged weights caught up with those that are trained?"""
+"""EMA lag: are the averaged weights much worse than the trained ones?"""
 
 from __future__ import annotations
 
 from ganzoo.evaluation.doctor.distances import energy
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.history import Course
-from ganzoo.evaluation.doctor.samples import Sampled
+from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.samples import SampleSets
 from ganzoo.runs.checkpoint import read_state
 from ganzoo.runs.run import Run
 
-BEHIND = 1.4
+MAX_DISTANCE_RATIO = 1.4
 """The averaged generator's samples are so many times as far from real ones as those of the weights themselves. Healthy
 runs measured 0.78 to 1.08."""
 
-FAR = 0.05
+MIN_DISTANCE_GAP = 0.05
 """And by this much, in energy distance: two sets of 1,000 real samples differ by 0.005 or less."""
 
 
-def lagging(course: Course, run: Run, sampled: Sampled) -> Finding | None:
-    """The averages show an older, worse generator than the one that was trained."""
-    ema = course.recipe.ema
+def lagging_ema(history: TrainingHistory, run: Run, sampled: SampleSets) -> Finding | None:
+    """Checks whether samples of the averaged weights are much farther from real ones than those of the raw ones."""
+    ema = history.recipe.ema
     if ema is None or sampled.raw is None or "generator" not in ema.players:
         return None
     real = sampled.real.features
     averaged, raw = energy(sampled.fake.features, real), energy(sampled.raw.features, real)
     updates = int(read_state(run.checkpoint)["averaged"]["generator"])
-    if updates and (averaged < BEHIND * raw or averaged - raw < FAR):
+    if updates and (averaged < MAX_DISTANCE_RATIO * raw or averaged - raw < MIN_DISTANCE_GAP):
         return None
     how = f"{updates:,} updates (decay {ema.decay:g}, every {ema.every:,} steps)"
     return Finding(

@@ -1,4 +1,4 @@
-"""Did the run learn from the data that its recipe names?"""
+"""Fallback data: was the run trained on the data that its recipe names?"""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.runs.run import Run
 
 
-def on_other_data(run: Run) -> Iterator[Finding]:
-    """The recipe's data set could not be had, and its fallback was used."""
+def fallback_data(run: Run) -> Iterator[Finding]:
+    """Checks whether the fallback was used instead of the recipe's data set."""
     data = run.facts["dataset"]
     if not data["fallback"]:
         return

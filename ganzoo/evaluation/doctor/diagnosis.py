@@ -1,4 +1,4 @@
-"""`ganzoo.diagnose`: a run's training, judged from its own evidence."""
+"""`ganzoo.diagnose`: finds problems in a run's training from its rows, checkpoints and samples."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
-from ganzoo.evaluation.doctor.averages import lagging
-from ganzoo.evaluation.doctor.collapse import collapsed
-from ganzoo.evaluation.doctor.data import on_other_data
-from ganzoo.evaluation.doctor.divergence import not_a_number
+from ganzoo.evaluation.doctor.averages import lagging_ema
+from ganzoo.evaluation.doctor.collapse import mode_collapse
+from ganzoo.evaluation.doctor.data import fallback_data
+from ganzoo.evaluation.doctor.divergence import non_finite_value
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.history import Course
-from ganzoo.evaluation.doctor.memorisation import memorised
-from ganzoo.evaluation.doctor.rows import course_of, findings_in
-from ganzoo.evaluation.doctor.samples import Sampled, Unseen, look_at
-from ganzoo.evaluation.doctor.unchanged_weights import standing_still
+from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.memorisation import memorisation
+from ganzoo.evaluation.doctor.rows import row_findings, training_history
+from ganzoo.evaluation.doctor.samples import SampleSets, SamplesUnavailable, collect_samples
+from ganzoo.evaluation.doctor.unchanged_weights import unchanged_weights
 from ganzoo.runs.run import Run, load
 
-UNTAUGHT = ("divergence", "standstill", "discriminator-too-weak")
-"""Where one of these is found, the generator has learned little or nothing: that its samples are all alike, or those of
-its averages no better, is no finding of its own."""
+UNTRAINED = ("divergence", "standstill", "discriminator-too-weak")
+"""With one of these findings the generator has learned little or nothing; findings about samples are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """findings: the gravest first; unseen: what could not be looked at, and why, in sentences; checked: what was."""
+    """findings: the most severe first; not_examined: what could not be examined, with reasons; checked: what was."""
 
     findings: tuple[Finding, ...]
-    unseen: tuple[str, ...]
+    not_examined: tuple[str, ...]
     checked: tuple[str, ...]
 
 
@@ -38,18 +37,18 @@ def diagnose(
     *,
     samples: bool = True,
     data_root: str | Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Finding]:
-    """What is wrong with a run's training, the gravest first; an empty list where nothing is.
+    """The problems of a run's training, the most severe first; an empty list if there are none.
 
-    It is judged from the run's own evidence: the rows of metrics.jsonl, the checkpoints that are kept, run.json, and
-    (samples: whether to take the time) a thousand samples of the last checkpoint beside real ones. Nothing is written.
-    data_root: the folder of all data sets, where it is not the one that the run was trained on; say: told in a few
-    words what takes long. What could not be looked at is left out; `examine` says what that was.
+    Examines the rows of metrics.jsonl, the kept checkpoints, run.json, and, if `samples` is true, a thousand samples of
+    the last checkpoint against real ones. Nothing is written. data_root: the folder of all data sets, if it is not the
+    one of the training. report_progress: called with a message before slow operations. What could not be examined is
+    left out; `examine` lists it.
 
-    Raises: RunError where `run` is none.
+    Raises: RunError if `run` is not a run.
     """
-    return list(examine(run, samples=samples, data_root=data_root, say=say).findings)
+    return list(examine(run, samples=samples, data_root=data_root, report_progress=report_progress).findings)
 
 
 def examine(
@@ -57,44 +56,44 @@ def examine(
     *,
     samples: bool = True,
     data_root: str | Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
-    """The same, with what was looked at and what could not be."""
+    """As `diagnose`, and lists what was examined and what could not be."""
     made = run if isinstance(run, Run) else load(run)
-    course = course_of(made, made.metrics)
+    history = training_history(made, made.metrics)
     found: list[Finding] = []
-    unseen: list[str] = []
+    not_examined: list[str] = []
     checked: list[str] = []
-    if broken := not_a_number(course, made.facts["reason"]):
+    if broken := non_finite_value(history, made.facts["reason"]):
         found.append(broken)
-    if course.recent:
-        checked.append(f"rows: {len(course.rows)}, the last {len(course.recent)} of them closely")
-        found += [] if broken else findings_in(course)
-        if not course.values("grad/generator") and "generator" in course.players:
-            unseen.append("gradients: this run was made before their norms were logged.")
+    if history.recent:
+        checked.append(f"rows: {len(history.rows)}, the last {len(history.recent)} of them closely")
+        found += [] if broken else row_findings(history)
+        if not history.values("grad/generator") and "generator" in history.players:
+            not_examined.append("gradients: this run was made before their norms were logged.")
     else:
-        unseen.append(f"the course of training: {len(course.rows)} rows are too few; lower train.log_every.")
-    found += on_other_data(made)
+        not_examined.append(f"the course of training: {len(history.rows)} rows are too few; lower train.log_every.")
+    found += fallback_data(made)
     try:
-        found += standing_still(course, made)
+        found += unchanged_weights(history, made)
         checked.append("weights: the oldest and the newest checkpoint that are kept")
         if not samples:
-            raise Unseen("that was not asked for.")
-        sampled = look_at(made, data_root=data_root, say=say)
+            raise SamplesUnavailable("that was not asked for.")
+        sampled = collect_samples(made, data_root=data_root, report_progress=report_progress)
         checked.append(f"samples: {len(sampled.fake):,} of step {sampled.step:,}, in {sampled.extractor}")
-        found += of_samples(course, made, sampled, untaught=any(one.name in UNTAUGHT for one in found))
+        found += sample_findings(history, made, sampled, untrained=any(one.name in UNTRAINED for one in found))
     except GanzooError as error:
-        unseen.append(f"samples: {error.what}")
+        not_examined.append(f"samples: {error.what}")
     order = ("failure", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
-    return Diagnosis(tuple(found), tuple(unseen), tuple(checked))
+    return Diagnosis(tuple(found), tuple(not_examined), tuple(checked))
 
 
-def of_samples(course: Course, run: Run, sampled: Sampled, *, untaught: bool) -> list[Finding]:
-    """What samples show. untaught: whether it is known already that the generator has learned nothing."""
-    if untaught:
+def sample_findings(history: TrainingHistory, run: Run, sampled: SampleSets, *, untrained: bool) -> list[Finding]:
+    """Findings about samples. untrained: whether other findings show that the generator has learned nothing."""
+    if untrained:
         return []
-    behind = lagging(course, run, sampled)
-    if behind and sampled.raw:  # the averages are nobody's work: what was learned is in the weights themselves
+    behind = lagging_ema(history, run, sampled)
+    if behind and sampled.raw:  # the averages lag behind, so the raw weights are judged
         sampled = replace(sampled, fake=sampled.raw)
-    return [finding for finding in (collapsed(course, sampled), memorised(course, sampled), behind) if finding]
+    return [finding for finding in (mode_collapse(history, sampled), memorisation(history, sampled), behind) if finding]

@@ -1,4 +1,4 @@
-"""How far sets of features are apart."""
+"""Distances between sets of features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 ROWS = 500
-"""Rows of a matrix of distances that are held at once."""
+"""Rows of a distance matrix that are computed at once."""
 
 
 def energy(some: Tensor, others: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""A finding: what was seen, what it means, what to change, and who says so."""
+"""A finding: observation, meaning, suggested changes and source."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Severity = Literal["note", "warning", "failure"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a run's training.
+    """A problem of a run's training.
 
-    name: of the kind ("mode-collapse"); severity: "note" (not of training itself), "warning", "failure" (nothing is
-    learned any more); seen: in words, with the figure and the steps; figures: the same as numbers; means: what that
-    says; change: lines of the recipe, each as `--set` takes it, any one of which is worth trying; paper: who says so;
-    steps: the first and last step that it was seen in.
+    name: of the problem ("mode-collapse"); severity: "note" (not about training itself), "warning", "failure" (nothing
+    is learned any more); seen: the observation as text, with figures and steps; figures: the same as numbers; means:
+    the interpretation; change: recipe settings in the syntax of `--set`, each worth trying by itself; paper: the
+    source; steps: the first and last step of the observation.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The name as a person reads it."""
+        """The name with spaces instead of hyphens."""
         return self.name.replace("-", " ")
 
     def to_json(self) -> dict[str, Any]:
@@ -38,5 +38,5 @@ class Finding:
         return asdict(self)
 
     def __str__(self) -> str:
-        """In a line: what and how it was seen."""
+        """Title and observation in one line."""
         return f"{self.title}: {self.seen}"

@@ -1,33 +1,35 @@
-"""Does a player still get a gradient, and one that it can use?"""
+"""Vanishing and exploding gradients."""
 
 from __future__ import annotations
 
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.history import Course
-from ganzoo.evaluation.doctor.scale import passed_on
+from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.scale import relative_gradient
 
-PASSED_ON = 0.05
-"""Of its gradient a saturating loss passes on less than this where D(G(z)) is below 0.025. Losses that do not saturate
-pass on more than they do at D = 1/2 (up to twice as much), however strong the discriminator."""
+MIN_RELATIVE_GRADIENT = 0.05
+"""The smallest healthy gradient of the generator's loss relative to that at D = 1/2. A saturating loss is below it
+where D(G(z)) < 0.025; non-saturating losses give up to twice the gradient, however strong the discriminator."""
 
-FADED = 0.01
-"""Of the largest norm that it ever had, a gradient has less than this. In healthy runs the generator's norm grows."""
+MIN_NORM_SHARE = 0.01
+"""The smallest healthy gradient norm relative to the largest of the run. In healthy runs the norm grows."""
 
-EXPLODED = 1000.0
+MAX_NORM = 1000.0
 """A norm over this, in the middle of the recent rows. Healthy runs measured 0.2 to 130 (a hinge loss's discriminator;
 80 for a generator in its beginning under a gradient penalty); with a critic that nothing holds back it was 1,700."""
 
 
-def vanishing(course: Course) -> Finding | None:
-    """The generator gets no gradient any more: its loss saturates, or one of the networks lets none through."""
-    norm, peak = course.typical("grad/generator"), course.largest("grad/generator")
-    real, fake = course.typical("d_real"), course.typical("d_fake")
-    share = passed_on(course.loss, real, fake) if course.loss and real is not None and fake is not None else None
-    saturated = share is not None and share < PASSED_ON
-    faded = norm is not None and peak is not None and norm < FADED * peak
-    if not (saturated or faded):
+def vanishing(history: TrainingHistory) -> Finding | None:
+    """Checks whether the generator's loss saturates, or its gradient norm has vanished."""
+    norm, peak = history.typical("grad/generator"), history.largest("grad/generator")
+    real, fake = history.typical("d_real"), history.typical("d_fake")
+    share = (
+        relative_gradient(history.loss, real, fake) if history.loss and real is not None and fake is not None else None
+    )
+    saturated = share is not None and share < MIN_RELATIVE_GRADIENT
+    vanished = norm is not None and peak is not None and norm < MIN_NORM_SHARE * peak
+    if not (saturated or vanished):
         return None
-    first, last = course.steps
+    first, last = history.steps
     figures: dict[str, float] = {}
     said: list[str] = []
     if norm is not None and peak is not None:
@@ -38,7 +40,7 @@ def vanishing(course: Course) -> Finding | None:
     if saturated and share is not None and fake is not None:
         figures |= {"passed_on": share, "d_fake": fake}
         said.append(f"at D(G(z)) {fake:.4f} the loss passes on {share:.1%} of what it does at 1/2")
-    changes = ['loss.name = "non-saturating"', course.scaled("discriminator", 0.2)]
+    changes = ['loss.name = "non-saturating"', history.scaled("discriminator", 0.2)]
     return Finding(
         name="vanishing-gradients",
         severity="warning",
@@ -51,17 +53,17 @@ def vanishing(course: Course) -> Finding | None:
     )
 
 
-def exploding(course: Course) -> Finding | None:
-    """A player's gradient is so large that its steps go anywhere."""
-    norms = {player: course.typical(f"grad/{player}") for player in course.players}
-    large = {player: norm for player, norm in norms.items() if norm is not None and norm > EXPLODED}
+def exploding(history: TrainingHistory) -> Finding | None:
+    """Checks for very large gradient norms."""
+    norms = {player: history.typical(f"grad/{player}") for player in history.players}
+    large = {player: norm for player, norm in norms.items() if norm is not None and norm > MAX_NORM}
     if not large:
         return None
-    first, last = course.steps
+    first, last = history.steps
     worst = max(large, key=lambda player: large[player])
     said = " and ".join(f"{norm:,.0f} for the {player}" for player, norm in large.items())
-    changes = [course.scaled(player, 0.1) for player in large]
-    if course.scale is None and not course.recipe.regularizers:
+    changes = [history.scaled(player, 0.1) for player in large]
+    if history.scale is None and not history.recipe.regularizers:
         changes.insert(0, 'regularizer = [{ name = "gradient-penalty", weight = 10.0 }]')
     return Finding(
         name="exploding-gradients",

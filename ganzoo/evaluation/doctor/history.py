@@ -1,4 +1,4 @@
-"""The course of a run's training, as the rows of metrics.jsonl tell it: what the findings about rows are read from."""
+"""The training history of a run, from the rows of metrics.jsonl, for findings about rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, float]
 
-FEWEST = 5
-"""Rows that a finding needs at least: one row may be an accident, five in a row are not."""
+MIN_ROWS = 5
+"""The smallest number of rows for a finding: a single odd row is none."""
 
-MOST = 40
-"""Rows that are looked at: what was wrong long ago and is not any more is no finding."""
+MAX_ROWS = 40
+"""The largest number of recent rows for a finding: past problems are no findings."""
 
-SETTLED = 0.1
-"""The share of the budget that training gets to find its feet. Healthy runs begin with a discriminator that wins: in
-the first 150 of 4,690 steps, D pays as little as a tenth of what guessing costs."""
+WARMUP_SHARE = 0.1
+"""The share of the budget that is left out as warm-up. Healthy runs start with a winning discriminator: in the first
+150 of 4,690 steps, D's loss can be a tenth of that of guessing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingHistory:
     """A run's rows up to some step. total_steps: the budget; loss: the recipe's, None where the game has none; scale:
     the loss's, None where it has none.
     """
@@ -38,54 +38,58 @@ class Course:
     scale: Scale | None = None
 
     @property
-    def settled(self) -> Sequence[Row]:
-        """The rows after the beginning, not more of them than anybody looks at."""
-        return [row for row in self.rows[-4 * MOST :] if row["step"] > SETTLED * self.total_steps]
+    def after_warmup(self) -> Sequence[Row]:
+        """The rows after warm-up, as many recent ones as are needed."""
+        return [row for row in self.rows[-4 * MAX_ROWS :] if row["step"] > WARMUP_SHARE * self.total_steps]
 
-    def last(self, fewest: int) -> Sequence[Row]:
-        """The last quarter of them, `fewest` at least and forty at most; none where there are not so many."""
-        settled = self.settled
-        return settled[-min(max(fewest, len(settled) // 4), MOST) :] if len(settled) >= fewest else []
+    def last(self, min_rows: int) -> Sequence[Row]:
+        """The last quarter of these rows, at least `min_rows` and at most MAX_ROWS; empty if there are too few."""
+        after_warmup = self.after_warmup
+        return (
+            after_warmup[-min(max(min_rows, len(after_warmup) // 4), MAX_ROWS) :]
+            if len(after_warmup) >= min_rows
+            else []
+        )
 
     @property
     def recent(self) -> Sequence[Row]:
-        """The rows that most findings are read from, five of them at least."""
-        return self.last(FEWEST)
+        """The rows for most findings, at least MIN_ROWS."""
+        return self.last(MIN_ROWS)
 
     @property
     def steps(self) -> tuple[int, int]:
         """The first and last step of the recent rows."""
-        return self.steps_of(FEWEST)
+        return self.steps_of(MIN_ROWS)
 
-    def steps_of(self, fewest: int) -> tuple[int, int]:
-        """The first and last step of `last(fewest)`."""
-        rows = self.last(fewest)
+    def steps_of(self, min_rows: int) -> tuple[int, int]:
+        """The first and last step of `last(min_rows)`."""
+        rows = self.last(min_rows)
         return int(rows[0]["step"]), int(rows[-1]["step"])
 
-    def values(self, name: str, fewest: int = FEWEST) -> list[float]:
-        """A number's values in `last(fewest)`; none where it is not in every row."""
-        rows = self.last(fewest)
+    def values(self, name: str, min_rows: int = MIN_ROWS) -> list[float]:
+        """A number's values in `last(min_rows)`; empty if it is missing in a row."""
+        rows = self.last(min_rows)
         found = [row[name] for row in rows if name in row]
         return found if len(found) == len(rows) else []
 
     def typical(self, name: str) -> float | None:
-        """The median of a number's recent values: one odd row does not move it."""
+        """The median of a number's recent values, which outliers hardly affect."""
         found = self.values(name)
         return median(found) if found else None
 
     def largest(self, name: str) -> float | None:
-        """The largest median of five rows in a row so far, beginnings included."""
+        """The largest median of MIN_ROWS consecutive rows so far, warm-up included."""
         found = [row[name] for row in self.rows if name in row]
-        blocks = [found[start : start + FEWEST] for start in range(0, max(len(found) - FEWEST + 1, 1), FEWEST)]
+        blocks = [found[start : start + MIN_ROWS] for start in range(0, max(len(found) - MIN_ROWS + 1, 1), MIN_ROWS)]
         return max(median(block) for block in blocks) if found else None
 
     @property
     def players(self) -> list[str]:
-        """Who has a loss in the rows."""
+        """The players with a loss in the rows."""
         return [name.removeprefix("loss/") for name in (self.rows[-1] if self.rows else {}) if name.startswith("loss/")]
 
     def setting(self, path: str) -> Any:
-        """The recipe's value of a key ("optimizer.generator.lr"); None where it has none."""
+        """The recipe's value of a key ("optimizer.generator.lr"), or None."""
         value: Any = self.recipe.values
         for key in path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""The doctor while a run trains: a listener that says a finding once, when it becomes true."""
+"""The doctor during training: an observer that reports each finding when it first appears."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ganzoo.evaluation.doctor.history import FEWEST, MOST, Row
+from ganzoo.evaluation.doctor.history import MAX_ROWS, MIN_ROWS, Row
 from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo import Finding, Run
 
-REMEMBERED = 1000
-"""Rows that are kept; of more, every other one between the first and the recent ones is forgotten."""
+MAX_KEPT_ROWS = 1000
+"""The largest number of kept rows; beyond it every other one between the first and the recent ones is dropped."""
 
 
-class Watch:
-    """Looks at each row as it is written, and never at anything that takes time.
+class DoctorObserver:
+    """Checks each row when it is written; makes no slow checks.
 
-    note: given "doctor" and a finding with the first thing to try, once, when it becomes true.
+    note: called with "doctor" and a new finding with the first suggested change.
     """
 
     def __init__(self, note: Callable[[str, str], None]) -> None:
@@ -29,21 +29,21 @@ class Watch:
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
-        """A run that goes on has rows already."""
-        from ganzoo.evaluation.doctor.rows import course_of
+        """Loads the rows of a resumed run."""
+        from ganzoo.evaluation.doctor.rows import training_history
 
         self.rows = list(run.metrics)
-        self.course = course_of(run, self.rows)
+        self.history = training_history(run, self.rows)
 
     @hookimpl
     def ganzoo_metrics(self, values: Mapping[str, float]) -> None:
-        """A row: what does it show that was not there before?"""
-        from ganzoo.evaluation.doctor.rows import findings_in
+        """Checks the rows with a new one, and reports new findings."""
+        from ganzoo.evaluation.doctor.rows import row_findings
 
         self.rows.append(values)
-        if len(self.rows) > REMEMBERED:
-            del self.rows[FEWEST : -4 * MOST : 2]
-        found = {finding.name: finding for finding in findings_in(replace(self.course, rows=self.rows))}
+        if len(self.rows) > MAX_KEPT_ROWS:
+            del self.rows[MIN_ROWS : -4 * MAX_ROWS : 2]
+        found = {finding.name: finding for finding in row_findings(replace(self.history, rows=self.rows))}
         for name in found.keys() - self.present:
             self.report(found[name])
         self.present = set(found)

@@ -1,4 +1,4 @@
-"""What this machine has: what a run would go on, and what it could learn from."""
+"""Describes this machine: hardware, libraries, data sets and plugins."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ganzoo.runs.facts import machine
 LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 
 
-def what_is_here(root: str | Path | None = None) -> dict[str, Any]:
-    """The machine as a JSON-able object. root: the folder of all data sets, where it is not GANZOO_DATA."""
+def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
+    """The machine as a JSON-serialisable object. root: the folder of all data sets, if it is not GANZOO_DATA."""
     folder = data_root(root)
     cpu = machine(torch.device("cpu"))["device"]
     return {
@@ -53,7 +53,7 @@ def what_is_here(root: str | Path | None = None) -> dict[str, Any]:
 
 
 def cpu_bf16() -> bool | None:
-    """Whether the CPU multiplies bfloat16 itself; elsewhere torch does it, but no faster. None: torch does not say."""
+    """Whether the CPU has bfloat16 instructions; without them bf16 is not faster. None if torch does not know."""
     asked = getattr(torch.cpu, "get_capabilities", None)
     if asked is None:
         return None
@@ -73,12 +73,12 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def datasets(root: Path) -> dict[str, bool | None]:
-    """Every data set on the shelf that needs no option -> whether it is at hand; None where it does not say."""
+    """Every data set that needs no option -> whether its files are there; None if it cannot tell."""
     found: dict[str, bool | None] = {}
     for entry in zoo().entries("dataset"):
         try:
             found[zoo().spelling(entry)] = build(Choice("dataset", entry, {})).at_hand(root)
-        except GanzooError:  # a folder of images is wherever its path option says
+        except GanzooError:  # data sets that need options, such as the path of a folder of images
             continue
         except Exception:
             found[zoo().spelling(entry)] = None
@@ -86,7 +86,7 @@ def datasets(root: Path) -> dict[str, bool | None]:
 
 
 def extras() -> dict[str, list[str]]:
-    """Each of ganzoo's extras -> what of it is missing here."""
+    """Each of ganzoo's extras -> its distributions that are not installed."""
     missing: dict[str, list[str]] = {}
     known = distribution("ganzoo")
     for extra in known.metadata.get_all("Provides-Extra") or []:
@@ -99,7 +99,7 @@ def extras() -> dict[str, list[str]]:
 
 
 def installed(name: str) -> bool:
-    """Whether a distribution is here."""
+    """Whether a distribution is installed."""
     try:
         distribution(name)
     except PackageNotFoundError:

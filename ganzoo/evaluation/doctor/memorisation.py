@@ -1,4 +1,4 @@
-"""Are the samples copies of training images?"""
+"""Memorisation: are the samples copies of training images?"""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from torch import Tensor
 
 from ganzoo.evaluation.doctor.distances import nearest
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.history import Course
-from ganzoo.evaluation.doctor.samples import Sampled
+from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.samples import SampleSets
 
-COPIED = 0.4
+MAX_COPIED_SHARE = 0.4
 """Of the samples that chance would put nearer to a test image, this share is nearer to a training image instead.
 Healthy runs measured -0.15 to 0.16; one of 1,600 epochs over fifty images 0.66."""
 
-CLOSER = 0.75
+MIN_DISTANCE_RATIO = 0.75
 """The median distance from a sample to the nearest training image, against that from a test image to it. Healthy runs
 measured 0.92 to 1.6, the one of fifty images 0.36."""
 
 
-def memorised(course: Course, sampled: Sampled) -> Finding | None:
-    """Samples lie nearer to training images than test images do, as in the test of arXiv:2004.05675.
+def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | None:
+    """Checks whether samples are nearer to training images than test images are (test of arXiv:2004.05675).
 
-    Typical samples have near neighbours in the training set, copied or not. So it is asked as well whether a sample's
-    nearest neighbour among all real images is one that the generator has learned from.
+    Typical samples have near neighbours in the training set, copied or not. Therefore it also checks how often a
+    sample's nearest neighbour among all real images is a training image.
     """
     fake, train, test = sampled.coarse_fake, sampled.train, sampled.test
     to_train, to_test = nearest(fake, train), nearest(fake, test)
@@ -31,7 +31,7 @@ def memorised(course: Course, sampled: Sampled) -> Finding | None:
     nearer = float((to_train < to_test).double().mean())
     copied = (nearer - by_chance) / (1 - by_chance)
     closer = float(to_train.median()) / max(from_test(sampled), 1e-12)
-    if copied <= COPIED or closer >= CLOSER:
+    if copied <= MAX_COPIED_SHARE or closer >= MIN_DISTANCE_RATIO:
         return None
     return Finding(
         name="memorisation",
@@ -41,22 +41,22 @@ def memorised(course: Course, sampled: Sampled) -> Finding | None:
         f"test image ({by_chance:.0%} by chance)",
         figures={"closer": closer, "copied": copied, "by_chance": by_chance},
         means="The generator gives back what it was shown: good scores of such samples say nothing.",
-        change=changes(course),
+        change=changes(history),
         paper="arXiv:2004.05675",
         steps=(sampled.step, sampled.step),
     )
 
 
-def from_test(sampled: Sampled) -> float:
+def from_test(sampled: SampleSets) -> float:
     """The median distance from a test image to the nearest training image."""
     chosen: Tensor = sampled.test[torch.randperm(len(sampled.test), generator=torch.Generator().manual_seed(0))[:1000]]
     return float(nearest(chosen, sampled.train).median())
 
 
-def changes(course: Course) -> tuple[str, ...]:
-    """Less time with the same few images, and a discriminator that learns them less by heart."""
-    half = max(1, course.total_steps // 2)
+def changes(history: TrainingHistory) -> tuple[str, ...]:
+    """Remedies: less training, and a regularized discriminator."""
+    half = max(1, history.total_steps // 2)
     lines = [f"train.steps = {half}"]
-    if not course.recipe.regularizers:
+    if not history.recipe.regularizers:
         lines.append('regularizer = [{ name = "r1", weight = 10.0 }]')
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""A run's samples beside real ones, in features: what the findings about samples are read from."""
+"""Features of a run's samples and of real ones, for findings about samples."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ganzoo.recipe.parts import build, build_dataset
 from ganzoo.runs.run import Run
 
 N = 1000
-"""Samples of each kind: enough to miss no class that is as frequent as one in a hundred."""
+"""The number of generated and of real samples; enough to contain any class with a frequency of 1 %."""
 
 
-class Unseen(GanzooError):
-    """A run's samples cannot be looked at here, and why."""
+class SamplesUnavailable(GanzooError):
+    """A run's samples cannot be examined here."""
 
 
-class Coarse(Extractor):
+class CoarseExtractor(Extractor):
     """A few numbers of each sample, as its kind gives them: for data that no classifier at hand was trained on."""
 
     classifies: ClassVar[Literal["", "other", "own"]] = ""
@@ -47,13 +47,12 @@ class Coarse(Extractor):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """What there is to compare, all on the CPU.
+class SampleSets:
+    """Features of generated and real samples, on the CPU.
 
-    fake: the generator's samples, averaged where [ema] is; raw: those of the weights themselves, None where nothing is
-    averaged; real: of the test split; coarse_fake, train, test: fake and both splits whole, as `Coarse` sees them;
-    extractor: its name; classes: the names of the data set's own, where the extractor tells them apart;
-    step: of the checkpoint.
+    fake: of the generator, with averaged weights if the recipe has [ema]; raw: of the raw weights, None without [ema];
+    real: of the test split; coarse_fake, train, test: coarse features of `fake` and of both whole splits; extractor:
+    its name; classes: the data set's class names, if the extractor classifies them; step: of the checkpoint.
     """
 
     fake: Samples
@@ -67,28 +66,28 @@ class Sampled:
     step: int
 
 
-def look_at(
+def collect_samples(
     run: Run,
     *,
     n: int = N,
     seed: int = 0,
     data_root: str | Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Sampled:
-    """Draws n samples of a run and as many real ones. Raises: Unseen where there is nothing to compare."""
+    report_progress: Callable[[str], None] = lambda _: None,
+) -> SampleSets:
+    """Draws n samples of a run and as many real ones. Raises: SamplesUnavailable where there is nothing to compare."""
     if not makes_samples(run.game):
-        raise Unseen("the game makes no samples from latents: it translates.")
+        raise SamplesUnavailable("the game makes no samples from latents: it translates.")
     root = find_data_root(data_root or run.facts["dataset"]["root"])
     dataset = build_dataset(run.data_choice)
     try:
         train, test = dataset.load(root, "train"), dataset.load(root, "test")
     except DatasetUnavailable as error:
-        raise Unseen(f"the data cannot be had here: {error.what}") from error
+        raise SamplesUnavailable(f"the data cannot be had here: {error.what}") from error
     refuse_other_data(run, train)
     info = dataset.info(root)
-    coarse = Coarse(FieldKinds(info))
-    extractor, name = extractor_for(dataset, info, root, say) or (coarse, "coarse features")
-    say(f"drawing {n:,} samples")
+    coarse = CoarseExtractor(FieldKinds(info))
+    extractor, name = extractor_for(dataset, info, root, report_progress) or (coarse, "coarse features")
+    report_progress(f"drawing {n:,} samples")
     cpu = torch.device("cpu")
 
     def drawn(game: Game) -> Tensor:
@@ -99,11 +98,11 @@ def look_at(
     held_out = test.tensors[info.sample_key]
     chosen = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(derived(seed, 1)))[:n]
     real = held_out[chosen]
-    say("comparing them with real ones")
-    return Sampled(
-        fake=seen(extractor, fake),
-        raw=seen(extractor, drawn(run.game)) if run.recipe.ema else None,
-        real=seen(extractor, real),
+    report_progress("comparing them with real ones")
+    return SampleSets(
+        fake=extract_features(extractor, fake),
+        raw=extract_features(extractor, drawn(run.game)) if run.recipe.ema else None,
+        real=extract_features(extractor, real),
         coarse_fake=coarse(fake).features,
         train=coarse(train.tensors[info.sample_key]).features,
         test=coarse(held_out).features,
@@ -114,13 +113,13 @@ def look_at(
 
 
 def extractor_for(
-    dataset: Dataset, info: DatasetInfo, root: Path, say: Callable[[str], None]
+    dataset: Dataset, info: DatasetInfo, root: Path, report_progress: Callable[[str], None]
 ) -> tuple[Extractor, str] | None:
     """The extractor that suits such data, with its name; None where there is none that needs no download."""
     if not info.extractor:
         return None
     extractor: Extractor = build(choice_of("extractor", info.extractor))
-    say(f"preparing the extractor {info.extractor}")
+    report_progress(f"preparing the extractor {info.extractor}")
     try:
         with own_randomness(torch.device("cpu")):
             extractor.prepare(dataset, root)
@@ -129,7 +128,7 @@ def extractor_for(
     return extractor.eval().requires_grad_(False), info.extractor
 
 
-def seen(extractor: Extractor, raw: Tensor) -> Samples:
+def extract_features(extractor: Extractor, raw: Tensor) -> Samples:
     """Samples with what the extractor sees in them. raw: as in `Samples`."""
     with torch.no_grad():
         parts = [extractor(part) for part in raw.split(extractor.at_once)]

@@ -1,4 +1,4 @@
-"""Does a player move at all?"""
+"""Unchanged weights: does every player move?"""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 
 from torch import nn
 
-from ganzoo.evaluation.doctor.balance import raised
+from ganzoo.evaluation.doctor.balance import raised_learning_rate
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.history import Course
+from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint
 from ganzoo.runs.run import Run
 
-STILL = 1e-3
+MIN_DISPLACEMENT = 1e-3
 """The share of a player's weights by which they differ from those of an earlier checkpoint, at most. In healthy runs
 they differed by 0.05 and more over the last 500 to 1,760 steps of the budget; at lr 1e-7 it was 0.002 in 500."""
 
-APART = 100
-"""Steps that must lie between the two checkpoints, so that the player had the time."""
+MIN_STEPS_BETWEEN = 100
+"""The smallest number of steps between the two checkpoints."""
 
 
-def standing_still(course: Course, run: Run) -> Iterator[Finding]:
-    """Players whose weights are as good as those of the oldest checkpoint that is kept."""
+def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
+    """Players whose weights hardly differ from those of the oldest kept checkpoint."""
     kept = checkpoints_of(run.files.checkpoints)
-    if not kept or (gap := step_of(kept[-1]) - step_of(kept[0])) < APART:
+    if not kept or (gap := step_of(kept[-1]) - step_of(kept[0])) < MIN_STEPS_BETWEEN:
         return
     before, after = load_checkpoint(kept[0]).tensors, load_checkpoint(kept[-1]).tensors
     for player, module in run.game.players().items():
         moved = displacement(module, before[player], after[player])
-        if moved >= STILL:
+        if moved >= MIN_DISPLACEMENT:
             continue
         yield Finding(
             name="standstill",
@@ -38,20 +38,20 @@ def standing_still(course: Course, run: Run) -> Iterator[Finding]:
             f"to {step_of(kept[-1]):,}",
             figures={"moved": moved, "steps": gap},
             means=f"The {player} learns nothing: whatever the other player does, this one does not answer.",
-            change=(raised(course, player),),
+            change=(raised_learning_rate(history, player),),
             paper="arXiv:1412.6980",
             steps=(step_of(kept[0]), step_of(kept[-1])),
         )
 
 
 def displacement(module: nn.Module, before: Tensors, after: Tensors) -> float:
-    """How far a module's parameters are from where they were, as a share of their size. Buffers are not learned."""
+    """The distance of a module's parameters from earlier ones, relative to their norm; without buffers."""
     names = [name for name, parameter in module.named_parameters() if name in before and name in after]
-    away = sum(float((after[name].double() - before[name].double()).square().sum()) for name in names)
+    residuals = sum(float((after[name].double() - before[name].double()).square().sum()) for name in names)
     size = sum(float(before[name].double().square().sum()) for name in names)
-    return float((away / max(size, 1e-30)) ** 0.5)
+    return float((residuals / max(size, 1e-30)) ** 0.5)
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step that a checkpoint is of, from its name."""
+    """The step of a checkpoint, from its name."""
     return int(checkpoint.name.rpartition("-")[2])

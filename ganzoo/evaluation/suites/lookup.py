@@ -1,4 +1,4 @@
-"""Where suites are: a file of one's own, or one that ganzoo ships. Imports no torch."""
+"""Finds the file of a suite: a path, or the name of one that ganzoo ships. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays a suite: what is done is left alone, what is half done goes on, what is missing is made; then the table."""
+"""Runs a suite: skips finished runs, resumes partial ones, starts missing ones, and writes the tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import GanzooError, MetricError, RunError
 from ganzoo.evaluation.suites.progress import progress
-from ganzoo.evaluation.suites.results import Result, result_of
-from ganzoo.evaluation.suites.runs import TRAINED, Planned, SuiteDirectory, scores_of
+from ganzoo.evaluation.suites.results import Result, collect_result
+from ganzoo.evaluation.suites.runs import TRAINED, PlannedRun, SuiteDirectory, recorded_scores
 from ganzoo.evaluation.suites.suite import Entry, Suite
-from ganzoo.evaluation.suites.table import markdown, page
-from ganzoo.evaluation.suites.worker_pool import Crew, order_for, seats
+from ganzoo.evaluation.suites.table import html_page, markdown
+from ganzoo.evaluation.suites.worker_pool import WorkerPool, task_for, worker_slots
 from ganzoo.metrics.judge import fitted, lacks
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.parts import build
@@ -34,43 +34,43 @@ def play(
     jobs: int | None = None,
     data_root: Path | None = None,
 ) -> Result:
-    """Plays the entries at those seeds in the directory `out`, and writes table.md, table.json and table.html there.
+    """Runs the entries with these seeds in the directory `out`, and writes table.md, table.json and table.html there.
 
-    A run that fails loses no other one: it stands in the result with its reason. On Ctrl-C every run writes a
-    checkpoint, the table is written as far as it goes, and KeyboardInterrupt is raised again.
+    A failed run does not affect others, and is listed in the result with its reason. On Ctrl-C every run writes a
+    checkpoint, the table of the results so far is written, and KeyboardInterrupt is raised again.
 
-    Raises: RunError where `out` holds something else, is in use, or holds runs of a recipe that has changed since;
-    DatasetError, MetricError, RecipeError where an entry cannot be played or scored at all, before any is.
+    Raises: RunError if `out` contains something else, is in use, or contains runs of a recipe that has changed since;
+    DatasetError, MetricError, RecipeError, before anything is run, if an entry cannot be run or scored.
     """
     folder = SuiteDirectory(out)
-    work = seats(device, jobs)
-    fit(suite, entries, data_root)
-    folder.claim()
-    with alone(folder):
+    slots = worker_slots(device, jobs)
+    check_entries(suite, entries, data_root)
+    folder.create()
+    with exclusive_access(folder):
         folder.prepare(suite)
         planned = folder.planned(entries, seeds)
-        waiting = [run for run in planned if not is_done(run, suite)]
+        pending = [run for run in planned if not is_done(run, suite)]
         failures: dict[str, str] = {}
-        result = written(suite, folder, failures)
+        result = write_tables(suite, folder, failures)
         try:
-            orders = [order_for(run, folder, suite.scoring, data_root) for run in waiting]
-            with progress(waiting, len(planned) - len(waiting)) as shown, Crew(work, folder.log) as crew:
-                for news in crew.play(waiting, orders):
-                    shown.take(news)
-                    if news.status == "failed":
-                        failures[news.run.directory.name] = news.reason
-                    if news.status:
-                        result = written(suite, folder, failures)
+            tasks = [task_for(run, folder, suite.scoring, data_root) for run in pending]
+            with progress(pending, len(planned) - len(pending)) as display, WorkerPool(slots, folder.log) as pool:
+                for event in pool.run(pending, tasks):
+                    display.update(event)
+                    if event.status == "failed":
+                        failures[event.run.directory.name] = event.reason
+                    if event.status:
+                        result = write_tables(suite, folder, failures)
         except KeyboardInterrupt:
-            written(suite, folder, failures)
+            write_tables(suite, folder, failures)
             raise
     return result
 
 
-def fit(suite: Suite, entries: Sequence[Entry], data_root: Path | None) -> None:
-    """Tries, before anything is trained, whether every entry's networks and every metric fit the data.
+def check_entries(suite: Suite, entries: Sequence[Entry], data_root: Path | None) -> None:
+    """Checks, before anything is trained, that every entry's networks and every metric fit the data.
 
-    Data are never replaced by a fallback here: a suite compares on the data that it names.
+    Fallback data are never used: a suite compares on the data that it names.
     """
     root = find_data_root(data_root)
     extractor = build(suite.scoring.extractor) if suite.scoring.extractor else None
@@ -78,7 +78,7 @@ def fit(suite: Suite, entries: Sequence[Entry], data_root: Path | None) -> None:
     for entry in entries:
         try:
             data = str(entry.data)
-            if data not in loaded:  # here, so that a download happens once, before several runs ask for it
+            if data not in loaded:  # here, so that it is downloaded once, before several runs need it
                 loaded[data] = obtain(entry.recipe.dataset, None, root, allow_fallback=False).load()
             obtained = loaded[data]
             dry_run(entry.recipe, obtained.info)
@@ -92,24 +92,24 @@ def fit(suite: Suite, entries: Sequence[Entry], data_root: Path | None) -> None:
             raise
 
 
-def is_done(run: Planned, suite: Suite) -> bool:
-    """Whether a run is trained and scored as the suite asks. Raises: RunError where it is another run."""
-    made = run.on_disk()
-    return made is not None and made.status in TRAINED and scores_of(made, suite.scoring) is not None
+def is_done(run: PlannedRun, suite: Suite) -> bool:
+    """Whether a run is trained and scored as the suite says. Raises: RunError if it was made with another recipe."""
+    loaded = run.load()
+    return loaded is not None and loaded.status in TRAINED and recorded_scores(loaded, suite.scoring) is not None
 
 
-def written(suite: Suite, folder: SuiteDirectory, failures: dict[str, str]) -> Result:
-    """The result of what lies in the directory, written there as table.json, table.md and table.html."""
-    result = result_of(suite, folder, failures)
+def write_tables(suite: Suite, folder: SuiteDirectory, failures: dict[str, str]) -> Result:
+    """The result of the runs in the directory, written there as table.json, table.md and table.html."""
+    result = collect_result(suite, folder, failures)
     content = json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n"
-    for name, text in (("json", content), ("md", markdown(result)), ("html", page(result, folder))):
+    for name, text in (("json", content), ("md", markdown(result)), ("html", html_page(result, folder))):
         replace_file(folder.path / f"table.{name}", text.encode())
     return result
 
 
 @contextmanager
-def alone(folder: SuiteDirectory) -> Iterator[None]:
-    """Two processes never play one suite's directory. Raises: RunError where another one does."""
+def exclusive_access(folder: SuiteDirectory) -> Iterator[None]:
+    """Locks a suite's directory. Raises: RunError if another process runs a suite there."""
     try:
         with FileLock(folder.lock, timeout=0):
             yield

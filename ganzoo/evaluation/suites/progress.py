@@ -1,4 +1,4 @@
-"""How a suite's runs come along: bars in a terminal, lines elsewhere."""
+"""Shows the progress of a suite's runs: bars in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,103 +9,105 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.evaluation.suites.runs import Planned
-from ganzoo.evaluation.suites.worker_pool import News
+from ganzoo.evaluation.suites.runs import PlannedRun
+from ganzoo.evaluation.suites.worker_pool import RunEvent
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-PAUSE = 30.0
-"""Seconds between two lines of one run."""
+LINE_INTERVAL = 30.0
+"""Seconds between two lines about one run."""
 
 
-class Lines:
-    """A line when a run begins, now and then while it goes on, when it is scored, and when it ends."""
+class LineProgress:
+    """Prints a line when a run starts, every LINE_INTERVAL seconds, when it is scored, and when it ends."""
 
-    def __init__(self, runs: Sequence[Planned], done: int) -> None:
+    def __init__(self, runs: Sequence[PlannedRun], done: int) -> None:
         self.total, self.done = len(runs) + done, done
-        self.spoken: dict[str, float] = {}
+        self.printed_at: dict[str, float] = {}
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> LineProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Nothing is left to clear away."""
+        """Does nothing."""
 
-    def take(self, news: News) -> None:
-        """Says it, unless something was said of this run a moment ago."""
-        name = news.run.name
-        if news.status:
-            self.done += news.status == "done"
-            reason = f": {news.reason.splitlines()[0]}" if news.reason else ""
-            self.say(f"{name}: {news.status}{reason}  ({self.done} of {self.total} runs done)")
-        elif news.scoring:
-            self.say(f"{name}: scoring")
-        elif time.monotonic() - self.spoken.get(name, -PAUSE) >= PAUSE:
-            self.spoken[name] = time.monotonic()
-            self.say(f"{name}: {how_far(news)}")
+    def update(self, event: RunEvent) -> None:
+        """Prints a line, unless there was one about this run less than LINE_INTERVAL seconds ago."""
+        name = event.run.name
+        if event.status:
+            self.done += event.status == "done"
+            reason = f": {event.reason.splitlines()[0]}" if event.reason else ""
+            self.print_line(f"{name}: {event.status}{reason}  ({self.done} of {self.total} runs done)")
+        elif event.scoring:
+            self.print_line(f"{name}: scoring")
+        elif time.monotonic() - self.printed_at.get(name, -LINE_INTERVAL) >= LINE_INTERVAL:
+            self.printed_at[name] = time.monotonic()
+            self.print_line(f"{name}: {format_step(event)}")
 
-    def say(self, line: str) -> None:
-        """On standard error: standard output is for the table."""
+    def print_line(self, line: str) -> None:
+        """Prints to standard error; standard output is for the table."""
         click.echo(line, err=True)
 
 
-class Bars:
-    """A bar for the suite, and one for each run that is being played."""
+class BarProgress:
+    """A progress bar for the suite, and one for each active run."""
 
-    def __init__(self, runs: Sequence[Planned], done: int) -> None:
+    def __init__(self, runs: Sequence[PlannedRun], done: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(),
         )
         self.progress: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self.total, self.done = len(runs) + done, done
         self.suite = self.progress.add_task(
-            "all runs", total=self.total, completed=done, said=f"{done} of {self.total}"
+            "all runs", total=self.total, completed=done, status=f"{done} of {self.total}"
         )
         self.bars: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> BarProgress:
         self.progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Clears the bars away."""
+        """Removes the bars."""
         self.progress.stop()
 
-    def take(self, news: News) -> None:
-        """Moves the run's bar."""
-        name = news.run.name
+    def update(self, event: RunEvent) -> None:
+        """Updates the run's bar."""
+        name = event.run.name
         if name not in self.bars:
-            self.bars[name] = self.progress.add_task(name, total=news.total, said="")
-        if news.status:
-            self.done += news.status == "done"
+            self.bars[name] = self.progress.add_task(name, total=event.total, status="")
+        if event.status:
+            self.done += event.status == "done"
             self.progress.remove_task(self.bars.pop(name))
-            self.progress.update(self.suite, completed=self.done, said=f"{self.done} of {self.total}")
-            if news.status == "failed":
-                self.progress.console.print(f"{name}: failed: {news.reason}", markup=False, highlight=False)
-        elif news.scoring:
-            self.progress.update(self.bars[name], said="scoring")
+            self.progress.update(self.suite, completed=self.done, status=f"{self.done} of {self.total}")
+            if event.status == "failed":
+                self.progress.console.print(f"{name}: failed: {event.reason}", markup=False, highlight=False)
+        elif event.scoring:
+            self.progress.update(self.bars[name], status="scoring")
         else:
-            self.progress.update(self.bars[name], completed=news.step or 0, total=news.total, said=how_far(news))
+            self.progress.update(
+                self.bars[name], completed=event.step or 0, total=event.total, status=format_step(event)
+            )
 
 
-def how_far(news: News) -> str:
-    """The step that a run is at, and of how many; without the end where the budget is seconds."""
+def format_step(event: RunEvent) -> str:
+    """The step of a run, and the total number of steps unless the budget is in seconds."""
     from ganzoo.evaluation.suites.suite import ENDLESS
 
-    return f"step {news.step:,}" + (f" of {news.total:,}" if news.total != ENDLESS else "")
+    return f"step {event.step:,}" + (f" of {event.total:,}" if event.total != ENDLESS else "")
 
 
-def progress(runs: Sequence[Planned], done: int) -> Lines | Bars:
-    """Bars where standard error is a terminal, else lines. done: how many more runs were done before."""
+def progress(runs: Sequence[PlannedRun], done: int) -> LineProgress | BarProgress:
+    """Bars if standard error is a terminal, else lines. done: the number of runs that were done before."""
     import os
     import sys
 
-    lively = sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
-    return Bars(runs, done) if lively else Lines(runs, done)
+    interactive = sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+    return BarProgress(runs, done) if interactive else LineProgress(runs, done)

@@ -1,4 +1,4 @@
-"""From a suite's file to a `Suite`: every key checked, every entry's recipe read, every error at once."""
+"""Reads a suite's file into a `Suite`: checks every key, reads every entry's recipe, reports all errors at once."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 from ganzoo.errors import Problem, RecipeError
 from ganzoo.evaluation.suites.lookup import find_suite
-from ganzoo.evaluation.suites.suite import ENDLESS, Budget, Entry, Head, Scoring, Suite
+from ganzoo.evaluation.suites.suite import ENDLESS, Budget, Entry, Header, Scoring, Suite
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
 from ganzoo.recipe.keys import Key, dotted
-from ganzoo.recipe.messages import did_you_mean, found
+from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.resolve import Resolution, named
 from ganzoo.recipe.source import Source, find_recipe, is_tables, read_file, read_text
 
-TABLES = ("budget", "score", "set", "entry")
-ENTRY = ("name", "recipe", "steps", "set")
-NOT_SET: Mapping[Key, str] = {
+TABLE_NAMES = ("budget", "score", "set", "entry")
+ENTRY_KEYS = ("name", "recipe", "steps", "set")
+NOT_SETTABLE: Mapping[Key, str] = {
     ("extends",): "extends belongs into a recipe file.",
     ("train", "seed"): "train.seed is what the suite's seeds are.",
 }
-"""What a suite does not set in its recipes."""
+"""Recipe keys that a suite must not set, with the reason."""
 
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -35,15 +35,15 @@ FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 def read_suite(source: str | Path, *, steps: int | None = None, seconds: float | None = None) -> Suite:
     """Reads and checks a suite and every recipe in it.
 
-    source: a path, or a shipped suite's name. steps, seconds: a budget for all entries, in the place of the suite's.
-    Raises: RecipeError with everything that is wrong, each with its place.
+    source: a path, or a shipped suite's name. steps, seconds: a budget for all entries instead of the suite's.
+    Raises: RecipeError with all problems and their places.
     """
     path = find_suite(source)
-    return Reading(path, read_file(path, "suite"), steps=steps, seconds=seconds).suite()
+    return SuiteReader(path, read_file(path, "suite"), steps=steps, seconds=seconds).suite()
 
 
-class Reading:
-    """The work of checking one suite; collects what is wrong as it goes."""
+class SuiteReader:
+    """Reads and checks one suite, and collects the problems."""
 
     def __init__(self, path: Path, source: Source, *, steps: int | None, seconds: float | None) -> None:
         self.path = path
@@ -53,51 +53,51 @@ class Reading:
 
     def suite(self) -> Suite:
         """The suite. Raises: RecipeError."""
-        head = self.head()
+        header = self.header()
         budget = self.checker.settings(("budget",), Budget) if "budget" in self.source.values else Budget()
         if budget and budget.steps and budget.seconds:
-            self.wrong(("budget", "seconds"), "budget.steps and budget.seconds are two budgets.", "Keep one.")
+            self.add_problem(("budget", "seconds"), "budget.steps and budget.seconds are two budgets.", "Keep one.")
         scoring = self.scoring()
-        entries = self.entries(budget or Budget(), head.seeds[0] if head else 0)
-        if self.checker.problems or head is None or scoring is None:
-            raise RecipeError(sorted(self.checker.problems, key=in_file))
+        entries = self.entries(budget or Budget(), header.seeds[0] if header else 0)
+        if self.checker.problems or header is None or scoring is None:
+            raise RecipeError(sorted(self.checker.problems, key=file_position))
         return Suite(
             name=self.path.stem,
             file=self.path,
             text=read_text(self.path, "suite"),
-            description=head.description,
-            paper=head.paper,
-            seeds=head.seeds,
+            description=header.description,
+            paper=header.paper,
+            seeds=header.seeds,
             entries=entries,
             scoring=scoring,
         )
 
-    def head(self) -> Head | None:
+    def header(self) -> Header | None:
         """The keys above the first table."""
-        known = options_of(Head, whose="a suite")
-        plain = {name: value for name, value in self.source.values.items() if name not in TABLES}
+        known = options_of(Header, whose="a suite")
+        plain = {name: value for name, value in self.source.values.items() if name not in TABLE_NAMES}
         for name in [name for name in plain if name not in known]:
-            words = (*known, *TABLES)
+            expected = (*known, *TABLE_NAMES)
             what = f"{dotted((name,))} is not part of a suite."
-            self.wrong((name,), what, f"{did_you_mean(name, words)}A suite has: {', '.join(words)}.")
+            self.add_problem((name,), what, f"{did_you_mean(name, expected)}A suite has: {', '.join(expected)}.")
             del plain[name]
         if "seeds" not in plain:
-            self.wrong((), "there are no seeds.", "Write seeds = [0, 1, 2] at the top.")
+            self.add_problem((), "there are no seeds.", "Write seeds = [0, 1, 2] at the top.")
             return None
         checked = check(plain, known, key=(), place=self.source.place, whose="a suite")
         self.checker.problems += checked.problems
         if checked.problems:
             return None
-        head = Head(**checked.values)
-        if len(set(head.seeds)) < len(head.seeds):
-            self.wrong(("seeds",), "seeds should be different ones.", "The same seed gives the same run.")
-        return head
+        header = Header(**checked.values)
+        if len(set(header.seeds)) < len(header.seeds):
+            self.add_problem(("seeds",), "seeds should be different ones.", "The same seed gives the same run.")
+        return header
 
     def scoring(self) -> Scoring | None:
         """The [score] table with the metrics and the extractor that it names."""
         table = self.source.values.get("score")
         if not isinstance(table, dict):
-            self.wrong(("score",), "there is no [score] table.", 'Write [score] and metrics = ["fid"].')
+            self.add_problem(("score",), "there is no [score] table.", 'Write [score] and metrics = ["fid"].')
             return None
         scoring: Scoring | None = self.checker.settings(
             ("score",), Scoring, without=("metrics", "extractor", "written")
@@ -105,37 +105,39 @@ class Reading:
         metrics = table.get("metrics", [])
         if not isinstance(metrics, list) or not metrics or not all(isinstance(one, str | dict) for one in metrics):
             what = "score.metrics should be a list of metrics' names, or of tables with a name"
-            self.wrong(("score", "metrics"), f"{what}; found {found(metrics)}.", 'Write metrics = ["fid"].')
+            self.add_problem(
+                ("score", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
+            )
             return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if "extractor" in table:
             whole["extractor"] = named(table["extractor"])
         self.source.values["score"] = whole
-        chosen = [self.checker.component(("score", "metrics", number), "metric") for number in range(len(metrics))]
+        choices = [self.checker.component(("score", "metrics", number), "metric") for number in range(len(metrics))]
         extractor = self.checker.component(("score", "extractor"), "extractor")
-        kept = tuple(one for one in chosen if one)
-        if scoring is None or len(kept) < len(metrics):
+        metrics_found = tuple(choice for choice in choices if choice)
+        if scoring is None or len(metrics_found) < len(metrics):
             return None
-        self.check_columns(kept)
+        self.check_columns(metrics_found)
         written = {name: self.checker.values["score"].get(name) for name in ("metrics", "extractor")}
-        return replace(scoring, metrics=kept, extractor=extractor, written=written)
+        return replace(scoring, metrics=metrics_found, extractor=extractor, written=written)
 
     def check_columns(self, metrics: Sequence[Choice]) -> None:
-        """Notes a metric whose scores have the names of another's: they would stand in one column."""
+        """Reports metrics whose scores have the same names, which would share a column."""
         given: dict[str, str] = {}
         for choice in metrics:
             for name in getattr(zoo().resolve(choice.entry), "gives", ()):
                 if given.setdefault(name, choice.table) != choice.table:
                     number = metrics.index(choice)
                     what = f'{choice.table} gives "{name}", and so does {given[name]}.'
-                    self.wrong(("score", "metrics", number), what, "Keep one of them, or write a second suite.")
+                    self.add_problem(("score", "metrics", number), what, "Keep one of them, or write a second suite.")
                     break
 
     def entries(self, budget: Budget, seed: int) -> tuple[Entry, ...]:
         """The [[entry]] tables, in order."""
         tables = self.source.values.get("entry", [])
         if not is_tables(tables):
-            self.wrong(
+            self.add_problem(
                 ("entry",),
                 "there is no [[entry]].",
                 'Write [[entry]] and recipe = "mine.toml", or a name of `ganzoo list recipes`.',
@@ -146,31 +148,31 @@ class Reading:
             entry = self.entry(("entry", number), table, budget, seed)
             if entry and entry.name in entries:
                 what = f'{dotted(("entry", number))}: "{entry.name}" is the name of an entry above.'
-                self.wrong(("entry", number), what, "Give it a name of its own.")
+                self.add_problem(("entry", number), what, "Give it a name of its own.")
             elif entry:
                 entries[entry.name] = entry
         return tuple(entries.values())
 
     def entry(self, key: Key, table: Mapping[str, Any], budget: Budget, seed: int) -> Entry | None:
-        """One [[entry]] table, with its recipe as it will be played; None where it is wrong."""
-        sound = [
-            self.known(key, table),
-            self.kind((*key, "recipe"), str, "a recipe's name or file", needed=True),
-            self.kind((*key, "name"), str, "text"),
-            self.kind((*key, "steps"), int, "int, at least 1"),
-            self.kind((*key, "set"), dict, "a table, a part of a recipe"),
-            self.kind(("set",), dict, "a table, a part of a recipe"),
+        """One [[entry]] table, with its complete recipe; None if it has errors."""
+        valid = [
+            self.has_known_keys(key, table),
+            self.has_type((*key, "recipe"), str, "a recipe's name or file", needed=True),
+            self.has_type((*key, "name"), str, "text"),
+            self.has_type((*key, "steps"), int, "int, at least 1"),
+            self.has_type((*key, "set"), dict, "a table, a part of a recipe"),
+            self.has_type(("set",), dict, "a table, a part of a recipe"),
         ]
-        if not all(sound):
+        if not all(valid):
             return None
         name = table.get("name", Path(table["recipe"]).stem)
         if not FOLDER_NAME.fullmatch(name):
-            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {found(name)}."
-            self.wrong((*key, "name"), what, "Runs lie in folders of that name.")
+            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {describe_value(name)}."
+            self.add_problem((*key, "name"), what, "Runs lie in folders of that name.")
             return None
         if budget.seconds and "steps" in table:
             what = f"{dotted((*key, 'steps'))} and budget.seconds are two budgets."
-            self.wrong((*key, "steps"), what, "Keep one for all entries.")
+            self.add_problem((*key, "steps"), what, "Keep one for all entries.")
             return None
         recipe = self.recipe(key, table["recipe"], self.budget(key, table, budget, seed))
         if recipe is None:
@@ -178,7 +180,7 @@ class Reading:
         return Entry(name=name, source=table["recipe"], recipe=recipe, place=self.source.place(key))
 
     def budget(self, key: Key, table: Mapping[str, Any], budget: Budget, seed: int) -> dict[str, tuple[Any, str]]:
-        """How long an entry is trained, as settings of its recipe."""
+        """An entry's training budget, as settings of its recipe."""
         settings: dict[str, tuple[Any, str]] = {"train.seed": (seed, self.source.place(("seeds",)))}
         steps, seconds = self.steps, self.seconds
         where = f"--steps {steps}" if steps else f"--seconds {seconds}"
@@ -192,62 +194,64 @@ class Reading:
         return settings
 
     def recipe(self, key: Key, name: str, settings: Mapping[str, tuple[Any, str]]) -> Recipe | None:
-        """The recipe that an entry names, with what the suite and the entry set on top."""
-        layers = [self.source.inside(("set",)), self.source.inside((*key, "set"))]
+        """The recipe that an entry names, with the settings of the suite and the entry applied."""
+        layers = [self.source.subtable(("set",)), self.source.subtable((*key, "set"))]
         for above in layers:
-            for inside, what in NOT_SET.items():
-                if above.at(inside) is not None:
+            for inside, what in NOT_SETTABLE.items():
+                if above.get(inside) is not None:
                     self.checker.problems.append(Problem(above.place(inside), what, "Take it out."))
                     return None
-        beside = self.path.parent / name
+        relative = self.path.parent / name
         try:
-            path = beside if beside.is_file() else find_recipe(name)
+            path = relative if relative.is_file() else find_recipe(name)
             return read_recipe(path, layers=layers, settings=settings)
         except RecipeError as error:
-            self.checker.problems += [self.from_here((*key, "recipe"), name, problem) for problem in error.problems]
+            self.checker.problems += [self.relocate((*key, "recipe"), name, problem) for problem in error.problems]
             return None
 
-    def from_here(self, key: Key, name: str, problem: Problem) -> Problem:
-        """What is wrong with an entry's recipe: as it is where the suite wrote it, else from where the suite asks."""
+    def relocate(self, key: Key, name: str, problem: Problem) -> Problem:
+        """A problem of an entry's recipe: unchanged if it is in the suite's file, else with the place of the entry."""
         if problem.where.startswith((str(self.path), "--")):
             return problem
         what = f'{dotted(key)} = "{name}": {problem.where}: {problem.what}'
         return Problem(self.source.place(key), what, problem.remedy)
 
-    def known(self, key: Key, table: Mapping[str, Any]) -> bool:
-        """Whether an entry has no other keys than entries have."""
-        unknown = [name for name in table if name not in ENTRY]
+    def has_known_keys(self, key: Key, table: Mapping[str, Any]) -> bool:
+        """Reports unknown keys of an entry; True if there are none."""
+        unknown = [name for name in table if name not in ENTRY_KEYS]
         for name in unknown:
             what = f"{dotted((*key, name))} is not part of an entry."
-            self.wrong((*key, name), what, f"{did_you_mean(name, ENTRY)}An entry has: {', '.join(ENTRY)}.")
+            self.add_problem(
+                (*key, name), what, f"{did_you_mean(name, ENTRY_KEYS)}An entry has: {', '.join(ENTRY_KEYS)}."
+            )
         return not unknown
 
-    def kind(self, key: Key, kind: type, words: str, *, needed: bool = False) -> bool:
-        """Whether the value at a key is of a kind, or is left out where it may be."""
-        value = self.source.at(key)
+    def has_type(self, key: Key, kind: type, expected: str, *, needed: bool = False) -> bool:
+        """Checks the type of the value at a key; True if it is right, or missing and not needed."""
+        value = self.source.get(key)
         if value is None:
             if needed:
                 what = f"{dotted(key[:-1])} has no {key[-1]}."
-                self.wrong(key[:-1], what, f'Write {key[-1]} = "mine.toml", or a name of `ganzoo list recipes`.')
+                self.add_problem(key[:-1], what, f'Write {key[-1]} = "mine.toml", or a name of `ganzoo list recipes`.')
             return not needed
         right = isinstance(value, kind) and not (isinstance(value, int) and (isinstance(value, bool) or value < 1))
         if not right:
-            self.wrong(key, f"{dotted(key)} should be {words}; found {found(value)}.")
+            self.add_problem(key, f"{dotted(key)} should be {expected}; found {describe_value(value)}.")
         return right
 
-    def wrong(self, key: Key, what: str, remedy: str = "") -> None:
-        """Notes one thing that is wrong."""
+    def add_problem(self, key: Key, what: str, remedy: str = "") -> None:
+        """Adds one problem."""
         self.checker.problems.append(Problem(self.source.place(key) if key else str(self.path), what, remedy))
 
 
-def in_file(problem: Problem) -> tuple[str, int]:
-    """Problems in the order of the file's lines."""
+def file_position(problem: Problem) -> tuple[str, int]:
+    """A sort key: problems in the order of the file's lines."""
     file, _, line = problem.where.rpartition(":")
     return (f" {file}", int(line)) if line.isdecimal() else (problem.where, 0)
 
 
-def chosen(suite: Suite, only: Sequence[str]) -> tuple[Entry, ...]:
-    """The entries of those names, or all. Raises: RecipeError for a name that is none."""
+def select_entries(suite: Suite, only: Sequence[str]) -> tuple[Entry, ...]:
+    """The entries with these names, or all if there are none. Raises: RecipeError for an unknown name."""
     names = [entry.name for entry in suite.entries]
     for name in only:
         if name not in names:

@@ -1,4 +1,4 @@
-"""What a suite's runs came to: mean and spread over seeds, and which entries the spread tells apart."""
+"""The results of a suite: mean and spread over seeds, and ranks from significant differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from ganzoo.errors import MetricError
-from ganzoo.evaluation.suites.runs import TRAINED, Planned, SuiteDirectory, scores_of
+from ganzoo.evaluation.suites.runs import TRAINED, PlannedRun, SuiteDirectory, recorded_scores
 from ganzoo.evaluation.suites.suite import Entry, Suite
 from ganzoo.recipe import differences
 from ganzoo.runs.facts import now
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ganzoo.runs.run import Run
     from ganzoo.runs.score import Score
 
-ERROR = 0.05
-"""The share of a column's pairs that may be told apart wrongly."""
+FALSE_DISCOVERY_RATE = 0.05
+"""The false discovery rate over all pairs of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +121,12 @@ class Result:
         return [(row.entry, run) for row in rows for run in row.runs if run.status == "failed"]
 
 
-def result_of(suite: Suite, folder: SuiteDirectory, failures: Mapping[str, str]) -> Result:
-    """The tables of what lies in a suite's directory. failures: a run's directory's name -> why it failed just now.
+def collect_result(suite: Suite, folder: SuiteDirectory, failures: Mapping[str, str]) -> Result:
+    """The tables of the runs in a suite's directory. failures: name of a run's directory -> reason of its failure.
 
-    Raises: MetricError where scores of different protocols would stand in one column, or runs of different data in
-    one table.
+    Raises: MetricError if a column would mix scores of different protocols, or a table runs on different data.
     """
-    found = Findings(suite, folder, failures)
+    found = CollectedRuns(suite, folder, failures)
     groups: dict[str, list[Entry]] = {}
     for entry in suite.entries:
         if entry.name in found.outcomes:
@@ -145,31 +144,31 @@ def result_of(suite: Suite, folder: SuiteDirectory, failures: Mapping[str, str])
     )
 
 
-class Findings:
-    """What was found on disk: outcomes by entry, and the runs and scores behind them, by the run directory's name."""
+class CollectedRuns:
+    """Outcomes by entry, with their runs and scores by name of the run's directory, read from disk."""
 
     def __init__(self, suite: Suite, folder: SuiteDirectory, failures: Mapping[str, str]) -> None:
         self.suite = suite
         self.outcomes: dict[str, list[Outcome]] = {}
         self.runs: dict[str, Run] = {}
         self.scores: dict[str, dict[str, Score]] = {}
-        begun = {run.directory.name: run for run in folder.begun(suite)}
-        names = [*begun, *(name for name in failures if name not in begun)]
+        existing = {run.directory.name: run for run in folder.existing_runs(suite)}
+        names = [*existing, *(name for name in failures if name not in existing)]
         for entry in suite.entries:
             for name in names:
                 prefix, _, seed = name.rpartition("-seed-")
                 if prefix == entry.name:
-                    planned = begun.get(name) or Planned(entry, int(seed), folder.runs / name)
+                    planned = existing.get(name) or PlannedRun(entry, int(seed), folder.runs / name)
                     self.outcomes.setdefault(entry.name, []).append(self.outcome(planned, folder, failures.get(name)))
 
-    def outcome(self, planned: Planned, folder: SuiteDirectory, failure: str | None) -> Outcome:
-        """How far a run has come, and how it was scored."""
-        run = planned.on_disk()
+    def outcome(self, planned: PlannedRun, folder: SuiteDirectory, failure: str | None) -> Outcome:
+        """The progress of a run, and its scores."""
+        run = planned.load()
         if run is None:
             return Outcome(seed=planned.seed, status="failed" if failure else "unfinished", reason=failure or "")
         name = planned.directory.name
         self.runs[name] = run
-        scores = scores_of(run, self.suite.scoring) if run.status in TRAINED else None
+        scores = recorded_scores(run, self.suite.scoring) if run.status in TRAINED else None
         reason = failure or (run.facts["reason"] if run.status == "failed" else "")
         status = "failed" if reason else "unfinished" if scores is None else "done"
         if status == "done":
@@ -189,21 +188,21 @@ class Findings:
         return [score for scores in self.scores.values() for score in scores.values()]
 
     def group(self, entries: Sequence[Entry]) -> Group:
-        """The table of entries that learn from one data set."""
+        """The table of the entries with one data set."""
         names = {f"{entry.name}-seed-{run.seed}" for entry in entries for run in self.outcomes[entry.name]}
         runs = {name: run for name, run in self.runs.items() if name in names}
         columns = self.columns({name: scores for name, scores in self.scores.items() if name in names})
         rows = [self.row(entry) for entry in entries]
         for column in columns:
-            rank(rows, column)
-        return Group(data=same_data(runs), columns=tuple(columns), rows=tuple(rows))
+            assign_ranks(rows, column)
+        return Group(data=common_dataset(runs), columns=tuple(columns), rows=tuple(rows))
 
     def columns(self, scores: Mapping[str, Mapping[str, Score]]) -> list[Column]:
-        """A column for each score's name. Raises: MetricError where one would hold two protocols."""
+        """One column for each score. Raises: MetricError if scores of one name have different protocols."""
         columns: dict[str, Column] = {}
         first: dict[str, str] = {}
-        for run, of_run in scores.items():
-            for name, score in of_run.items():
+        for run, scores_of_run in scores.items():
+            for name, score in scores_of_run.items():
                 column = Column(
                     name=name,
                     better=score.better,
@@ -222,7 +221,7 @@ class Findings:
         return list(columns.values())
 
     def row(self, entry: Entry) -> Row:
-        """An entry's means over its finished runs."""
+        """The means of an entry over its finished runs."""
         runs = sorted(self.outcomes[entry.name], key=lambda run: run.seed)
         done = [run for run in runs if run.status == "done"]
         cpu = [run.cpu_seconds for run in done if run.cpu_seconds is not None]
@@ -242,51 +241,52 @@ def cell(values: Sequence[float]) -> Cell:
     return Cell(mean=fmean(values), spread=stdev(values) if len(values) > 1 else None, n=len(values))
 
 
-def rank(rows: list[Row], column: Column) -> None:
-    """Gives each cell of a column the places that it may have: 1 plus those clearly better, to all but those clearly
-    worse. Cells of a single seed have no spread, and no rank; nor has one that stands alone.
+def assign_ranks(rows: list[Row], column: Column) -> None:
+    """Sets the rank of each cell of a column, as a range: from 1 plus the number of significantly better cells to the
+    number of cells minus the significantly worse ones. Cells of a single seed have no spread and get no rank; nor does
+    the only cell of a column.
     """
     name, sign = column.name, 1 if column.better == "up" else -1
-    cells = {number: row.cells[name] for number, row in enumerate(rows) if row.cells.get(name, NONE).n > 1}
-    apart = told_apart(cells)
+    cells = {number: row.cells[name] for number, row in enumerate(rows) if row.cells.get(name, EMPTY_CELL).n > 1}
+    significant = significant_pairs(cells)
     for number, own in cells.items() if len(cells) > 1 else ():
-        others = [cells[other] for other in cells if frozenset((number, other)) in apart]
+        others = [cells[other] for other in cells if frozenset((number, other)) in significant]
         better = sum(sign * other.mean > sign * own.mean for other in others)
         worse = sum(sign * other.mean < sign * own.mean for other in others)
         places = (1 + better, len(cells) - worse)
         rows[number] = replace(rows[number], cells={**rows[number].cells, name: replace(own, rank=places)})
 
 
-NONE = Cell(mean=math.nan, spread=None, n=0)
+EMPTY_CELL = Cell(mean=math.nan, spread=None, n=0)
 
 
-def told_apart(cells: Mapping[int, Cell]) -> set[frozenset[int]]:
-    """The pairs whose means differ by Welch's t-test, of which at most 5 % are expected to be equal in truth.
+def significant_pairs(cells: Mapping[int, Cell]) -> set[frozenset[int]]:
+    """The pairs of cells whose means differ significantly.
 
-    That is Benjamini and Hochberg's (1995) control of false discoveries over all pairs. Where no pair differs, it is
-    a chance of 5 % that any is said to.
+    Welch's t-test with Benjamini and Hochberg's (1995) control of the false discovery rate, 5 % over all pairs. If no
+    means differ in truth, the probability of any significant pair is 5 %.
     """
     from scipy.stats import false_discovery_control
 
     pairs = [frozenset(pair) for pair in combinations(cells, 2)]
     if not pairs:
         return set()
-    corrected = false_discovery_control([chance(*(cells[number] for number in pair)) for pair in pairs])
-    return {pair for pair, value in zip(pairs, corrected, strict=True) if value <= ERROR}
+    corrected = false_discovery_control([p_value(*(cells[number] for number in pair)) for pair in pairs])
+    return {pair for pair, value in zip(pairs, corrected, strict=True) if value <= FALSE_DISCOVERY_RATE}
 
 
-def chance(one: Cell, other: Cell) -> float:
-    """How often two entries that are equally good would differ as much (two-sided)."""
+def p_value(one: Cell, other: Cell) -> float:
+    """The two-sided p-value of Welch's t-test on the means of two cells."""
     from scipy.stats import ttest_ind_from_stats
 
-    if not one.spread and not other.spread:  # every seed came to the same: nothing is left to chance
+    if not one.spread and not other.spread:  # no variance: the means are exact
         return float(one.mean == other.mean)
     found = ttest_ind_from_stats(one.mean, one.spread, one.n, other.mean, other.spread, other.n, equal_var=False)
     return float(found.pvalue)
 
 
-def same_data(runs: Mapping[str, Run]) -> dict[str, Any]:
-    """The data set of all these runs. Raises: MetricError where they did not learn from the same one."""
+def common_dataset(runs: Mapping[str, Run]) -> dict[str, Any]:
+    """The data set of all these runs. Raises: MetricError if they were trained on different ones."""
     known: dict[str, Any] = {}
     first = ""
     for name, run in runs.items():
@@ -304,7 +304,7 @@ def same_data(runs: Mapping[str, Run]) -> dict[str, Any]:
 
 
 def machine(run: Run) -> str:
-    """Where a run was trained, in words."""
+    """The machine and versions that a run was trained with, as text."""
     device, versions = run.facts["device"], run.facts["versions"]
     threads = f", {device['threads']} thread{'s' * (device['threads'] > 1)}" if device["type"] == "cpu" else ""
     return f"{device['type']} ({device['name']}){threads}, torch {versions['torch']}, ganzoo {versions['ganzoo']}"

@@ -1,4 +1,4 @@
-"""A suite's runs on disk: which there are to be, how far each one is, and whether it is still the same run."""
+"""The runs of a suite on disk: planned runs, their progress, and whether they still match the suite."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from ganzoo.runs.score import Protocol, Score
 
 TRAINED = ("finished", "stopped")
-"""Statuses of a run that has nothing left to train: its budget is spent, or its recipe's [train.stop] ended it."""
+"""Statuses of a completely trained run: its budget is spent, or its recipe's [train.stop] ended it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One run of a suite: an entry at a seed, and the directory that is its own."""
+class PlannedRun:
+    """One run of a suite: an entry, a seed, and its directory."""
 
     entry: Entry
     seed: int
@@ -33,11 +33,11 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """As tables and lines call it."""
+        """Its name in tables and progress lines."""
         return f"{self.entry.name}, seed {self.seed}"
 
-    def on_disk(self) -> Run | None:
-        """The run as far as it has come; None where it has not begun. Raises: RunError where it is another run."""
+    def load(self) -> Run | None:
+        """The run on disk; None if there is none. Raises: RunError if it was started with another recipe."""
         from ganzoo.runs.run import load
 
         if not (self.directory / "run.json").exists():
@@ -54,7 +54,7 @@ class Planned:
 
 
 class SuiteDirectory:
-    """What lies where: the suite's text, an entry's whole recipe, the runs, CPU times, the table."""
+    """The layout of a suite's directory: the suite's text, complete recipes, runs, CPU times, tables."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,20 +65,20 @@ class SuiteDirectory:
         self.log = path / "log.txt"
         self.lock = path / ".lock"
 
-    def claim(self) -> None:
-        """Makes the directory where there is none. Raises: RunError where something else lives there."""
-        there = {item.name for item in self.path.iterdir()} - {self.lock.name} if self.path.is_dir() else set()
-        if self.path.is_file() or (there and not self.suite.is_file()):
+    def create(self) -> None:
+        """Creates the directory if there is none. Raises: RunError if it contains something else."""
+        contents = {item.name for item in self.path.iterdir()} - {self.lock.name} if self.path.is_dir() else set()
+        if self.path.is_file() or (contents and not self.suite.is_file()):
             raise RunError(f"{self.path} exists already and holds something else.", remedy="Choose another --out.")
         self.path.mkdir(parents=True, exist_ok=True)
 
     def prepare(self, suite: Suite) -> None:
-        """Makes the folders, and writes the suite and its entries' recipes.
+        """Creates the folders, and writes the suite and its entries' recipes.
 
-        Raises: RunError, before anything is written, where a run that lies there was begun with another recipe.
+        Raises: RunError, before anything is written, if a run there was started with another recipe.
         """
-        for run in self.begun(suite):
-            run.on_disk()
+        for run in self.existing_runs(suite):
+            run.load()
         for folder in (self.recipes, self.runs, self.times):
             folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.suite, suite.text.encode())
@@ -86,63 +86,63 @@ class SuiteDirectory:
             replace_file(self.recipe(entry), recipe_toml(entry.recipe).encode())
 
     def recipe(self, entry: Entry) -> Path:
-        """Where an entry's recipe lies, every default spelled out."""
+        """The file of an entry's recipe, every default spelled out."""
         return self.recipes / f"{entry.name}.toml"
 
-    def clock(self, run: Planned) -> Path:
-        """Where the CPU time that a run took is kept."""
+    def cpu_times_file(self, run: PlannedRun) -> Path:
+        """The file of a run's CPU times."""
         return self.times / f"{run.directory.name}.json"
 
-    def planned(self, entries: Sequence[Entry], seeds: Sequence[int]) -> list[Planned]:
-        """The runs to be, all entries at the first seed first: a suite that is cut short has a whole table early."""
-        return [Planned(entry, seed, self.runs / f"{entry.name}-seed-{seed}") for seed in seeds for entry in entries]
+    def planned(self, entries: Sequence[Entry], seeds: Sequence[int]) -> list[PlannedRun]:
+        """The planned runs, ordered by seed, so that an unfinished suite has a full table early."""
+        return [PlannedRun(entry, seed, self.runs / f"{entry.name}-seed-{seed}") for seed in seeds for entry in entries]
 
-    def begun(self, suite: Suite) -> Iterator[Planned]:
-        """Every run of the suite's entries that lies here, whichever seeds and entries were asked for when."""
+    def existing_runs(self, suite: Suite) -> Iterator[PlannedRun]:
+        """All runs of the suite's entries in this directory, whatever call started them."""
         for entry in suite.entries:
             prefix = f"{entry.name}-seed-"
             seeds = [path.name.removeprefix(prefix) for path in self.runs.glob(f"{prefix}*")]
             for seed in sorted(int(seed) for seed in seeds if seed.isdecimal()):
-                yield Planned(entry, seed, self.runs / f"{prefix}{seed}")
+                yield PlannedRun(entry, seed, self.runs / f"{prefix}{seed}")
 
-    def cpu_seconds(self, run: Planned, step: int) -> float | None:
-        """CPU time that went into a run up to a step; None where that is not known."""
+    def cpu_seconds(self, run: PlannedRun, step: int) -> float | None:
+        """CPU seconds of a run up to a step; None if unknown."""
         try:
-            times: dict[str, float] = json.loads(self.clock(run).read_bytes())
+            times: dict[str, float] = json.loads(self.cpu_times_file(run).read_bytes())
         except (OSError, ValueError):
             return None
         return times.get(str(step))
 
 
-def scores_of(run: Run, scoring: Scoring) -> dict[str, Score] | None:
-    """The run's recorded scores that are what the suite asks for, by name; None where one is missing."""
+def recorded_scores(run: Run, scoring: Scoring) -> dict[str, Score] | None:
+    """The run's recorded scores that match the suite's scoring, by name; None if one is missing."""
     from ganzoo.recipe.parts import build
 
     step = int(run.checkpoint.name.rpartition("-")[2])
     averaged = scoring.ema and run.recipe.ema is not None
-    asked = (step, averaged, scoring.seed, scoring.draws, scoring.split)
+    requested = (step, averaged, scoring.seed, scoring.draws, scoring.split)
     recorded = [
         score
         for score in run.scores
-        if (score.step, score.ema, score.seed, len(score.draws), score.protocol.split) == asked
+        if (score.step, score.ema, score.seed, len(score.draws), score.protocol.split) == requested
     ]
-    found: dict[str, Score] = {}
+    scores: dict[str, Score] = {}
     for choice in scoring.metrics:
         metric = build(choice)
         for name in metric.gives:
-            fitting = [s for s in recorded if s.name == name and measured_as(s.protocol, choice, metric, scoring)]
-            if not fitting:
+            matching = [s for s in recorded if s.name == name and matches_protocol(s.protocol, choice, metric, scoring)]
+            if not matching:
                 return None
-            found[name] = max(fitting, key=lambda score: score.date)
-    return found
+            scores[name] = max(matching, key=lambda score: score.date)
+    return scores
 
 
-def measured_as(protocol: Protocol, choice: Choice, metric: Metric, scoring: Scoring) -> bool:
-    """Whether a score was measured as the suite asks for one of its metrics."""
+def matches_protocol(protocol: Protocol, choice: Choice, metric: Metric, scoring: Scoring) -> bool:
+    """Whether a score's protocol matches the suite's for one of its metrics."""
     from ganzoo.metrics.judge import N
 
     extractor = scoring.extractor.entry.name if scoring.extractor and metric.needs != "samples" else ""
-    asked = (choice.entry.name, dict(metric.options()), scoring.n or metric.n or N)
-    return (protocol.metric, dict(protocol.options), protocol.n_fake) == asked and (
+    requested = (choice.entry.name, dict(metric.options()), scoring.n or metric.n or N)
+    return (protocol.metric, dict(protocol.options), protocol.n_fake) == requested and (
         protocol.extractor.partition(" ")[0] == extractor or not extractor
     )

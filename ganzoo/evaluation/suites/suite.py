@@ -1,4 +1,4 @@
-"""A suite after every check: which recipes are compared, over which seeds, for how long, and by which scores."""
+"""The checked contents of a suite: recipes to compare, seeds, budget and scores."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ganzoo.recipe.model import Choice, Recipe, Seed
 Steps = Annotated[int, Ge(1)]
 
 ENDLESS = 10**9
-"""Steps of a run whose budget is seconds: none gets there."""
+"""The step budget of a run whose budget is in seconds; it is never reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What stands at the top of a suite's file.
+class Header:
+    """The keys at the top of a suite's file.
 
-    seeds: every entry is run once with each; description: one line; paper: whose comparison it follows.
+    seeds: every entry is run once with each; description: one line; paper: the paper whose comparison it follows.
     """
 
     seeds: Annotated[tuple[Seed, ...], Len(1)]
@@ -31,9 +31,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The [budget] table: how long every entry is trained that does not say so itself. Without it, as its recipe says.
+    """The [budget] table: the training budget of entries without their own. Without it the recipe's budget holds.
 
-    steps: rounds of the game; seconds: of training, by the clock, for a machine that has nothing else to do.
+    steps: rounds of the game; seconds: wall-clock seconds of training, for a machine without other load.
     """
 
     steps: Steps | None = None
@@ -42,9 +42,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """The [score] table: what every finished run is scored by, the same way.
+    """The [score] table: how every finished run is scored.
 
-    metrics: names, or tables with a name and options; extractor: without it the one that suits the data; n: generated
+    metrics: names, or tables with a name and options; extractor: without it the default for the data; n: generated
     samples (each metric's published number, else 10,000); split: of the real data; draws: of n samples each, whose mean
     is a run's score; seed: of the draws, whatever the run's; ema: the averaged generator, where the recipe has one.
     written: metrics and extractor as TOML holds them.
@@ -62,7 +62,7 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row of the table: a name, and the recipe that every seed plays, with what the suite sets and its budget.
+    """One row of the table: a name and a recipe, with the suite's settings and budget applied.
 
     source: the recipe as the suite names it; place: where the entry stands ("suites/mine.toml:7").
     """
@@ -84,7 +84,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Entries x seeds, and how they are scored. name: of its file, file: where it is, text: what stands in it."""
+    """Entries x seeds, and their scoring. name: of its file without ending; file: its path; text: its contents."""
 
     name: str
     file: Path

@@ -1,4 +1,4 @@
-"""A suite's result as people read it: Markdown, a table in a terminal, one HTML page."""
+"""Formats a suite's result as Markdown, as tables for a terminal, or as one HTML page."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from ganzoo.evaluation.suites.runs import SuiteDirectory
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SCORES = {"fid": "FID", "kid": "KID", "inception_score": "Inception Score", "reverse_kl": "reverse KL"}
-"""Scores that people know under another name than rows of metrics have."""
+SCORE_NAMES = {"fid": "FID", "kid": "KID", "inception_score": "Inception Score", "reverse_kl": "reverse KL"}
+"""Display names of scores."""
 
-BETTER = {"down": "↓", "up": "↑"}
+BETTER_ARROWS = {"down": "↓", "up": "↑"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A row of a table in words: a text a column, and which of them nothing is better than, and something is worse."""
+class TableLine:
+    """A formatted row of a table: the text of each column, and which of them are bold (see `is_best`)."""
 
     texts: tuple[str, ...]
     best: tuple[bool, ...]
 
 
 def headings(group: Group) -> tuple[str, ...]:
-    """The columns' headings, each score with an arrow in its better way."""
-    scores = [f"{SCORES.get(c.name, c.name.replace('_', ' '))} {BETTER[c.better]}" for c in group.columns]
-    ranked = [f"rank by {SCORES.get(c.name, c.name)}" for c in group.columns[:1]]
+    """The columns' headings, each score with an arrow in the direction of better values."""
+    scores = [f"{SCORE_NAMES.get(c.name, c.name.replace('_', ' '))} {BETTER_ARROWS[c.better]}" for c in group.columns]
+    ranked = [f"rank by {SCORE_NAMES.get(c.name, c.name)}" for c in group.columns[:1]]
     return ("", *scores, *ranked, "seeds", "steps", "training", "CPU time")
 
 
-def lines(group: Group) -> Iterator[Line]:
-    """A line an entry, and one of what real data get."""
+def table_lines(group: Group) -> Iterator[TableLine]:
+    """A line for each entry, and one for the scores of real data."""
     names = [column.name for column in group.columns]
     found = {name: [row.cells[name] for row in group.rows if name in row.cells] for name in names}
     ranked = {name: sum(cell.rank is not None for cell in cells) for name, cells in found.items()}
@@ -44,21 +44,21 @@ def lines(group: Group) -> Iterator[Line]:
         cells = [row.cells.get(name) for name in names]
         done = sum(run.status == "done" for run in row.runs)
         seeds = f"{done}" if done == len(row.runs) else f"{done} of {len(row.runs)}"
-        took = (
+        costs = (
             "" if row.steps is None else f"{row.steps:,.0f}",
             "" if row.seconds is None else f"{row.seconds:,.0f} s",
             "" if row.cpu_seconds is None else f"{row.cpu_seconds:,.0f} s",
         )
-        texts = (row.entry, *map(number, cells), *map(places, cells[:1]), seeds, *took)
+        texts = (row.entry, *map(format_mean, cells), *map(format_rank, cells[:1]), seeds, *costs)
         best = [is_best(cell, ranked[name]) for name, cell in zip(names, cells, strict=True)]
-        yield Line(texts, (False, *best, *[False] * (len(texts) - len(best) - 1)))
+        yield TableLine(texts, (False, *best, *[False] * (len(texts) - len(best) - 1)))
     floors = ["" if column.floor is None else f"{column.floor:.4g}" for column in group.columns]
     if any(floors):
         rest = len(headings(group)) - len(floors) - 1
-        yield Line(("real data", *floors, *[""] * rest), (False,) * (1 + len(floors) + rest))
+        yield TableLine(("real data", *floors, *[""] * rest), (False,) * (1 + len(floors) + rest))
 
 
-def number(cell: Cell | None) -> str:
+def format_mean(cell: Cell | None) -> str:
     """Mean and spread: "5.12 ± 0.31"."""
     if cell is None:
         return ""
@@ -66,12 +66,12 @@ def number(cell: Cell | None) -> str:
 
 
 def is_best(cell: Cell | None, ranked: int) -> bool:
-    """Whether nothing is clearly better than a cell, and something is clearly worse. ranked: cells with a rank."""
+    """Whether no cell is significantly better, and one is significantly worse. ranked: number of cells with a rank."""
     return cell is not None and cell.rank is not None and cell.rank[0] == 1 and cell.rank[1] < ranked
 
 
-def places(cell: Cell | None) -> str:
-    """The place that an entry has, or the places that the spread leaves open: "1", "2 to 4"."""
+def format_rank(cell: Cell | None) -> str:
+    """The rank of an entry, or the range of its possible ranks: "1", "2 to 4"."""
     if cell is None or cell.rank is None:
         return ""
     first, last = cell.rank
@@ -79,10 +79,10 @@ def places(cell: Cell | None) -> str:
 
 
 def notes(result: Result, group: Group) -> Iterator[str]:
-    """What has to be said under a table: the protocols, the data, what is bold, who failed."""
+    """The notes under a table: protocols, data, the meaning of bold and ranks, failed runs."""
     of: dict[str, list[str]] = {}
     for column in group.columns:
-        of.setdefault(column.protocol, []).append(SCORES.get(column.name, column.name.replace("_", " ")))
+        of.setdefault(column.protocol, []).append(SCORE_NAMES.get(column.name, column.name.replace("_", " ")))
     for protocol, names in of.items():
         yield f"{', '.join(names)}: {protocol}."
     if group.data:
@@ -108,22 +108,22 @@ def notes(result: Result, group: Group) -> Iterator[str]:
 
 
 def title(result: Result, group: Group) -> str:
-    """A table's title; the data where the suite has several tables."""
+    """A table's title, with the data set if the suite has several tables."""
     if len(result.groups) == 1:
         return result.suite
-    options = "".join(f", {name} {value}" for name, value in differing(result, group).items())
+    options = "".join(f", {name} {value}" for name, value in differing_options(result, group).items())
     return f"{result.suite}: {group.data.get('name', 'no data yet')}{options}"
 
 
-def differing(result: Result, group: Group) -> dict[str, Any]:
-    """The options of a table's data that are others in another table of the suite."""
+def differing_options(result: Result, group: Group) -> dict[str, Any]:
+    """The data options of a table that differ from those of another table of the suite."""
     others = [other.data.get("options", {}) for other in result.groups if other is not group]
     own: Mapping[str, Any] = group.data.get("options", {})
     return {name: value for name, value in own.items() if any(other.get(name) != value for other in others)}
 
 
-def foot(result: Result) -> Iterator[str]:
-    """What the whole is from: machines, versions, the paper, the date."""
+def footer(result: Result) -> Iterator[str]:
+    """The lines under all tables: machines, versions, paper, date."""
     for machine in result.machines:
         yield f"Trained on {machine}."
     if result.paper:
@@ -137,18 +137,18 @@ def markdown(result: Result) -> str:
     for group in result.groups:
         heads = headings(group)
         rows = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-        for line in lines(group):
+        for line in table_lines(group):
             texts = [f"**{text}**" if bold else text for text, bold in zip(line.texts, line.best, strict=True)]
             rows.append("| " + " | ".join(texts) + " |")
         parts.append(
             "\n".join([f"**{title(result, group)}**", "", *rows, "", *(f"- {n}" for n in notes(result, group))])
         )
-    parts.append("\n".join(f"- {line}" for line in foot(result)))
+    parts.append("\n".join(f"- {line}" for line in footer(result)))
     return "\n\n".join(parts) + "\n"
 
 
-def for_terminal(result: Result) -> Iterator[RenderableType]:
-    """The tables for rich to draw."""
+def terminal_tables(result: Result) -> Iterator[RenderableType]:
+    """The tables as rich renderables."""
     from rich.table import Table
     from rich.text import Text
 
@@ -156,16 +156,16 @@ def for_terminal(result: Result) -> Iterator[RenderableType]:
         table = Table(title=title(result, group), title_justify="left", box=None)
         for place, heading in enumerate(headings(group)):
             table.add_column(heading, justify="right" if place else "left")
-        for line in lines(group):
+        for line in table_lines(group):
             cells = zip(line.texts, line.best, strict=True)
             table.add_row(*(Text(text, style="bold" if best else "") for text, best in cells))
         yield table
         yield from (Text(note) for note in notes(result, group))
-    yield from (Text(line) for line in foot(result))
+    yield from (Text(line) for line in footer(result))
 
 
-def page(result: Result, folder: SuiteDirectory) -> str:
-    """The tables as one HTML file, the newest grid of every run under its entry's row."""
+def html_page(result: Result, folder: SuiteDirectory) -> str:
+    """The tables as one HTML page, with the newest grid of every run."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -179,14 +179,14 @@ def page(result: Result, folder: SuiteDirectory) -> str:
         {
             "title": title(result, group),
             "headings": headings(group),
-            "lines": [list(zip(line.texts, line.best, strict=True)) for line in lines(group)],
+            "lines": [list(zip(line.texts, line.best, strict=True)) for line in table_lines(group)],
             "grids": {row.entry: grids(row, folder) for row in group.rows},
             "notes": list(notes(result, group)),
         }
         for group in result.groups
     ]
     template = environment.get_template("table.html.jinja")
-    return template.render(name=result.suite, description=result.description, tables=tables, foot=list(foot(result)))
+    return template.render(name=result.suite, description=result.description, tables=tables, foot=list(footer(result)))
 
 
 def grids(row: Row, folder: SuiteDirectory) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
-"""The other end of a worker process: plays one run of a suite after another, as it is told on standard input.
+"""The main program of a worker process: executes runs of a suite one after another, as tasks on standard input say.
 
-Orders and news are lines of JSON. Standard input that ends means: finish the step, keep everything, go home. That is
-how Ctrl-C reaches a worker, and it is what happens as well where whoever gave the orders was killed.
+Tasks and messages are lines of JSON. When standard input is closed, the worker finishes its step, writes a checkpoint
+and ends. That is how Ctrl-C reaches a worker, and also what happens if the parent process is killed.
 """
 
 from __future__ import annotations
@@ -24,42 +24,43 @@ from ganzoo.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from ganzoo.runs.run import Run
 
-Say = Callable[[Mapping[str, Any]], None]
+Report = Callable[[Mapping[str, Any]], None]
 
 
 def main() -> None:
-    """The process: what is printed on the way goes to standard error, so that standard output holds news alone."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin deaf to it
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as news:
+    """Runs the worker. Prints of other code go to standard error, so that standard output has only messages."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with SIGINT ignored
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as updates:
         os.dup2(2, 1)
-        say: Say = lambda what: print(json.dumps(what), file=news)  # noqa: E731
-        orders = SimpleQueue[dict[str, Any] | None]()
-        threading.Thread(target=listen, args=(orders,), daemon=True).start()
+        report: Report = lambda what: print(json.dumps(what), file=updates)  # noqa: E731
+        tasks = SimpleQueue[dict[str, Any] | None]()
+        threading.Thread(target=read_tasks, args=(tasks,), daemon=True).start()
         try:
-            while (order := orders.get()) is not None:
-                say({"done": play(order, say)})
+            while (task := tasks.get()) is not None:
+                report({"done": run_task(task, report)})
         except (KeyboardInterrupt, BrokenPipeError):
             return
 
 
-def listen(orders: SimpleQueue[dict[str, Any] | None]) -> None:
-    """Passes orders on as they come; at their end interrupts whatever is being done."""
+def read_tasks(tasks: SimpleQueue[dict[str, Any] | None]) -> None:
+    """Puts tasks into the queue as they arrive; at the end of input interrupts the main thread."""
     for line in sys.stdin:
-        orders.put(json.loads(line))
-    orders.put(None)
+        tasks.put(json.loads(line))
+    tasks.put(None)
     interrupt_main()
 
 
-def play(order: Mapping[str, Any], say: Say) -> dict[str, str]:
-    """Trains a run from wherever it is to its end, and scores it: {"status": ...} and, where it failed, the reason.
+def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
+    """Trains a run to its end, starting or resuming it, and scores it.
 
-    order: see `order_for`. Whatever goes wrong with this run is its own affair: the next one is played all the same.
+    task: see `task_for`. Returns: {"status": ...}, with a "reason" if it failed. An exception of this run does not
+    prevent the next one.
     """
     try:
-        run = trained(order, say)
+        run = train_run(task, report)
         if run.status == "interrupted":
             return {"status": "interrupted"}
-        scored(run, order, say)
+        score_run(run, task, report)
     except KeyboardInterrupt:
         return {"status": "interrupted"}
     except Exception as error:
@@ -71,53 +72,53 @@ def play(order: Mapping[str, Any], say: Say) -> dict[str, str]:
     return {"status": "done"}
 
 
-def trained(order: Mapping[str, Any], say: Say) -> Run:
-    """The run, trained to its end or until it was interrupted."""
+def train_run(task: Mapping[str, Any], report: Report) -> Run:
+    """Trains the run to its end or until it is interrupted."""
     import ganzoo
     from ganzoo.evaluation.suites.runs import TRAINED
 
-    directory = Path(order["directory"])
-    told = {
-        "device": order["device"],
-        "data_root": order["data_root"],
-        "observers": [Teller(say), Clock(Path(order["clock"]))],
+    directory = Path(task["directory"])
+    options = {
+        "device": task["device"],
+        "data_root": task["data_root"],
+        "observers": [ProgressReporter(report), CpuClock(Path(task["clock"]))],
         "quiet": True,
     }
     if not (directory / "run.json").exists():
-        return ganzoo.train(order["recipe"], seed=order["seed"], out=directory, fallback=False, **told)
+        return ganzoo.train(task["recipe"], seed=task["seed"], out=directory, fallback=False, **options)
     run = ganzoo.load(directory)
-    return run if run.status in TRAINED else ganzoo.resume(directory, **told)
+    return run if run.status in TRAINED else ganzoo.resume(directory, **options)
 
 
-def scored(run: Run, order: Mapping[str, Any], say: Say) -> None:
-    """Makes and records the run's scores."""
+def score_run(run: Run, task: Mapping[str, Any], report: Report) -> None:
+    """Computes and records the run's scores."""
     import ganzoo
 
-    say({"scoring": True})
-    ganzoo.evaluate(run, device=order["device"], data_root=order["data_root"], **order["score"])
+    report({"scoring": True})
+    ganzoo.evaluate(run, device=task["device"], data_root=task["data_root"], **task["score"])
 
 
-class Teller:
-    """Tells of a run's steps."""
+class ProgressReporter:
+    """Reports a run's steps."""
 
-    def __init__(self, say: Say) -> None:
-        self.say = say
+    def __init__(self, report: Report) -> None:
+        self.report = report
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
-        """Where it goes on from."""
-        self.say({"step": run.step, "total": run.total_steps})
+        """Reports the first step."""
+        self.report({"step": run.step, "total": run.total_steps})
 
     @hookimpl
     def ganzoo_metrics(self, run: Run, step: int, values: Mapping[str, float]) -> None:
-        """How far it is."""
-        self.say({"step": step, "total": run.total_steps, "seconds": values["seconds"]})
+        """Reports the step of a row."""
+        self.report({"step": step, "total": run.total_steps, "seconds": values["seconds"]})
 
 
-class Clock:
-    """Keeps the CPU time that a run took up to each row and checkpoint: it hardly depends on what else a machine does.
+class CpuClock:
+    """Records the CPU time of a run up to each row and checkpoint, which hardly depends on the machine's other load.
 
-    file: step -> CPU seconds of this process and its threads, from the run's beginning, over all resumes.
+    file: step -> CPU seconds of this process and its threads since the start of the run, summed over resumes.
     """
 
     def __init__(self, file: Path) -> None:
@@ -126,31 +127,31 @@ class Clock:
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
-        """Goes on from what it took to get to this step; a run that began elsewhere has no known time."""
+        """Continues from the time recorded for this step; a run that was started elsewhere has none."""
         try:
             before = json.loads(self.file.read_bytes())
         except (OSError, ValueError):
             before = {}
-        self.began = time.process_time()
+        self.started_at = time.process_time()
         self.times = {"0": 0.0} if run.step == 0 else {step: t for step, t in before.items() if int(step) <= run.step}
-        self.before = self.times.get(str(run.step))
+        self.cpu_seconds_before = self.times.get(str(run.step))
 
     @hookimpl
     def ganzoo_metrics(self, step: int) -> None:
-        """Here too, for a kill may come between a checkpoint and what is told of it."""
+        """Records the time here too, as a run may be killed between a checkpoint and its event."""
         self.write(step)
 
     @hookimpl
     def ganzoo_checkpoint(self, step: int) -> None:
-        """The time that a resumed run goes on from."""
+        """Records the time that a resumed run continues from."""
         self.write(step)
 
     def write(self, step: int) -> None:
-        """Writes down what it took to get here."""
+        """Writes the CPU time up to a step."""
         from ganzoo.datasets.atomic import replace_json
 
-        if self.before is not None:
-            self.times[str(step)] = round(self.before + time.process_time() - self.began, 3)
+        if self.cpu_seconds_before is not None:
+            self.times[str(step)] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
             replace_json(self.file, self.times)
 
 

@@ -1,4 +1,4 @@
-"""Worker processes that play a suite's runs, as many at once as there are seats."""
+"""A pool of worker processes that execute a suite's runs in parallel, one for each slot."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any, cast
 
-from ganzoo.evaluation.suites.runs import Planned, SuiteDirectory
+from ganzoo.evaluation.suites.runs import PlannedRun, SuiteDirectory
 from ganzoo.evaluation.suites.suite import Scoring
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """Where a worker works: a device, and how many threads it has there."""
+class WorkerSlot:
+    """The resources of one worker: a device, and a number of threads."""
 
     device: str
     threads: int
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a worker says of a run: at `step` of `total`, being scored, or at its end `status` with the reason.
+class RunEvent:
+    """A progress event of a run: it is at `step` of `total`, is being scored, or has ended with `status` and reason.
 
-    status: "done", "failed", "interrupted", or "" while it goes on.
+    status: "done", "failed", "interrupted", or "" while it is active.
     """
 
-    run: Planned
+    run: PlannedRun
     step: int | None = None
     total: int | None = None
     scoring: bool = False
@@ -43,34 +43,34 @@ class News:
     reason: str = ""
 
 
-def seats(device: str, jobs: int | None) -> list[Seat]:
-    """One seat a CUDA device where there are any, else `jobs` on the CPU that share its threads.
+def worker_slots(device: str, jobs: int | None) -> list[WorkerSlot]:
+    """One slot for each CUDA device if there are any, else `jobs` slots on the CPU that share its threads.
 
-    device: "auto", "cpu", "cuda" (all of them) or "cuda:1". jobs: None for one, or one a device.
-    Raises: GanzooError where the device does not exist.
+    device: "auto", "cpu", "cuda" (all devices) or "cuda:1". jobs: number of slots; None for one on the CPU, or one for
+    each device. Raises: GanzooError if the device does not exist.
     """
     import torch
 
     from ganzoo.training.device import choose_device
 
-    chosen = choose_device(device)
-    threads = torch.get_num_threads()  # OMP_NUM_THREADS, or the cores there are
-    if chosen.type == "cpu":
+    select_entries = choose_device(device)
+    threads = torch.get_num_threads()  # OMP_NUM_THREADS, or the number of cores
+    if select_entries.type == "cpu":
         jobs = jobs or 1
-        return [Seat("cpu", max(1, threads // jobs))] * jobs
+        return [WorkerSlot("cpu", max(1, threads // jobs))] * jobs
     several = device in ("auto", "cuda")
-    devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if several else [str(chosen)]
+    devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if several else [str(select_entries)]
     jobs = jobs or len(devices)
-    return [Seat(devices[number % len(devices)], max(1, threads // jobs)) for number in range(jobs)]
+    return [WorkerSlot(devices[number % len(devices)], max(1, threads // jobs)) for number in range(jobs)]
 
 
-def order_for(run: Planned, folder: SuiteDirectory, scoring: Scoring, data_root: Path | None) -> dict[str, Any]:
-    """What a worker is told of a run, all but the device."""
+def task_for(run: PlannedRun, folder: SuiteDirectory, scoring: Scoring, data_root: Path | None) -> dict[str, Any]:
+    """The task that a worker gets for a run, without the device."""
     return {
         "recipe": str(folder.recipe(run.entry)),
         "seed": run.seed,
         "directory": str(run.directory),
-        "clock": str(folder.clock(run)),
+        "clock": str(folder.cpu_times_file(run)),
         "data_root": None if data_root is None else str(data_root),
         "score": {
             "metrics": scoring.written["metrics"],
@@ -84,118 +84,120 @@ def order_for(run: Planned, folder: SuiteDirectory, scoring: Scoring, data_root:
     }
 
 
-class Crew:
-    """The workers. On leaving they are sent home: each finishes its step, writes a checkpoint, and ends."""
+class WorkerPool:
+    """The workers. On exit they are shut down: each finishes its step, writes a checkpoint, and ends."""
 
-    def __init__(self, seats: Sequence[Seat], log: Path) -> None:
-        self.seats = seats
+    def __init__(self, worker_slots: Sequence[WorkerSlot], log: Path) -> None:
+        self.worker_slots = worker_slots
         self.log = log
-        self.news = SimpleQueue[News]()
-        self.leaving = threading.Event()
+        self.events = SimpleQueue[RunEvent]()
+        self.shutting_down = threading.Event()
         self.workers: dict[int, Worker] = {}
         self.threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leaving.set()
+        self.shutting_down.set()
         try:
             for worker in list(self.workers.values()):
-                worker.send_home()
+                worker.close_input()
             for thread in self.threads:
                 thread.join()
-        except BaseException:  # a second Ctrl-C is obeyed at once
+        except BaseException:  # a second Ctrl-C ends them at once
             for worker in list(self.workers.values()):
                 worker.process.kill()
             raise
 
-    def play(self, runs: Sequence[Planned], orders: Sequence[Mapping[str, Any]]) -> Iterator[News]:
-        """Has every run played, and passes on what is said of each, its end last."""
-        waiting = SimpleQueue[tuple[Planned, Mapping[str, Any]]]()
-        for item in zip(runs, orders, strict=True):
-            waiting.put(item)
-        for number, seat in enumerate(self.seats[: len(runs)]):
-            thread = threading.Thread(target=self.serve, args=(number, seat, waiting), daemon=True)
+    def run(self, runs: Sequence[PlannedRun], tasks: Sequence[Mapping[str, Any]]) -> Iterator[RunEvent]:
+        """Executes all runs, and yields the events of each, its end last."""
+        pending = SimpleQueue[tuple[PlannedRun, Mapping[str, Any]]]()
+        for item in zip(runs, tasks, strict=True):
+            pending.put(item)
+        for number, slot in enumerate(self.worker_slots[: len(runs)]):
+            thread = threading.Thread(target=self.run_worker, args=(number, slot, pending), daemon=True)
             self.threads.append(thread)
             thread.start()
-        left = len(runs)
-        while left:
-            news = self.news.get()
-            left -= bool(news.status)
-            yield news
+        remaining = len(runs)
+        while remaining:
+            event = self.events.get()
+            remaining -= bool(event.status)
+            yield event
 
-    def serve(self, number: int, seat: Seat, waiting: SimpleQueue[tuple[Planned, Mapping[str, Any]]]) -> None:
-        """One seat: a worker that is given the next run when it is done with one, and replaced if it dies."""
+    def run_worker(
+        self, number: int, slot: WorkerSlot, pending: SimpleQueue[tuple[PlannedRun, Mapping[str, Any]]]
+    ) -> None:
+        """The thread of one slot: gives its worker one task after another, and replaces a worker that has died."""
         while True:
             try:
-                run, order = waiting.get_nowait()
+                run, task = pending.get_nowait()
             except Empty:
                 break
             worker = self.workers.get(number)
             if worker is not None and worker.process.poll() is not None:
-                worker.gone()
+                worker.wait()
                 worker = None
             if worker is None:
-                worker = self.workers[number] = Worker(seat, self.log)
-            if self.leaving.is_set():  # asked after the worker is known, so that none is forgotten
+                worker = self.workers[number] = Worker(slot, self.log)
+            if self.shutting_down.is_set():  # checked after the worker is registered, so that none is missed
                 break
-            for said in worker.play({**order, "device": seat.device}):
-                self.news.put(told(run, said))
+            for message in worker.run({**task, "device": slot.device}):
+                self.events.put(event_from(run, message))
         if number in self.workers:
-            self.workers[number].send_home()
-            self.workers[number].gone()
+            self.workers[number].close_input()
+            self.workers[number].wait()
 
 
 class Worker:
-    """One process, spoken to in lines of JSON."""
+    """One worker process; tasks and events are exchanged as lines of JSON."""
 
-    def __init__(self, seat: Seat, log: Path) -> None:
+    def __init__(self, slot: WorkerSlot, log: Path) -> None:
         with log.open("ab") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ganzoo.evaluation.suites.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                env={**os.environ, **dict.fromkeys(THREADS, str(seat.threads))},
+                env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(slot.threads))},
                 text=True,
                 encoding="utf-8",
-                start_new_session=True,  # a terminal's Ctrl-C goes to whoever gives the orders
+                start_new_session=True,  # so that a terminal's Ctrl-C reaches only the parent process
             )
-        self.orders, self.news = cast("IO[str]", self.process.stdin), cast("IO[str]", self.process.stdout)
+        self.task_pipe, self.message_pipe = cast("IO[str]", self.process.stdin), cast("IO[str]", self.process.stdout)
         self.log = log
 
-    def play(self, order: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """Gives an order, and passes on what is said until it is done, or the process is."""
-        with suppress(OSError, ValueError):  # it ended, or was sent home: then there is no news either
-            self.orders.write(json.dumps(order) + "\n")
-            self.orders.flush()
-        for line in self.news:
-            said: dict[str, Any] = json.loads(line)
-            yield said
-            if "done" in said:
+    def run(self, task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Sends a task, and yields its messages until it is done or the process has ended."""
+        with suppress(OSError, ValueError):  # it has ended or was shut down, so that no messages follow
+            self.task_pipe.write(json.dumps(task) + "\n")
+            self.task_pipe.flush()
+        for line in self.message_pipe:
+            message: dict[str, Any] = json.loads(line)
+            yield message
+            if "done" in message:
                 return
-        code = self.gone()
+        code = self.wait()
         how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
         yield {"done": {"status": "failed", "reason": f"its process {how}; see {self.log}"}}
 
-    def send_home(self) -> None:
-        """Closes its standard input."""
-        with suppress(OSError):  # it went by itself
-            self.orders.close()
+    def close_input(self) -> None:
+        """Closes the standard input of the process, which makes it shut down."""
+        with suppress(OSError):  # it has ended already
+            self.task_pipe.close()
 
-    def gone(self) -> int:
-        """Waits for its end, and gives its exit status."""
+    def wait(self) -> int:
+        """Waits for the end of the process, and returns its exit status."""
         code = self.process.wait()
-        self.send_home()
-        self.news.close()
+        self.close_input()
+        self.message_pipe.close()
         return code
 
 
-def told(run: Planned, said: Mapping[str, Any]) -> News:
-    """A line from a worker as news."""
-    if "done" in said:
-        return News(run, status=said["done"]["status"], reason=said["done"].get("reason", ""))
-    if "step" in said:
-        return News(run, step=said["step"], total=said["total"])
-    return News(run, scoring=True)
+def event_from(run: PlannedRun, message: Mapping[str, Any]) -> RunEvent:
+    """The event that a worker's message stands for."""
+    if "done" in message:
+        return RunEvent(run, status=message["done"]["status"], reason=message["done"].get("reason", ""))
+    if "step" in message:
+        return RunEvent(run, step=message["step"], total=message["total"])
+    return RunEvent(run, scoring=True)

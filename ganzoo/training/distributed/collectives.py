@@ -1,7 +1,7 @@
-"""Bytes from rank to rank, as tensors: text is UTF-8 and state is JSON or safetensors, and nothing is pickled.
+"""Collective communication of bytes and tensors: text as UTF-8, state as JSON or safetensors, never as pickle.
 
-They are tensors of the CPU and travel by gloo, also where gradients travel by nccl. Every function here is called by
-all ranks at the same place, or those that do call it wait for the others.
+Bytes are sent as CPU tensors by gloo, even if gradients are sent by nccl. Every function must be called by all ranks
+at the same point, or the ranks that call it block.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-class RankGone(Exception):
-    """A message did not come through, as happens where the process at the other end is no more."""
+class RankLost(Exception):
+    """Communication failed, as happens when the process of another rank has ended."""
 
 
 @contextmanager
-def coming_through() -> Iterator[None]:
-    """Inside, what torch raises where a message fails is RankGone."""
+def raising_rank_lost() -> Iterator[None]:
+    """Inside, errors of torch.distributed are raised as RankLost."""
     try:
         yield
     except (RuntimeError, dist.DistError) as error:  # gloo raises the one, nccl and the store the other
-        raise RankGone(str(error).splitlines()[0]) from error
+        raise RankLost(str(error).splitlines()[0]) from error
 
 
-def to_all(content: bytes) -> list[bytes]:
-    """Each rank's `content`, in the order of ranks, on every rank. For what is short."""
-    with coming_through():
+def all_gather_bytes(content: bytes) -> list[bytes]:
+    """Each rank's `content`, in the order of ranks, on every rank. For short contents."""
+    with raising_rank_lost():
         sizes = _sizes(len(content))
-        if not sum(sizes):  # the usual case, where nobody has anything to say, is one message
+        if not sum(sizes):  # the usual case, all contents empty, is one collective call
             return [b""] * len(sizes)
         parts = [torch.empty(max(sizes), dtype=torch.uint8) for _ in sizes]
         dist.all_gather(parts, _padded(content, max(sizes)))
     return [_bytes(part[:size]) for part, size in zip(parts, sizes, strict=True)]
 
 
-def to_first(content: bytes) -> list[bytes]:
-    """Each rank's `content`, in the order of ranks, on rank 0; an empty list on the others. For what is large."""
+def gather_bytes(content: bytes) -> list[bytes]:
+    """Each rank's `content`, in the order of ranks, on rank 0; an empty list on the others. For large contents."""
     first = dist.get_rank() == 0
-    with coming_through():
+    with raising_rank_lost():
         sizes = _sizes(len(content))
         if not sum(sizes):
             return [b""] * len(sizes) if first else []
@@ -50,34 +50,34 @@ def to_first(content: bytes) -> list[bytes]:
     return [_bytes(part[:size]) for part, size in zip(parts or (), sizes, strict=first)]
 
 
-def from_first(content: bytes) -> bytes:
-    """What rank 0 gives as `content`, on every rank."""
-    with coming_through():
+def broadcast_bytes(content: bytes) -> bytes:
+    """The `content` of rank 0, on every rank."""
+    with raising_rank_lost():
         size = torch.tensor([len(content)])
         dist.broadcast(size, 0)
         if not size:
             return b""
         first = dist.get_rank() == 0
-        carrier = _padded(content, len(content)) if first else torch.empty(int(size), dtype=torch.uint8)
-        dist.broadcast(carrier, 0)
-    return _bytes(carrier)
+        buffer = _padded(content, len(content)) if first else torch.empty(int(size), dtype=torch.uint8)
+        dist.broadcast(buffer, 0)
+    return _bytes(buffer)
 
 
-def summed(numbers: Tensor) -> Tensor:
-    """The sum over all ranks of tensors of one shape, on every rank (in place)."""
-    with coming_through():
+def all_reduce_sum(numbers: Tensor) -> Tensor:
+    """The sum over all ranks of tensors of the same shape, on every rank (in place)."""
+    with raising_rank_lost():
         dist.all_reduce(numbers)
     return numbers
 
 
 @torch.no_grad()
-def copy_from_first(tensors: Iterable[Tensor]) -> None:
+def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
     """Overwrites the tensors, of any device, with those of rank 0."""
-    with coming_through():
+    with raising_rank_lost():
         for tensor in tensors:
-            whole = tensor.detach().contiguous()
-            dist.broadcast(whole, 0)
-            tensor.copy_(whole)
+            contiguous = tensor.detach().contiguous()
+            dist.broadcast(contiguous, 0)
+            tensor.copy_(contiguous)
 
 
 def _sizes(mine: int) -> list[int]:

@@ -1,9 +1,9 @@
-"""Gradients averaged over the ranks, all of a move at once.
+"""Averages gradients over the ranks, all gradients of a move at once.
 
-A player's gradients are laid one after another into a buffer that is kept for the run, and are added up in memory that
-the ranks have in common, or sent as they lie; the parameters' gradients are then views of the sum, so that nothing is
-copied back. Wrapping the networks (torch's DistributedDataParallel) would break on two forwards before a backward, and
-on double backward.
+A player's gradients are written one after another into a flat buffer that is allocated once per run, and summed in
+shared memory or by an all-reduce. The parameters' gradients are then views of the sum, so that nothing is copied back.
+Wrapping the networks in DistributedDataParallel would fail on two forward passes before a backward pass, and on double
+backward.
 """
 
 from __future__ import annotations
@@ -16,121 +16,124 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ganzoo.training.distributed import collectives as messages
-from ganzoo.training.distributed.shared_memory import CommonMemory, common_memory
+from ganzoo.training.distributed import collectives
+from ganzoo.training.distributed.shared_memory import SharedMemorySum, shared_memory_sum
 
 if TYPE_CHECKING:
     from ganzoo.training.stopping import Interruption
 
 
-class Message:
-    """The sum over all ranks of `numbers` numbers, sent from rank to rank with one more: how many were asked to stop.
+class AllReduceSum:
+    """The sum over all ranks of `numbers` numbers by an all-reduce, which also counts the ranks asked to stop.
 
-    As of a CommonMemory: what is to be filled before a call is `mine[turn]`, and the sum is in the same place.
+    Same interface as SharedMemorySum: the input is written to `own_rows[slot]` before a call; here the result `sum` is
+    the same tensor.
     """
 
-    turn = 0
+    slot = 0
 
     def __init__(self, numbers: int, dtype: torch.dtype, device: torch.device) -> None:
         self.buffer = torch.zeros(numbers + 1, dtype=dtype, device=device)
         self.sum = self.buffer[:-1]
-        self.mine = [self.sum]
+        self.own_rows = [self.sum]
 
-    def __call__(self, *, asked: bool) -> None:
-        """Sends it. Raises: RankGone."""
-        self.buffer[-1:].fill_(float(asked))
-        messages.summed(self.buffer)
+    def __call__(self, *, stop_requested: bool) -> None:
+        """Sums over the ranks. stop_requested: whether this rank was asked to stop. Raises: RankLost."""
+        self.buffer[-1:].fill_(float(stop_requested))
+        collectives.all_reduce_sum(self.buffer)
 
     @property
-    def asked(self) -> bool:
-        """Whether any rank said so in the last call. On a GPU, this is a wait for it."""
+    def stop_requested(self) -> bool:
+        """Whether any rank was asked to stop, as of the last call. Synchronises with the GPU."""
         return bool(self.buffer[-1].item() > 0)
 
 
-class GradientAverage:
+class FlatGradientAverage:
     """The mean over all ranks of the gradients of some parameters (of one device and one dtype)."""
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self.parameters = parameters
         self.device, self.dtype = parameters[0].device, parameters[0].dtype
         self.sizes = [parameter.numel() for parameter in parameters]
-        self.share = 1.0 / dist.get_world_size()
+        self.scale = 1.0 / dist.get_world_size()
 
     @property
     def bytes(self) -> int:
-        """What a rank hands over in a move, in bytes, before the way of adding up multiplies it."""
+        """The size of a move's gradients in bytes; how much is transferred depends on the algorithm."""
         return sum(self.sizes) * self.dtype.itemsize
 
     @cached_property
-    def total(self) -> CommonMemory | Message:
-        """What adds up: all ranks agree on it in their first move."""
-        common = common_memory(sum(self.sizes), self.dtype) if self.device.type == "cpu" else None
-        return common or Message(sum(self.sizes), self.dtype, self.device)
+    def total(self) -> SharedMemorySum | AllReduceSum:
+        """The summation method, on which all ranks agree in their first move."""
+        shared = shared_memory_sum(sum(self.sizes), self.dtype) if self.device.type == "cpu" else None
+        return shared or AllReduceSum(sum(self.sizes), self.dtype, self.device)
 
     @cached_property
-    def places(self) -> list[list[Tensor]]:
-        """Where each gradient is written, by turn."""
-        return [self._parts(mine) for mine in self.total.mine]
+    def targets(self) -> list[list[Tensor]]:
+        """The tensors to which gradients are written, by slot."""
+        return [self._parts(row) for row in self.total.own_rows]
 
     @cached_property
     def means(self) -> list[Tensor]:
-        """Where each gradient's mean is then read."""
+        """The tensors that hold the mean gradients after a call."""
         return self._parts(self.total.sum)
 
     @torch.no_grad()
-    def __call__(self, *, asked: bool = False) -> None:
-        """Averages the `.grad` of the parameters. asked: whether this rank was asked to stop."""
+    def __call__(self, *, stop_requested: bool = False) -> None:
+        """Averages the `.grad` of the parameters. stop_requested: whether this rank was asked to stop."""
         total = self.total
-        each = zip(self.parameters, self.places[total.turn], self.means, strict=True)
-        moved = [
-            (parameter, place, mean, parameter.grad) for parameter, place, mean in each if parameter.grad is not None
+        tensors = zip(self.parameters, self.targets[total.slot], self.means, strict=True)
+        gradients = [
+            (parameter, target, mean, parameter.grad)
+            for parameter, target, mean in tensors
+            if parameter.grad is not None
         ]
-        if len(moved) < len(self.parameters):
-            total.mine[total.turn].zero_()
+        if len(gradients) < len(self.parameters):
+            total.own_rows[total.slot].zero_()
         if self.device.type == "cuda":
-            torch._foreach_copy_([place for _, place, _, _ in moved], [gradient for *_, gradient in moved])
-            total.mine[total.turn].mul_(self.share)
+            torch._foreach_copy_([target for _, target, _, _ in gradients], [gradient for *_, gradient in gradients])
+            total.own_rows[total.slot].mul_(self.scale)
         else:
-            for _, place, _, gradient in moved:
-                torch.mul(gradient, self.share, out=place)  # copies and scales in one pass over the memory
-        total(asked=asked)
-        for parameter, _, mean, _ in moved:  # one that took no part has none after it either, as on a single rank
+            for _, target, _, gradient in gradients:
+                torch.mul(gradient, self.scale, out=target)  # copies and scales in one pass over the memory
+        total(stop_requested=stop_requested)
+        for parameter, _, mean, _ in gradients:  # parameters without gradient keep none, as on a single rank
             parameter.grad = mean
 
     def _parts(self, whole: Tensor) -> list[Tensor]:
-        """As each parameter lies in memory (channels_last not as its shape says): optimizers want them alike."""
+        """Views of a flat tensor with the strides of each parameter (such as channels_last), as optimizers expect."""
         parts = zip(whole.split(self.sizes), self.parameters, strict=True)
         return [part.as_strided(parameter.size(), parameter.stride()) for part, parameter in parts]
 
 
-class Exchange:
-    """Averages the gradients of each player over the ranks right before its optimizer's step, whatever plays the round.
+class GradientExchange:
+    """Averages the gradients of each player over the ranks right before its optimizer's step, under any runner.
 
-    With them goes whether a rank was asked to stop, so that all stop after the same step.
+    Whether a rank was asked to stop is sent along, so that all ranks stop after the same step.
     """
 
-    looks_every = 10
-    """Steps between two looks at what another rank was asked, where a look is a wait for the GPU."""
+    check_every = 10
+    """On a GPU, steps between two reads of the stop flag, each of which synchronises."""
 
     def __init__(self) -> None:
-        self.averages: list[GradientAverage] = []
-        self.last: GradientAverage | None = None
+        self.averages: list[FlatGradientAverage] = []
+        self.last: FlatGradientAverage | None = None
         self.interruption: Interruption | None = None
 
-    def average_before(self, optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
-        """Has the gradients of `parameters` averaged before each step of `optimizer`."""
-        average = GradientAverage(parameters)
+    def average_before_step(self, optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+        """Registers averaging of the gradients of `parameters` before each step of `optimizer`."""
+        average = FlatGradientAverage(parameters)
         self.averages.append(average)
 
-        def first(*_: object) -> None:
+        def average_gradients(*_: object) -> None:
             self.last = average
-            average(asked=self.interruption is not None and self.interruption.asked)
+            average(stop_requested=self.interruption is not None and self.interruption.stop_requested)
 
-        optimizer.register_step_pre_hook(first)
+        optimizer.register_step_pre_hook(average_gradients)
 
-    def asked(self, interruption: Interruption, step: int) -> bool:
-        """Whether any rank was asked to stop when the last move of `step` was made: the same on all."""
+    def stop_requested(self, interruption: Interruption, step: int) -> bool:
+        """Whether any rank had been asked to stop by the last move of `step`; the same on all ranks."""
         self.interruption = interruption
-        if self.last is None or (self.last.device.type == "cuda" and step % self.looks_every):
+        if self.last is None or (self.last.device.type == "cuda" and step % self.check_every):
             return False
-        return self.last.total.asked
+        return self.last.total.stop_requested

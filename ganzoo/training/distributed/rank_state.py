@@ -1,7 +1,7 @@
-"""What the ranks of a run have in common, and what each has of its own.
+"""State that is equal on all ranks of a run, and state that each rank has of its own.
 
-Weights and optimizer states are the same everywhere: all begin with those of rank 0, and take the same steps. Batch
-statistics, a pool of images, random streams and the sums of what moves log are each rank's, and lie in the checkpoint.
+Weights and optimizer states are equal: all ranks start with those of rank 0 and take the same steps. Batch statistics,
+image pools, random streams and sums of logged values differ between ranks; the checkpoint holds those of every rank.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ganzoo.training.distributed.ranks import Ranks
 
 
-def check_weights(ranks: Ranks, weights: Iterable[Tensor], step: int) -> None:
-    """Raises: TrainingFailed where the ranks have no longer the same weights, FailedElsewhere on all but rank 0."""
+def check_same_weights(ranks: Ranks, weights: Iterable[Tensor], step: int) -> None:
+    """Raises: TrainingFailed on rank 0 and FailedElsewhere on the others if the ranks' weights differ."""
     if not ranks.several:
         return
     digest = hashlib.sha256()
@@ -33,11 +33,13 @@ def check_weights(ranks: Ranks, weights: Iterable[Tensor], step: int) -> None:
     )
 
 
-def gather_own(
+def gather_rank_state(
     ranks: Ranks, game: nn.Module, state: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Tensor]], list[Any]]:
-    """What the ranks after the first have of their own, on rank 0: as "rank-1" the tensors of `game` that no optimizer
-    changes, and each one's JSON-able `state`, in their order. Nothing on the others, and where there is one rank.
+    """Gathers on rank 0 the state of the other ranks.
+
+    Returns: the tensors of each rank's `game` that no optimizer changes, as "rank-1", "rank-2", ...; and each rank's
+    JSON-serialisable `state`, in the order of ranks. Both are empty on other ranks, and if there is only one.
     """
     if not ranks.several:
         return {}, []
@@ -46,12 +48,12 @@ def gather_own(
         for name, value in game.state_dict(keep_vars=True).items()
         if not isinstance(value, nn.Parameter)
     }
-    states = [json.loads(content) for content in ranks.gathered(json.dumps(state).encode())[1:]]
-    tensors = {f"rank-{rank}": load(content) for rank, content in enumerate(ranks.gathered(save(own))) if rank}
+    states = [json.loads(content) for content in ranks.gather(json.dumps(state).encode())[1:]]
+    tensors = {f"rank-{rank}": load(content) for rank, content in enumerate(ranks.gather(save(own))) if rank}
     return {name: held for name, held in tensors.items() if held}, states
 
 
-def take_own(ranks: Ranks, game: nn.Module, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Gives `game` the tensors that `gather_own` found on this rank; those of rank 0 are not kept apart."""
+def load_rank_state(ranks: Ranks, game: nn.Module, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Loads the tensors that `gather_rank_state` got from this rank; those of rank 0 are in the game's own state."""
     if not ranks.first:
         game.load_state_dict(tensors.get(f"rank-{ranks.rank}", {}), strict=False)

@@ -1,7 +1,7 @@
 """The ranks of a run: processes that train it together, each on its rows of every batch (torch.distributed).
 
-`torchrun` starts them and says to each who it is; ganzoo finds that in the environment. A run of a single process has
-one rank, and everything here is then nothing.
+`torchrun` starts them and sets environment variables from which each reads its rank. A run of a single process has one
+rank, for which the operations here do nothing.
 """
 
 from __future__ import annotations
@@ -20,47 +20,48 @@ from torch import Tensor
 
 from ganzoo.errors import FailedElsewhere, GanzooError, TrainingFailed
 from ganzoo.training.device import choose_device
-from ganzoo.training.distributed import collectives as messages
+from ganzoo.training.distributed import collectives
 
 Result = TypeVar("Result")
 
-PATIENCE = timedelta(minutes=30)
-"""How long a rank waits for the others, who may be scoring or downloading. One that is gone is noticed at once."""
+TIMEOUT = timedelta(minutes=30)
+"""How long a rank waits for others, which may be scoring or downloading. One that has ended is noticed at once."""
 
-FAILED = "failed"
-"""Where on the notice board the first rank that fails says why."""
+FAILURE_KEY = "failed"
+"""The key in the store under which the first rank that fails writes the reason."""
 
 
 class Ranks:
-    """One process among those that train a run. rank: of `size`; local_rank: of the `local_size` on its machine.
+    """One of the processes that train a run. rank: of `size`; local_rank: of the `local_size` on its machine.
 
-    board: torch's key-value store, which outlives a rank that fails.
+    store: torch's key-value store in the process of torchrun, which outlives a rank that fails.
     """
 
     def __init__(
-        self, rank: int = 0, size: int = 1, *, local_rank: int = 0, local_size: int = 1, board: Any = None
+        self, rank: int = 0, size: int = 1, *, local_rank: int = 0, local_size: int = 1, store: Any = None
     ) -> None:
         self.rank = rank
         self.size = size
         self.local_rank = local_rank
         self.local_size = local_size
-        self.board = board
+        self.store = store
 
     @property
     def first(self) -> bool:
-        """Whether this is rank 0, which writes and speaks for all."""
+        """Whether this is rank 0, which alone writes files and messages."""
         return self.rank == 0
 
     @property
     def several(self) -> bool:
-        """Whether there are others."""
+        """Whether there is more than one rank."""
         return self.size > 1
 
-    def place(self, name: str) -> torch.device:
-        """The device of this rank, for what --device says: the GPU of its local number, or the CPU, whose cores the
-        ranks of a machine share out unless OMP_NUM_THREADS says otherwise.
+    def choose_device(self, name: str) -> torch.device:
+        """The device of this rank for `--device`: the GPU of its local rank, or the CPU.
 
-        Raises: GanzooError where there are fewer GPUs than ranks, or one GPU is named for all.
+        The CPU's cores are divided among the ranks of a machine unless OMP_NUM_THREADS is set.
+
+        Raises: GanzooError if there are fewer GPUs than ranks, or one GPU is named for several ranks.
         """
         if not self.several:
             return choose_device(name)
@@ -83,7 +84,7 @@ class Ranks:
         return device
 
     def check_batch(self, batch_size: int) -> None:
-        """Raises: GanzooError where a batch cannot be shared out equally."""
+        """Raises: GanzooError if the batch size is not divisible by the number of ranks."""
         if batch_size % self.size:
             below, above = batch_size // self.size * self.size, -(-batch_size // self.size) * self.size
             near = " or ".join(str(n) for n in (below, above) if n)
@@ -93,143 +94,144 @@ class Ranks:
             )
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What raises inside on one rank ends all of them. Nothing inside waits for another rank.
+    def fail_together(self) -> Iterator[None]:
+        """Inside, an exception on one rank ends all of them. The block must not communicate with other ranks.
 
-        Raises: on the first rank that failed its own exception, on the others FailedElsewhere.
+        Raises: its own exception on the first rank that failed, FailedElsewhere on the others.
         """
-        mine: Exception | None = None
+        own_error: Exception | None = None
         try:
             yield
         except Exception as error:
             if not self.several:
                 raise
-            mine = error
+            own_error = error
         if self.several:
-            told = messages.to_all(self._said(mine) if mine else b"")
-            first = next((rank for rank, content in enumerate(told) if content), None)
+            contents = collectives.all_gather_bytes(self._failure_message(own_error) if own_error else b"")
+            first = next((rank for rank, content in enumerate(contents) if content), None)
             if first is not None:
-                raise mine if mine and first == self.rank else _elsewhere(told[first])
+                raise own_error if own_error and first == self.rank else _failed_elsewhere(contents[first])
 
-    def in_turn(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns, done by rank 0 first, then by one rank of each machine, then by the rest: what it
-        downloads or writes is there for those who come later, whether or not the machines share a disk.
+    def run_in_turn(self, work: Callable[[], Result]) -> Result:
+        """Runs `work` on rank 0 first, then on one rank of each machine, then on the rest, and returns its result.
+
+        Files that it downloads or writes are there for later ranks, whether or not the machines share a disk.
         """
-        turn = 0 if self.first else 1 if self.local_rank == 0 else 2
-        for now in range(3 if self.several else 1):
-            with self.together():
-                if now == turn:
+        stage = 0 if self.first else 1 if self.local_rank == 0 else 2
+        for current in range(3 if self.several else 1):
+            with self.fail_together():
+                if current == stage:
                     done = work()
         return done
 
-    def decided(self, text: str) -> str:
-        """What rank 0 gives as `text`, on every rank."""
-        return messages.from_first(text.encode()).decode() if self.several else text
+    def broadcast_text(self, text: str) -> str:
+        """The `text` of rank 0, on every rank."""
+        return collectives.broadcast_bytes(text.encode()).decode() if self.several else text
 
     def check_same(self, what: str, text: str, *, remedy: str = "") -> None:
-        """Raises: TrainingFailed where `text`, which tells of `what`, is not the same on every rank."""
+        """Raises: TrainingFailed if `text`, which describes `what`, is not the same on every rank."""
         if self.several:
-            told = messages.to_all(text.encode())
-            others = [rank for rank, content in enumerate(told) if content != told[0]]
+            contents = collectives.all_gather_bytes(text.encode())
+            others = [rank for rank, content in enumerate(contents) if content != contents[0]]
             if others:
                 named = f"rank {others[0]}" if len(others) == 1 else f"ranks {', '.join(map(str, others))}"
                 self.fail(TrainingFailed(f"{what} of {named} differ from those of rank 0.", remedy=remedy))
 
     def means(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The mean over the ranks of each of the values, which have the same names everywhere."""
+        """The mean over the ranks of each value; all ranks pass the same names."""
         if not self.several or not values:
             return dict(values)
-        summed = messages.summed(torch.tensor(list(values.values()), dtype=torch.float64))
-        return dict(zip(values, (summed / self.size).tolist(), strict=True))
+        total = collectives.all_reduce_sum(torch.tensor(list(values.values()), dtype=torch.float64))
+        return dict(zip(values, (total / self.size).tolist(), strict=True))
 
-    def gathered(self, content: bytes) -> list[bytes]:
-        """Each rank's `content` on rank 0, and nothing elsewhere."""
-        return messages.to_first(content) if self.several else [content]
+    def gather(self, content: bytes) -> list[bytes]:
+        """Each rank's `content` on rank 0, an empty list on the others."""
+        return collectives.gather_bytes(content) if self.several else [content]
 
-    def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Overwrites the tensors with those of rank 0."""
         if self.several:
-            messages.copy_from_first(tensors)
+            collectives.broadcast_tensors(tensors)
 
     def fail(self, error: GanzooError) -> NoReturn:
-        """Raises `error`, which every rank has found, on rank 0, which says it, and FailedElsewhere on the others."""
+        """Raises `error`, which occurred on every rank, on rank 0, and FailedElsewhere on the others."""
         raise error if self.first else FailedElsewhere(f"rank 0: {error}", exit_status=error.exit_status)
 
     @contextmanager
-    def one_end(self) -> Iterator[None]:
-        """What raises inside is put on the notice board, for the other ranks, whose next message will not come through.
+    def propagate_failures(self) -> Iterator[None]:
+        """Inside, an exception is written to the store, for the other ranks, whose next communication will fail.
 
-        Raises: FailedElsewhere in the place of RankGone; TrainingFailed on rank 0 where nobody said why.
+        Raises: FailedElsewhere instead of RankLost; TrainingFailed on rank 0 if no rank wrote a reason.
         """
         try:
             yield
-        except messages.RankGone as gone:
-            raise self._cause(gone) from gone
+        except collectives.RankLost as lost:
+            raise self._cause(lost) from lost
         except FailedElsewhere:
             raise
         except BaseException as error:
-            if self.board is not None:
-                self.board.compare_set(FAILED, "", self._said(error).decode())
+            if self.store is not None:
+                self.store.compare_set(FAILURE_KEY, "", self._failure_message(error).decode())
             if not isinstance(error, GanzooError) and "TORCHELASTIC_ERROR_FILE" in os.environ:
                 from torch.distributed.elastic.multiprocessing.errors import ErrorHandler
 
                 ErrorHandler().record_exception(error)  # torchrun's own report shows it
             raise
 
-    def _cause(self, gone: messages.RankGone) -> GanzooError:
-        if self.board is not None and self.board.check([FAILED]):
-            return _elsewhere(self.board.get(FAILED))
+    def _cause(self, lost: collectives.RankLost) -> GanzooError:
+        if self.store is not None and self.store.check([FAILURE_KEY]):
+            return _failed_elsewhere(self.store.get(FAILURE_KEY))
         what = "another rank is gone and did not say why: it was killed, or its machine is gone, too."
         if not self.first:
             return FailedElsewhere(what)
-        return TrainingFailed(f"{what} ({gone})", remedy="The memory of its machine may have run out.")
+        return TrainingFailed(f"{what} ({lost})", remedy="The memory of its machine may have run out.")
 
-    def _said(self, error: BaseException) -> bytes:
+    def _failure_message(self, error: BaseException) -> bytes:
         named = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
         status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
         return json.dumps({"what": f"rank {self.rank}: {named}", "status": status}).encode()
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-ALONE = Ranks()
-"""A run of one process."""
+SINGLE_RANK = Ranks()
+"""The only rank of a run of one process."""
 
 
-def join() -> Ranks:
-    """The place of this process among the ranks that torchrun started.
+def join_process_group() -> Ranks:
+    """Joins the process group of the ranks that torchrun started; SINGLE_RANK if it started none.
 
-    The process group begins with the first call, and ends with the process.
+    The group is created by the first call, and destroyed when the process ends.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size <= 1 or not {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
-        return ALONE
+        return SINGLE_RANK
     if not dist.is_initialized():
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=TIMEOUT)
         atexit.register(dist.destroy_process_group)
     return Ranks(
         dist.get_rank(),
         dist.get_world_size(),
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),
         local_size=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-        board=_notice_board(),
+        store=_torchrun_store(),
     )
 
 
-def _notice_board() -> Any:
-    """A store of torchrun's own process, which is there when a rank no longer is; each restart has a fresh page."""
-    place, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+def _torchrun_store() -> Any:
+    """The store in torchrun's own process, which outlives the ranks; each restart has its own prefix."""
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = dist.TCPStore(  # type: ignore[attr-defined]  # torch exports it without saying so
-        place, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=30)
+        host, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=30)
     )
-    page = f"ganzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
-    return dist.PrefixStore(page, store)  # type: ignore[attr-defined]
+    prefix = f"ganzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    return dist.PrefixStore(prefix, store)  # type: ignore[attr-defined]
 
 
-def _elsewhere(content: bytes) -> FailedElsewhere:
-    said = json.loads(content)
-    return FailedElsewhere(said["what"], exit_status=said["status"])
+def _failed_elsewhere(content: bytes) -> FailedElsewhere:
+    failure = json.loads(content)
+    return FailedElsewhere(failure["what"], exit_status=failure["status"])

@@ -1,8 +1,8 @@
-"""Memory that the ranks of one machine have in common, where those on CPUs add up their gradients without sending them.
+"""Sums gradients in shared memory between CPU ranks of one machine, which is faster than sending them.
 
-It has no name and lies in no folder, so that nothing is left of it after the last rank, however that ends. Ranks wait
-for each other at pipes, and reading from a rank that is gone, killed or not, fails at once. Linux hands both from
-process to process in /proc; elsewhere there is no such memory.
+The memory is anonymous (memfd), so that nothing is left of it after the last rank, however that ends. Ranks synchronise
+by pipes, and reading from the pipe of a rank that has ended, killed or not, fails at once. Both are opened by other
+processes through /proc, and so are available on Linux only.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ import torch
 import torch.distributed as dist
 
 from ganzoo.datasets.placement import ranks_here
-from ganzoo.training.distributed import collectives as messages
-from ganzoo.training.distributed.collectives import RankGone
-from ganzoo.training.distributed.ranks import PATIENCE
+from ganzoo.training.distributed import collectives
+from ganzoo.training.distributed.collectives import RankLost
+from ganzoo.training.distributed.ranks import TIMEOUT
 
-LINE = 64
-"""Numbers: shares begin at multiples of it, so that no two ranks write to the same line of a cache."""
+NUMBERS_PER_LINE = 64
+"""Shares start at multiples of this many numbers, so that no two ranks write to the same cache line."""
 
-TOKEN = 64
-"""Bytes before the numbers, by which a rank knows the memory that it was told of."""
+TOKEN_BYTES = 64
+"""Size of the random token at the start of the memory, by which ranks verify that they opened the right one."""
 
 
-class CommonMemory:
-    """Rows of numbers of each rank, to be filled in turn, and the sum of all ranks' rows. Made by `common_memory`.
+class SharedMemorySum:
+    """One or two input rows for each rank, and the sum of all ranks' rows. Created by `shared_memory_sum`.
 
-    memory: TOKEN bytes, then numbers of `dtype`; heard, told: by rank, the ends of pipes from and to the others.
-    mine: this rank's rows; turn: which of them is to be filled before the next call; sum: the same bits on all ranks,
-    in memory of each rank's own, which may be written to. asked: whether any rank said so in the last call.
+    memory: TOKEN_BYTES bytes, then numbers of `dtype`; receivers, senders: by rank, the pipes from and to the others.
+    own_rows: this rank's input rows, by slot; slot: the one to fill before the next call; sum: the result, the same
+    bits on all ranks, in private memory that may be overwritten. stop_requested: whether any rank passed True in the
+    last call.
     """
 
     def __init__(
@@ -47,139 +48,140 @@ class CommonMemory:
         memory: mmap.mmap,
         numbers: int,
         dtype: torch.dtype,
-        heard: Mapping[int, Connection],
-        told: Mapping[int, Connection],
+        receivers: Mapping[int, Connection],
+        senders: Mapping[int, Connection],
     ) -> None:
-        self.heard, self.told = heard, told
+        self.receivers, self.senders = receivers, senders
         rank, size = dist.get_rank(), dist.get_world_size()
-        turns = turns_of(size)
-        total, *rows = torch.frombuffer(memory, dtype=dtype, offset=TOKEN).view(1 + turns * size, -1)
-        self.rows = [[row[:numbers] for row in rows[turn::turns]] for turn in range(turns)]
-        self.mine = [of_all[rank] for of_all in self.rows]
-        self.turn = 0
+        slots = slots_per_rank(size)
+        total, *rows = torch.frombuffer(memory, dtype=dtype, offset=TOKEN_BYTES).view(1 + slots * size, -1)
+        self.rows = [[row[:numbers] for row in rows[slot::slots]] for slot in range(slots)]
+        self.own_rows = [rows_of_slot[rank] for rows_of_slot in self.rows]
+        self.slot = 0
         self.sum = torch.zeros(numbers, dtype=dtype)
-        self.common_sum = total[:numbers]
+        self.shared_sum = total[:numbers]
         self.share = slice(rank * len(total) // size, (rank + 1) * len(total) // size)
-        self.asked = False
+        self.stop_requested = False
 
-    def __call__(self, *, asked: bool) -> None:
-        """Adds up the rows of this turn, in the order of ranks. Raises: RankGone.
+    def __call__(self, *, stop_requested: bool) -> None:
+        """Sums the rows of the present slot, in the order of ranks. Raises: RankLost.
 
-        Two ranks do so each for itself. Of more, each adds up a share of the length, which is less to read: the sum of
-        all shares is common, and copied. What one rank reads after a wait, no other writes to before the next: two
-        ranks, who wait once, have a second row each for it.
+        With two ranks, each computes the whole sum. With more, each sums a share of the length into shared memory and
+        copies the result, which reads less. Memory that one rank reads after a synchronisation is not written by others
+        before the next one: two ranks, which synchronise once per call, therefore alternate between two rows each.
         """
-        self.asked = any(self.wait(asked))
-        rows = self.rows[self.turn]
-        self.turn = (self.turn + 1) % len(self.rows)
+        self.stop_requested = any(self.exchange_flags(stop_requested))
+        rows = self.rows[self.slot]
+        self.slot = (self.slot + 1) % len(self.rows)
         if len(rows) == 2:
             torch.add(*rows, out=self.sum)
         else:
             first, second, *others = (row[self.share] for row in rows)
-            share = torch.add(first, second, out=self.common_sum[self.share])
+            share = torch.add(first, second, out=self.shared_sum[self.share])
             for other in others:
                 share.add_(other)
-            self.wait()
-            self.sum.copy_(self.common_sum)
+            self.exchange_flags()
+            self.sum.copy_(self.shared_sum)
 
-    def wait(self, word: bool = False) -> list[bool]:
-        """Waits until all ranks have come here. Returns: the word of each. Raises: RankGone."""
-        for rank, end in self.told.items():
-            tell(rank, end, word)
-        return [word, *(hear(rank, end) for rank, end in self.heard.items())]
+    def exchange_flags(self, flag: bool = False) -> list[bool]:
+        """Waits until all ranks have called it. Returns: the flag of each. Raises: RankLost."""
+        for rank, connection in self.senders.items():
+            send(rank, connection, flag)
+        return [flag, *(receive(rank, connection) for rank, connection in self.receivers.items())]
 
 
-def turns_of(size: int) -> int:
-    """How many rows each of `size` ranks has."""
+def slots_per_rank(size: int) -> int:
+    """The number of input rows of each of `size` ranks."""
     return 2 if size == 2 else 1
 
 
-def tell(rank: int, end: Connection, word: bool) -> None:
-    """Leaves a word for a rank. Raises: RankGone."""
+def send(rank: int, connection: Connection, flag: bool) -> None:
+    """Sends a flag to a rank. Raises: RankLost."""
     try:
-        end.send_bytes(bytes([word]))
+        connection.send_bytes(bytes([flag]))
     except OSError as error:
-        raise RankGone(f"rank {rank} listens no longer: {type(error).__name__}") from error
+        raise RankLost(f"rank {rank} is no longer reachable: {type(error).__name__}") from error
 
 
-def hear(rank: int, end: Connection) -> bool:
-    """The next word of a rank. Raises: RankGone, also where the rank stands still."""
-    patience = select.poll()
-    patience.register(end, select.POLLIN)
+def receive(rank: int, connection: Connection) -> bool:
+    """Receives the next flag of a rank. Raises: RankLost, also on timeout."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
     try:
-        if not patience.poll(PATIENCE.total_seconds() * 1000):
+        if not poller.poll(TIMEOUT.total_seconds() * 1000):
             raise TimeoutError
-        return bool(end.recv_bytes()[0])
+        return bool(connection.recv_bytes()[0])
     except (OSError, EOFError) as error:
-        raise RankGone(f"rank {rank} answers no longer: {type(error).__name__}") from error
+        raise RankLost(f"rank {rank} no longer responds: {type(error).__name__}") from error
 
 
-def common_memory(numbers: int, dtype: torch.dtype) -> CommonMemory | None:
-    """Memory for rows of so many numbers, begun with zeros; None on all ranks where one of them cannot have it.
+def shared_memory_sum(numbers: int, dtype: torch.dtype) -> SharedMemorySum | None:
+    """Creates the shared memory for sums of `numbers` numbers; None on all ranks if one of them cannot open it.
 
-    All ranks call it together. Raises: RankGone.
+    All ranks must call it together. Raises: RankLost.
     """
     size = dist.get_world_size()
-    share = -(-numbers // (size * LINE)) * LINE
-    length = TOKEN + (1 + turns_of(size) * size) * size * share * dtype.itemsize
-    with ExitStack() as meanwhile:
+    share = -(-numbers // (size * NUMBERS_PER_LINE)) * NUMBERS_PER_LINE
+    length = TOKEN_BYTES + (1 + slots_per_rank(size) * size) * size * share * dtype.itemsize
+    with ExitStack() as open_resources:
         try:
-            heard, offer = offered(length, meanwhile)
+            receivers, offer = create_offer(length, open_resources)
         except OSError:
-            heard, offer = {}, {}
-        offers = [json.loads(content) for content in messages.to_all(json.dumps(offer).encode())]
-        taken = None
+            receivers, offer = {}, {}
+        offers = [json.loads(content) for content in collectives.all_gather_bytes(json.dumps(offer).encode())]
+        opened = None
         if all(offers):
-            with suppress(OSError, ValueError):  # the latter where a file is shorter than the memory would be
-                taken = opened(offers, length)
-        if any(messages.to_all(b"" if taken else b"cannot")) or taken is None:
+            with suppress(OSError, ValueError):  # ValueError: the file is shorter than the memory
+                opened = open_offers(offers, length)
+        if any(collectives.all_gather_bytes(b"" if opened else b"cannot")) or opened is None:
             return None
-    memory, told = taken
-    return CommonMemory(memory, numbers, dtype, heard, told)
+    memory, senders = opened
+    return SharedMemorySum(memory, numbers, dtype, receivers, senders)
 
 
-def offered(length: int, meanwhile: ExitStack) -> tuple[dict[int, Connection], dict[str, Any]]:
-    """A pipe for each other rank to write to and, on rank 0, the memory. meanwhile: open until all have opened them.
+def create_offer(length: int, open_resources: ExitStack) -> tuple[dict[int, Connection], dict[str, Any]]:
+    """Creates a pipe from each other rank and, on rank 0, the memory.
 
-    Returns: the ends that are read, and where the rest is. Raises: OSError where that cannot be had.
+    open_resources: closes this process's descriptors of them when all ranks have opened theirs.
+    Returns: the receiving ends, and the description that other ranks need. Raises: OSError if that is not possible.
     """
     rank, size = dist.get_rank(), dist.get_world_size()
     if ranks_here() != size or not sys.platform.startswith("linux"):
         raise OSError("the ranks are on several machines, or not on Linux")
-    heard, ends = {}, {}
+    receivers, ends = {}, {}
     for other in range(size):
         if other != rank:
-            heard[other], end = Pipe(duplex=False)
-            meanwhile.callback(end.close)
-            ends[str(other)] = end.fileno()
+            receivers[other], connection = Pipe(duplex=False)
+            open_resources.callback(connection.close)
+            ends[str(other)] = connection.fileno()
     offer: dict[str, Any] = {"process": os.getpid(), "ends": ends}
     if rank == 0:
         memory = os.memfd_create("ganzoo")
-        meanwhile.callback(os.close, memory)
-        os.posix_fallocate(memory, 0, length)  # or too little memory would be noticed only by a write that kills
-        token = secrets.token_hex(TOKEN // 2)
+        open_resources.callback(os.close, memory)
+        os.posix_fallocate(memory, 0, length)  # otherwise a lack of memory would show only as a SIGBUS when writing
+        token = secrets.token_hex(TOKEN_BYTES // 2)
         os.pwrite(memory, token.encode(), 0)
         offer |= {"memory": memory, "token": token}
-    return heard, offer
+    return receivers, offer
 
 
-def opened(offers: Sequence[Mapping[str, Any]], length: int) -> tuple[mmap.mmap, dict[int, Connection]]:
-    """The memory that rank 0 offers, and the ends that this rank writes to. Raises: OSError, ValueError."""
+def open_offers(offers: Sequence[Mapping[str, Any]], length: int) -> tuple[mmap.mmap, dict[int, Connection]]:
+    """Opens the memory of rank 0, and the pipes to the other ranks. Raises: OSError, ValueError."""
     rank = dist.get_rank()
 
-    def open_of(owner: int, descriptor: int, mode: int) -> int:
+    def open_descriptor(owner: int, descriptor: int, mode: int) -> int:
         return os.open(f"/proc/{offers[owner]['process']}/fd/{descriptor}", mode)
 
-    descriptor = open_of(0, offers[0]["memory"], os.O_RDWR)
+    descriptor = open_descriptor(0, offers[0]["memory"], os.O_RDWR)
     try:
         memory = mmap.mmap(descriptor, length)
     finally:
         os.close(descriptor)
-    if memory[:TOKEN].decode(errors="replace") != offers[0]["token"]:
+    if memory[:TOKEN_BYTES].decode(errors="replace") != offers[0]["token"]:
         raise OSError("that process is another one, of another machine or container")
-    told = {
-        other: Connection(open_of(other, offer["ends"][str(rank)], os.O_WRONLY), readable=False)
+    senders = {
+        other: Connection(open_descriptor(other, offer["ends"][str(rank)], os.O_WRONLY), readable=False)
         for other, offer in enumerate(offers)
         if other != rank
     }
-    return memory, told
+    return memory, senders

@@ -1,1 +1,1 @@
-"""Ways of playing the same rounds: each makes the same run within rounding, in another time."""
+"""Runners execute the rounds of a game. All give the same run within rounding and differ in speed."""

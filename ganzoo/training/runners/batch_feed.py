@@ -1,4 +1,4 @@
-"""Batches for a captured round: what the host has to bring is on the device before the round begins."""
+"""Batches for captured rounds: everything they read is on the device before the round starts."""
 
 from __future__ import annotations
 
@@ -11,69 +11,70 @@ from ganzoo.core.data import Batch
 from ganzoo.training.device_data import DeviceData, Order
 
 
-class OrderFeed:
-    """Draws from data on the device by a piece of their order that lies there, too, and a counter beside it.
+class IndexedBatchFeed:
+    """Batches from data on the device, gathered with an index table and a position counter that are on the device too.
 
-    The host brings the order of the next batches, about an epoch of them, and then nothing until they are drawn. draws:
-    the most that `prepare` is asked for.
+    The host uploads the indices of about an epoch of batches at once, and nothing until they are used up.
+    max_draws: the largest number that `prepare` is called with.
     """
 
-    def __init__(self, data: DeviceData, draws: int) -> None:
+    def __init__(self, data: DeviceData, max_draws: int) -> None:
         self.data = data
-        self.window = data.batches_per_epoch + draws
+        self.window = data.batches_per_epoch + max_draws
         self.position = torch.zeros(1, dtype=torch.int64, device=data.device)
-        self.rows: dict[Order, Tensor] = {
+        self.indices: dict[Order, Tensor] = {
             order: torch.empty((self.window, order.part.stop - order.part.start), dtype=torch.int64, device=data.device)
             for order in data.orders.values()
         }
-        self.left = 0
+        self.remaining = 0
 
     def prepare(self, draws: int) -> None:
-        """Sees to it that so many batches can be drawn without the host."""
-        if self.left < draws:
-            for order, rows in self.rows.items():
-                rows.copy_(order.rows(self.data.drawn, self.window, self.data.device))
+        """Uploads indices if fewer than `draws` batches can be drawn with those on the device."""
+        if self.remaining < draws:
+            for order, indices in self.indices.items():
+                indices.copy_(order.rows(self.data.drawn, self.window, self.data.device))
             self.position.zero_()
-            self.left = self.window
+            self.remaining = self.window
 
     def __call__(self) -> Batch:
-        """The next batch, by operations that a graph can hold."""
-        rows = {order: rows.index_select(0, self.position).squeeze(0) for order, rows in self.rows.items()}
+        """The next batch, by operations that can be captured."""
+        selected = {order: table.index_select(0, self.position).squeeze(0) for order, table in self.indices.items()}
         self.position += 1
-        self.left -= 1
+        self.remaining -= 1
         self.data.drawn += 1
         tensors, orders = self.data.tensors, self.data.orders
-        examples = {key: tensor.index_select(0, rows[orders[key]]) for key, tensor in tensors.items()}
+        examples = {key: tensor.index_select(0, selected[orders[key]]) for key, tensor in tensors.items()}
         return {key: self.data.to_unit(key, stored) for key, stored in examples.items()}
 
     @property
     def state(self) -> tuple[int, int]:
-        """What the host knows of it: batches left, and batches drawn since the run began."""
-        return self.left, self.data.drawn
+        """The state on the host: batches remaining in the index table, batches drawn since the start of the run."""
+        return self.remaining, self.data.drawn
 
     @state.setter
     def state(self, state: tuple[int, int]) -> None:
-        self.left, self.data.drawn = state
+        self.remaining, self.data.drawn = state
 
     @staticmethod
-    def moved(state: tuple[int, int], draws: int) -> tuple[int, int]:
-        """The state after so many draws."""
+    def advanced(state: tuple[int, int], draws: int) -> tuple[int, int]:
+        """The state after `draws` more batches."""
         return state[0] - draws, state[1] + draws
 
 
-class BufferFeed:
-    """Draws from data that come from elsewhere, by way of buffers on the device that the host fills before each round.
+class BufferedBatchFeed:
+    """Batches from streamed data, by way of static buffers on the device that the host fills before each round.
 
-    data: called for the next batch, counted in its `drawn`. draws: the most that `prepare` is asked for.
+    data: called for the next batch; counts them in its `drawn`. max_draws: the largest number that `prepare` is called
+    with.
     """
 
-    def __init__(self, data: Any, draws: int) -> None:
+    def __init__(self, data: Any, max_draws: int) -> None:
         self.data = data
-        self.buffers: list[dict[str, Tensor]] = [{} for _ in range(draws)]
+        self.buffers: list[dict[str, Tensor]] = [{} for _ in range(max_draws)]
         self.next = 0
 
     def prepare(self, draws: int) -> None:
-        """Brings the next so many batches."""
+        """Copies the next `draws` batches into the buffers."""
         for buffer in self.buffers[:draws]:
             for key, value in self.data().items():
                 if key in buffer:
@@ -83,20 +84,20 @@ class BufferFeed:
         self.next = 0
 
     def __call__(self) -> Batch:
-        """The next batch of those that were brought."""
+        """The next buffered batch."""
         self.next += 1
         return dict(self.buffers[self.next - 1])
 
     @property
     def state(self) -> tuple[int, int]:
-        """What the host knows of it: batches handed out, and batches drawn since the run began."""
+        """The state on the host: buffered batches used, batches drawn since the start of the run."""
         return self.next, self.data.drawn
 
     @state.setter
     def state(self, state: tuple[int, int]) -> None:
-        self.next = state[0]  # what was brought was drawn then
+        self.next = state[0]  # batches count as drawn when they are buffered
 
     @staticmethod
-    def moved(state: tuple[int, int], draws: int) -> tuple[int, int]:
-        """The state after so many draws."""
+    def advanced(state: tuple[int, int], draws: int) -> tuple[int, int]:
+        """The state after `draws` more batches."""
         return state[0] + draws, state[1]

@@ -1,91 +1,94 @@
-"""Which runner plays a run, and why."""
+"""Chooses the runner of a run, with a reason to show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ganzoo.training.runners.eager import Eager
-from ganzoo.training.runners.runner import CannotPlay, Runner
+from ganzoo.training.runners.eager import EagerRunner
+from ganzoo.training.runners.runner import Runner, UnsupportedByRunner
 
 if TYPE_CHECKING:
     from ganzoo.training.state import Training
 
-STEPS, SECONDS = 20_000, 600
-"""A run's budget from which on `auto` compiles: that takes a quarter of a minute to several."""
+MIN_STEPS_TO_COMPILE, MIN_SECONDS_TO_COMPILE = 20_000, 600
+"""Budgets from which on `auto` compiles, which takes from 15 seconds to several minutes."""
 
-SAID = "the recipe says so"
+REQUESTED = "the recipe says so"
 
 
-def choose_runner(training: Training, say: Callable[[str], None] = lambda _: None) -> Runner:
-    """The runner for `[train] runner`, or one that can play this game here where that one cannot, with the reason.
+def choose_runner(training: Training, report_progress: Callable[[str], None] = lambda _: None) -> Runner:
+    """The runner that `[train] runner` names, or another, with the reason, where that one does not support the run.
 
-    say: told of what takes a while. It may play rounds, which leave no trace.
+    Choosing may play rounds, whose effects are undone. report_progress: called with a message before slow operations.
     """
-    asked, device = training.recipe.train.runner, training.device
-    if asked == "eager":
-        return Eager(training, SAID)
+    requested, device = training.recipe.train.runner, training.device
+    if requested == "eager":
+        return EagerRunner(training, REQUESTED)
     if training.ranks.several:
-        why = "several ranks average gradients between a move's way back and its update"
-        return Eager(training, why if asked == "auto" else f"{asked} was asked for: {why}")
+        why = "several ranks average gradients between a move's backward pass and its update"
+        return EagerRunner(training, why if requested == "auto" else f"{requested} was asked for: {why}")
     if training.recipe.train.checkpoint_activations:
-        return Eager(training, f"{asked} was asked for, and eager alone computes activations a second time")
-    if asked == "auto":
-        budget, long = budget_of(training)
+        return EagerRunner(training, f"{requested} was asked for, and eager alone computes activations a second time")
+    if requested == "auto":
+        budget, long = training_budget(training)
         if device.type == "cuda":
-            return _captured(training, say, f"a {device.type} device waits for nobody then", compiled=long)
+            return _cuda_graphs(
+                training, report_progress, f"a {device.type} device then never waits for the host", compiled=long
+            )
         if device.type == "cpu" and long:
-            return _whole(training, say, f"{budget} are worth compiling a step")
-        return Eager(training, f"{budget} are not worth compiling a step")
-    if asked == "compile" and device.type == "cpu":
-        return _whole(training, say, SAID)
-    if asked == "compile":
+            return _compiled_rounds(training, report_progress, f"{budget} are worth compiling a step")
+        return EagerRunner(training, f"{budget} are not worth compiling a step")
+    if requested == "compile" and device.type == "cpu":
+        return _compiled_rounds(training, report_progress, REQUESTED)
+    if requested == "compile":
         try:
-            return _compiled(training, say, SAID)
-        except CannotPlay as error:
-            return Eager(training, f"compile was asked for: {error}")
+            return _compiled_networks(training, report_progress, REQUESTED)
+        except UnsupportedByRunner as error:
+            return EagerRunner(training, f"compile was asked for: {error}")
     if device.type != "cuda":
-        return Eager(training, f"cudagraph was asked for: a {device.type} has no CUDA graphs")
-    return _captured(training, say, SAID, compiled=True)
+        return EagerRunner(training, f"cudagraph was asked for: a {device.type} has no CUDA graphs")
+    return _cuda_graphs(training, report_progress, REQUESTED, compiled=True)
 
 
-def budget_of(training: Training) -> tuple[str, bool]:
-    """A run's whole budget in words, and whether it is long enough to compile.
+def training_budget(training: Training) -> tuple[str, bool]:
+    """A run's whole budget as text, and whether it is long enough for compiling to pay off.
 
-    Whatever is done of it: a run that is resumed is played as it was before.
+    The steps already done make no difference, so that a resumed run gets the same runner as before.
     """
     stop = training.recipe.train.stop
     if stop and stop.seconds is not None:
-        return f"{stop.seconds:g} seconds", min(stop.seconds / SECONDS, training.total_steps / STEPS) >= 1
-    return f"{training.total_steps:,} steps", training.total_steps >= STEPS
+        long = stop.seconds >= MIN_SECONDS_TO_COMPILE and training.total_steps >= MIN_STEPS_TO_COMPILE
+        return f"{stop.seconds:g} seconds", long
+    return f"{training.total_steps:,} steps", training.total_steps >= MIN_STEPS_TO_COMPILE
 
 
-def _compiled(training: Training, say: Callable[[str], None], reason: str) -> Runner:
-    from ganzoo.training.runners.compiled import Compiled
+def _compiled_networks(training: Training, report_progress: Callable[[str], None], reason: str) -> Runner:
+    from ganzoo.training.runners.compiled import CompiledNetworksRunner
 
-    say("compiling the networks")
-    return Compiled(training, reason)
-
-
-def _whole(training: Training, say: Callable[[str], None], reason: str) -> Runner:
-    from ganzoo.training.runners.compiled_rounds import CompiledRounds
-
-    say("the second step is compiled, which takes a while")
-    return CompiledRounds(training, reason)
+    report_progress("compiling the networks")
+    return CompiledNetworksRunner(training, reason)
 
 
-def _captured(training: Training, say: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
-    from ganzoo.training.runners.compiled import Compiled
-    from ganzoo.training.runners.cuda_graph_rounds import Captured
-    from ganzoo.training.runners.cuda_graphs import CudaCapture
+def _compiled_rounds(training: Training, report_progress: Callable[[str], None], reason: str) -> Runner:
+    from ganzoo.training.runners.compiled_rounds import CompiledRoundsRunner
+
+    report_progress("the second step is compiled, which takes a while")
+    return CompiledRoundsRunner(training, reason)
+
+
+def _cuda_graphs(training: Training, report_progress: Callable[[str], None], reason: str, *, compiled: bool) -> Runner:
+    from ganzoo.training.runners.compiled import CompiledNetworksRunner
+    from ganzoo.training.runners.cuda_graph_rounds import CapturedRoundsRunner
+    from ganzoo.training.runners.cuda_graphs import CudaGraphCapture
 
     networks = None
     if compiled:
         try:
-            say("compiling the networks")
-            networks = Compiled(training, f"{reason}; networks compiled")
+            report_progress("compiling the networks")
+            networks = CompiledNetworksRunner(training, f"{reason}; networks compiled")
             reason = networks.reason
-        except CannotPlay as error:
+        except UnsupportedByRunner as error:
             reason += f"; networks not compiled: {error}"
-    moved = [each for player in training.players.values() for each in player.parameters]
-    return Captured(training, reason, CudaCapture(training.device, moved), networks)
+    parameters = [parameter for player in training.players.values() for parameter in player.parameters]
+    return CapturedRoundsRunner(training, reason, CudaGraphCapture(training.device, parameters), networks)

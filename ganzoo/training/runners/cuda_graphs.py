@@ -1,4 +1,4 @@
-"""Work of the device that is taken down once and replayed: the thin line to CUDA graphs."""
+"""A thin wrapper of CUDA graphs: device work that is captured once and replayed."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from typing import Protocol
 import torch
 from torch import nn
 
-Play = Callable[[], None]
+Work = Callable[[], None]
 
 
-class Capture(Protocol):
-    """Plays work, or takes it down."""
+class GraphCapture(Protocol):
+    """Runs work, or captures it as a graph."""
 
-    def play(self, work: Play) -> None:
-        """Does the work now, in the surroundings that it will be captured in."""
+    def run(self, work: Work) -> None:
+        """Runs the work now, under the conditions of a later capture (for CUDA, on the same stream)."""
 
-    def record(self, work: Play) -> Play:
-        """Takes down what `work` asks of the device, where everything stays as it was. Returns what does it: on the
-        same memory, with the numbers that are there then. It leaves the gradients that the work leaves.
+    def capture(self, work: Work) -> Work:
+        """Captures the device work of `work` without changing anything.
 
-        Raises: RuntimeError where the work cannot be taken down.
+        Returns: a replay function. It works on the same memory, with the values that are there when it is called, and
+        sets the `.grad` of parameters as the work does.
+
+        Raises: RuntimeError if the work cannot be captured.
         """
 
 
-class CudaCapture:
-    """CUDA graphs that share one pool of memory, for they are never replayed at the same time.
+class CudaGraphCapture:
+    """CUDA graphs that share one memory pool, as they are never replayed concurrently.
 
-    parameters: those whose gradients the work leaves.
+    parameters: those whose gradients the work computes.
 
-    Work before a capture runs on the stream of the capture: what torch sets up once for each stream, the gradients'
-    accumulators above all, must not belong to another one. The device's default random stream belongs to each graph by
-    itself: a replay begins where the stream is then, and leaves it as much further as the work would have.
+    Work before a capture runs on the capturing stream, since per-stream state that torch creates lazily, the gradient
+    accumulators above all, must belong to that stream. The device's default random generator is registered with each
+    graph by torch: a replay starts at the generator's offset and advances it as the work would have.
     """
 
     def __init__(self, device: torch.device, parameters: Iterable[nn.Parameter] = ()) -> None:
@@ -42,16 +44,16 @@ class CudaCapture:
         self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
 
-    def play(self, work: Play) -> None:
-        """Does the work on the stream that captures."""
+    def run(self, work: Work) -> None:
+        """Runs the work on the capturing stream."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*capturable=True")  # not captured: yet
+            warnings.filterwarnings("ignore", message=".*capturable=True")  # not captured yet
             work()
         current.wait_stream(self.stream)
 
-    def record(self, work: Play) -> Play:
+    def capture(self, work: Work) -> Work:
         """A graph of the work."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):

@@ -1,4 +1,4 @@
-"""The runner that every other is measured against: operation by operation, as the game's code says."""
+"""The reference runner: operation by operation, as the game's code is written."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from ganzoo.training.state import Training
 
 
-class Eager(Runner):
-    """Plays a round at a time. It can play everything."""
+class EagerRunner(Runner):
+    """Plays one round at a time, without compilation or capture; supports every game."""
 
     name = "eager"
 
-    def advance(self, most: int) -> None:
+    def advance(self, max_rounds: int) -> None:
         """One round."""
-        one_round(self.training, self.training.game)
+        training_step(self.training, self.training.game)
 
 
-def one_round(training: Training, game: Game) -> None:
-    """The learning rates for a round, the round, the averages after it. game: the training's, or what stands for it."""
+def training_step(training: Training, game: Game) -> None:
+    """One step: sets the learning rates, plays a round, updates the EMA. game: the training's, or a wrapper of it."""
     training.follow_schedules()
     play_round(game, training.data, training.players, training.means, training.autocast)
     training.step += 1

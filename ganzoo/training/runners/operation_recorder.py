@@ -1,4 +1,4 @@
-"""What a round does, operation by operation: whether it can be captured, and whether two rounds are the same."""
+"""Records the operations of a round, to see whether it can be captured and whether two rounds do the same."""
 
 from __future__ import annotations
 
@@ -11,86 +11,86 @@ from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-WAITS = "the host waits for a number from the device"
-"""What `.item()`, `bool(tensor)` and the like do: a replay has no host that could decide anything by it."""
+HOST_SYNC = "the host waits for a number from the device"
+"""The effect of `.item()`, `bool(tensor)` and the like, which a replay cannot reproduce: it runs no host code."""
 
 
-class Recording(TorchDispatchMode):
-    """While entered, takes down every operation that runs here, in order.
+class OperationRecorder(TorchDispatchMode):
+    """While entered, records every torch operation of this thread, in order.
 
-    operations: of each its name, its numbers, and where its tensors come from: the memory of those that were there
-    before, the place in this list of those that were made since. Two rounds with equal lists do the same to the same
-    memory, which is what a replayed graph does. obstacles: what no graph can hold, and why, by the operation's name.
+    operations: for each its name, its arguments, and the origin of its tensors: the storage address of those that
+    existed before, the index in this list of those that were created since. Two rounds with equal lists do the same to
+    the same memory, as a replayed graph does. obstacles: operations that cannot be captured, by name, with the reason.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[tuple[Any, ...]] = []
         self.obstacles: dict[str, str] = {}
-        self._made: dict[int, int] = {}
+        self._created: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Takes down one operation, and runs it."""
+        """Records one operation, and runs it."""
         leaves = tree_leaves((args, kwargs or {}))
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         number = len(self.operations)
-        self.operations.append((str(func), *(self._told(leaf) for leaf in leaves)))
+        self.operations.append((str(func), *(self._describe_argument(leaf) for leaf in leaves)))
         obstacle = _obstacle(func, given)
         if obstacle:
             self.obstacles.setdefault(str(func), obstacle)
         result = func(*args, **(kwargs or {}))
-        ours = {memory_of(tensor) for tensor in given}
+        ours = {storage_address(tensor) for tensor in given}
         for made in tree_leaves(result):
             if isinstance(made, Tensor):
-                if memory_of(made) not in ours:
-                    self._made[memory_of(made)] = number
+                if storage_address(made) not in ours:
+                    self._created[storage_address(made)] = number
                 if given and made.device != given[0].device:
                     self.obstacles.setdefault(str(func), f"it moves data from {given[0].device} to {made.device}")
         return result
 
-    def _told(self, leaf: Any) -> Any:
+    def _describe_argument(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf if isinstance(leaf, int | float | bool | str | None) else str(leaf)
-        place = self._made.get(memory_of(leaf))
-        where = f"@{memory_of(leaf):x}" if place is None else f"#{place}"
+        place = self._created.get(storage_address(leaf))
+        where = f"@{storage_address(leaf):x}" if place is None else f"#{place}"
         return where, leaf.storage_offset(), tuple(leaf.shape), str(leaf.dtype)
 
 
-class Undoing(Recording):
-    """Takes down operations, and keeps what the memory from before held until one of them wrote to it."""
+class UndoableRecorder(OperationRecorder):
+    """Records operations, and saves the contents of existing memory before it is first overwritten."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[Any, tuple[Tensor, Tensor]] = {}
+        self._saved: dict[Any, tuple[Tensor, Tensor]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Keeps what one operation is about to write over."""
-        func, args = _honest(func, args)
+        """Saves what one operation is about to overwrite."""
+        func, args = _with_declared_writes(func, args)
         given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | (kwargs or {})
         for argument in func._schema.arguments:
             if argument.is_write:
                 for written in tree_leaves(given.get(argument.name)):
-                    self._keep(written)
+                    self._save(written)
         return super().__torch_dispatch__(func, types, args, kwargs)
 
-    def _keep(self, written: Any) -> None:
-        if isinstance(written, Tensor) and memory_of(written) not in self._made:
-            place = (memory_of(written), written.storage_offset(), written.shape, written.stride())
-            if place not in self._kept:
-                with disable_proxy_modes_tracing():  # who traces the work would find copies in it
-                    self._kept[place] = (written.detach(), written.detach().clone())
+    def _save(self, written: Any) -> None:
+        if isinstance(written, Tensor) and storage_address(written) not in self._created:
+            place = (storage_address(written), written.storage_offset(), written.shape, written.stride())
+            if place not in self._saved:
+                with disable_proxy_modes_tracing():  # the copies must not be traced
+                    self._saved[place] = (written.detach(), written.detach().clone())
 
-    def put_back(self) -> None:
-        """Everything that was written over holds again what it held before."""
-        for written, before in reversed(self._kept.values()):
+    def undo(self) -> None:
+        """Restores the contents of all overwritten memory."""
+        for written, before in reversed(self._saved.values()):
             written.copy_(before)
 
 
-def difference(one: Recording, other: Recording) -> str | None:
-    """The first operation in which two recordings differ, in words; None where they are the same."""
+def difference(one: OperationRecorder, other: OperationRecorder) -> str | None:
+    """The first operation in which two recordings differ, as text; None if they are equal."""
     for number, (before, after) in enumerate(_pairs(one.operations, other.operations)):
         if before != after:
-            return f"operation {number} was {_words(before)} and then {_words(after)}"
+            return f"operation {number} was {_describe_operation(before)} and then {_describe_operation(after)}"
     return None
 
 
@@ -99,31 +99,31 @@ def _pairs(one: list[Any], other: list[Any]) -> Iterator[tuple[Any, Any]]:
         yield tuple(side[number] if number < len(side) else None for side in (one, other))  # type: ignore[misc]
 
 
-def _words(operation: tuple[Any, ...] | None) -> str:
+def _describe_operation(operation: tuple[Any, ...] | None) -> str:
     return "none" if operation is None else f"{operation[0]}{operation[1:]}"
 
 
 def _obstacle(func: Any, given: list[Tensor]) -> str:
     tags = set(func.tags)
     if torch.Tag.data_dependent_output in tags:
-        return WAITS
+        return HOST_SYNC
     if torch.Tag.dynamic_output_shape not in tags:
         return ""
     if func is torch.ops.aten.index.Tensor and not any(t.dtype in (torch.bool, torch.uint8) for t in given[1:]):
-        return ""  # whole numbers as indices say themselves how many they are
+        return ""  # integer indices determine the size of the result
     return "how much it makes depends on numbers on the device"
 
 
-def _honest(func: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """Batch norm, which writes to its running averages without saying so, as the operation that says it."""
+def _with_declared_writes(func: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Replaces batch norm, whose schema hides its writes to running statistics, by the operation that declares them."""
     if func is not torch.ops.aten.native_batch_norm.default:
         return func, args
-    legit = torch.ops.aten._native_batch_norm_legit
-    return (legit.no_stats, (*args[:3], *args[5:])) if args[3] is None else (legit.default, args)
+    with_writes = torch.ops.aten._native_batch_norm_legit
+    return (with_writes.no_stats, (*args[:3], *args[5:])) if args[3] is None else (with_writes.default, args)
 
 
-def memory_of(tensor: Tensor) -> int:
-    """Where a tensor's storage begins."""
+def storage_address(tensor: Tensor) -> int:
+    """The address of a tensor's storage."""
     try:
         return tensor.untyped_storage().data_ptr() or id(tensor.untyped_storage())
     except (NotImplementedError, RuntimeError):  # a tensor without memory

@@ -1,4 +1,4 @@
-"""What a runner is: it plays a training's rounds, one or several at a time."""
+"""The interface of runners, which play the rounds of a training one or several at a time."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from ganzoo.training.state import Training
 
 
-class CannotPlay(GanzooError):
-    """A runner cannot play this game, here."""
+class UnsupportedByRunner(GanzooError):
+    """A runner does not support this game on this device."""
 
 
 class Runner(ABC):
-    """Plays rounds: learning rates for each, its moves and updates, the averages after it.
+    """Plays rounds: sets the learning rates, computes the moves with their updates, updates the EMA.
 
-    reason: why this runner and no other, in words, for people. A runner may be changed between any two rounds: whatever
-    a later round depends on is the training's and never a runner's.
+    reason: why this runner was chosen, as text for users. A runner may be replaced between any two rounds: state that
+    later rounds depend on belongs to the training, never to a runner.
     """
 
     name: ClassVar[str]
-    """As `[train] runner` names it."""
+    """Its name in `[train] runner`."""
 
     def __init__(self, training: Training, reason: str) -> None:
         self.training = training
         self.reason = reason
 
     @abstractmethod
-    def advance(self, most: int) -> None:
-        """Plays at least one round and at most `most`, and counts them in the training's `step`.
+    def advance(self, max_rounds: int) -> None:
+        """Plays at least one round and at most `max_rounds`, and counts them in the training's `step`.
 
-        Raises: Interrupted where none could be played because somebody asks to stop.
+        Raises: Interrupted if none was played because the run was asked to stop.
         """
 
     @property
-    def met(self) -> list[str]:
-        """What the runner of a resumed run has to know of this one, if it shall play the very same rounds: nothing."""
+    def played_phases(self) -> list[str]:
+        """State that the runner of a resumed run needs to play the same rounds; saved with the checkpoint."""
         return []
 
-    def aside(self) -> AbstractContextManager[object]:
-        """A context for what is no round: grids, scores."""
+    def evaluation_context(self) -> AbstractContextManager[object]:
+        """The context for network calls outside of rounds: grids, scores."""
         return nullcontext()

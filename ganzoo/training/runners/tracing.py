@@ -1,4 +1,4 @@
-"""Work of a processor as one graph of operations, compiled: what a CUDA graph is on a GPU."""
+"""Traces CPU work into one graph of operations and compiles it: the counterpart of a CUDA graph on a GPU."""
 
 from __future__ import annotations
 
@@ -14,92 +14,92 @@ from torch.fx.passes.split_module import split_module
 from torch.utils._pytree import tree_leaves
 
 from ganzoo.core.random_streams import own_randomness
-from ganzoo.training.runners.operation_recorder import Undoing, memory_of
+from ganzoo.training.runners.operation_recorder import UndoableRecorder, storage_address
 
 if TYPE_CHECKING:
-    from ganzoo.training.runners.cuda_graphs import Play
+    from ganzoo.training.runners.cuda_graphs import Work
     from ganzoo.training.state import Training
 
-Compile = Callable[[fx.GraphModule, Sequence[Tensor]], Callable[..., Any]]
-"""A graph of operations, and what it will be called with -> what does the same."""
+CompileFunction = Callable[[fx.GraphModule, Sequence[Tensor]], Callable[..., Any]]
+"""Takes a graph of operations and example inputs; returns a function that computes the same."""
 
 
-class TracedCapture:
-    """Takes work down by playing it once, which is undone, and compiles what is left of it without Python and autograd.
+class TracedGraphCapture:
+    """Traces work by running it once, undoes the effects, and compiles the traced operations.
 
-    Gradients are operations as any others by then, and so are gradients of gradients. Optimizers' steps stay as they
-    come: torch has one kernel for each, quicker than what a compiler makes of its formula. What lies between them is
-    compiled, and pieces that are the same in several graphs are so once.
+    The trace contains no Python and no autograd: gradients, and gradients of gradients, are operations like others.
+    Optimizer steps are not compiled, as torch's fused kernels are faster than the compiled formulas. The parts between
+    them are compiled; a part that occurs in several graphs is compiled once.
     """
 
-    def __init__(self, training: Training, compiles: Compile) -> None:
+    def __init__(self, training: Training, compile_function: CompileFunction) -> None:
         self.training = training
-        self.compiles = compiles
-        self.pieces: dict[Any, Callable[..., Any]] = {}
+        self.compile_function = compile_function
+        self.compiled_parts: dict[Any, Callable[..., Any]] = {}
 
-    def play(self, work: Play) -> None:
-        """Does the work."""
+    def run(self, work: Work) -> None:
+        """Runs the work."""
         work()
 
-    def record(self, work: Play) -> Play:
-        """Takes down the work. Raises: RuntimeError where no graph can hold it."""
+    def capture(self, work: Work) -> Work:
+        """Traces and compiles the work. Raises: RuntimeError if it cannot be traced or compiled."""
         parameters = [each for player in self.training.players.values() for each in player.parameters]
-        undoing, gradients = Undoing(), [parameter.grad for parameter in parameters]
+        recorder, gradients = UndoableRecorder(), [parameter.grad for parameter in parameters]
         try:
             with own_randomness(self.training.device):
-                graph = self.trace(work, parameters, undoing)
-                inputs = lift(graph)
-                name_once(graph)
-                cast_once(graph)
-                whole = apart(graph)
+                graph = self.trace(work, parameters, recorder)
+                inputs = lift_constants(graph)
+                replace_inplace_results(graph)
+                deduplicate_casts(graph)
+                whole = split_at_optimizer_steps(graph)
                 with torch.no_grad():
-                    _Compiling(whole, self.compiled).run(*inputs)
+                    _PartCompiler(whole, self.compile_part).run(*inputs)
         finally:
-            undoing.put_back()
-            leave(gradients, parameters)
+            recorder.undo()
+            set_gradients(gradients, parameters)
 
         def replay() -> None:
             with torch.no_grad():
-                leave(whole(*inputs), parameters)
+                set_gradients(whole(*inputs), parameters)
 
         return replay
 
-    def trace(self, work: Play, parameters: Sequence[nn.Parameter], undoing: Undoing) -> fx.GraphModule:
-        """The work's operations, as a graph that returns the gradients which it leaves."""
+    def trace(self, work: Work, parameters: Sequence[nn.Parameter], recorder: UndoableRecorder) -> fx.GraphModule:
+        """The operations of the work, as a graph that returns the resulting gradients."""
 
         def traced() -> list[Tensor | None]:
             work()
             return [parameter.grad for parameter in parameters]
 
-        lasting: list[dict[Any, Any]] = [
+        persistent: list[dict[Any, Any]] = [
             self.training.means.sums,
             *(player.optimizer.state for player in self.training.players.values()),
         ]
-        before = [dict(each) for each in lasting]
-        with undoing:
+        before = [dict(state) for state in persistent]
+        with recorder:
             graph = make_fx(traced)()
-        for operation, why in undoing.obstacles.items():
+        for operation, why in recorder.obstacles.items():
             raise RuntimeError(f"{operation}: {why}")
-        for each, kept in zip(lasting, before, strict=True):
-            if each.keys() != kept.keys():
-                each.clear()
-                each.update(kept)
-                raise RuntimeError("a round like one that was played sets up what that one did not")
+        for state, saved in zip(persistent, before, strict=True):
+            if state.keys() != saved.keys():
+                state.clear()
+                state.update(saved)
+                raise RuntimeError("a round creates state that an earlier round of the same phase did not")
         return graph
 
-    def compiled(self, piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:
-        """What does the same as a piece of the work, on such tensors."""
-        memories = [memory_of(tensor) for tensor in given]
-        layouts = [(tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()) for tensor in given]
-        key = (spelled(piece), tuple(layouts), tuple(memories.index(memory) for memory in memories))
-        if key not in self.pieces:
-            self.pieces[key] = self.compiles(piece, given)
-        return self.pieces[key]
+    def compile_part(self, part: fx.GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]:
+        """A compiled function for a part of the graph and inputs of this layout."""
+        addresses = [storage_address(tensor) for tensor in inputs]
+        layouts = [(tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()) for tensor in inputs]
+        key = (canonical_text(part), tuple(layouts), tuple(addresses.index(address) for address in addresses))
+        if key not in self.compiled_parts:
+            self.compiled_parts[key] = self.compile_function(part, inputs)
+        return self.compiled_parts[key]
 
 
-def spelled(piece: fx.GraphModule) -> str:
-    """All that a graph does, whatever its nodes are called."""
-    numbers = {node: f"%{number}" for number, node in enumerate(piece.graph.nodes)}
+def canonical_text(part: fx.GraphModule) -> str:
+    """The operations of a graph as text that does not depend on the names of nodes."""
+    numbers = {node: f"%{number}" for number, node in enumerate(part.graph.nodes)}
     return "; ".join(
         f"{node.op} {node.target if node.op == 'call_function' else ''}"
         f"{fx.node.map_arg((node.args, node.kwargs), numbers.__getitem__)}"
@@ -107,35 +107,35 @@ def spelled(piece: fx.GraphModule) -> str:
     )
 
 
-def leave(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> None:
-    """Lets parameters have these gradients."""
+def set_gradients(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> None:
+    """Sets the gradients of parameters."""
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
 
 
-def by_inductor(piece: fx.GraphModule, given: Sequence[Tensor]) -> Callable[..., Any]:
-    """torch's compiler, with the noise that torch would draw. Raises: RuntimeError where it fails."""
-    # it looks for CUDA, on whatever device it is to compile, and warns of a toolkit without a GPU
+def compile_with_inductor(part: fx.GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]:
+    """Compiles with torch.inductor, keeping eager random numbers. Raises: RuntimeError if that fails."""
+    # it looks for CUDA even when compiling for a CPU, and warns about a toolkit without a GPU
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    import torch._inductor  # takes a second
+    import torch._inductor  # importing it takes a second
 
     from ganzoo.training.runners.compiled import first_line
 
     try:
-        done: Callable[..., Any] = torch._inductor.compile(piece, list(given), options={"fallback_random": True})
+        compiled: Callable[..., Any] = torch._inductor.compile(part, list(inputs), options={"fallback_random": True})
     except Exception as error:
         raise RuntimeError(f"torch's compiler failed: {first_line(error)}") from error
-    return done
+    return compiled
 
 
-def lift(graph: fx.GraphModule) -> list[Tensor]:
-    """Makes inputs of a graph's constants, which are the memory that it works on, and returns them."""
+def lift_constants(graph: fx.GraphModule) -> list[Tensor]:
+    """Turns a graph's constants, the tensors that it works on, into inputs, and returns these tensors."""
     inputs: dict[Any, tuple[fx.Node, Tensor]] = {}
     first = next(iter(graph.graph.nodes))
     constants = graph.graph.find_nodes(op="get_attr")
     for node in constants:
         tensor = getattr(graph, node.target)
-        key = (memory_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
+        key = (storage_address(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
         if key not in inputs:
             with graph.graph.inserting_before(first):
                 inputs[key] = (graph.graph.placeholder(f"held_{len(inputs)}"), tensor.detach())
@@ -147,26 +147,26 @@ def lift(graph: fx.GraphModule) -> list[Tensor]:
     return [tensor for _, tensor in inputs.values()]
 
 
-def name_once(graph: fx.GraphModule) -> None:
-    """Calls what an operation wrote to by the name it had before: no piece hands it on, so more are the same."""
+def replace_inplace_results(graph: fx.GraphModule) -> None:
+    """Replaces results of in-place operations by the tensors written to, so that more parts are equal."""
     for node in graph.graph.nodes:
-        writes = written(node)
-        if len(writes) == 1 and len(node.target._schema.returns) == 1:  # that is what it returns
+        writes = written_arguments(node)
+        if len(writes) == 1 and len(node.target._schema.returns) == 1:  # the return value is the tensor written to
             node.replace_all_uses_with(writes[0])
 
 
-def cast_once(graph: fx.GraphModule) -> None:
-    """Lets one cast of a weight serve all who ask for it, until an operation writes to the weight.
+def deduplicate_casts(graph: fx.GraphModule) -> None:
+    """Reuses one cast of a weight until an operation writes to the weight.
 
-    autocast cannot know who moves: it casts a generator's weights for the discriminator's move and again for its own.
+    autocast casts a generator's weights for the discriminator's move and again for the generator's own.
     """
     aten, casts = torch.ops.aten, dict[tuple[fx.Node, str], fx.Node]()
-    same = {node: node for node in graph.graph.find_nodes(op="placeholder")}  # what is a weight, under another name
-    views = dict(same)  # what shares a weight's memory
+    same = {node: node for node in graph.graph.find_nodes(op="placeholder")}  # aliases of a weight
+    views = dict(same)  # nodes that share a weight's memory
     for node in list(graph.graph.nodes):
         if not isinstance(node.target, OpOverload):
             continue
-        updated = {views.get(each) for each in written(node)}
+        updated = {views.get(state) for state in written_arguments(node)}
         casts = {key: cast for key, cast in casts.items() if key[0] not in updated and cast not in updated}
         source = node.args[0] if node.args and isinstance(node.args[0], fx.Node) else None
         if source in views and any(returned.alias_info for returned in node.target._schema.returns):
@@ -181,16 +181,16 @@ def cast_once(graph: fx.GraphModule) -> None:
                 graph.graph.erase_node(node)
 
 
-def written(node: fx.Node) -> list[fx.Node]:
-    """What an operation writes to."""
+def written_arguments(node: fx.Node) -> list[fx.Node]:
+    """The nodes that an operation writes to."""
     arguments = node.target._schema.arguments if isinstance(node.target, OpOverload) else ()
-    given = dict(zip((argument.name for argument in arguments), node.args, strict=False)) | node.kwargs
-    values = tree_leaves([given.get(argument.name) for argument in arguments if argument.is_write])
+    inputs = dict(zip((argument.name for argument in arguments), node.args, strict=False)) | node.kwargs
+    values = tree_leaves([inputs.get(argument.name) for argument in arguments if argument.is_write])
     return [value for value in values if isinstance(value, fx.Node)]
 
 
-def apart(graph: fx.GraphModule) -> fx.GraphModule:
-    """Its optimizers' steps as modules submod_1, submod_3, ... and what lies between them as submod_0, submod_2, ..."""
+def split_at_optimizer_steps(graph: fx.GraphModule) -> fx.GraphModule:
+    """Splits a graph into submodules: optimizer steps as submod_1, submod_3, ..., the rest as submod_0, ..."""
     profiler = torch.ops.profiler
     part, step, parts, marks = 0, None, {}, []
     for node in graph.graph.nodes:
@@ -209,27 +209,27 @@ def apart(graph: fx.GraphModule) -> fx.GraphModule:
     return split_module(graph, graph, parts.__getitem__, keep_original_order=True)
 
 
-class _Compiling(fx.Interpreter):
-    """Plays a graph whose parts are apart, and puts what is compiled in the place of each part between steps."""
+class _PartCompiler(fx.Interpreter):
+    """Runs a split graph, and replaces each part between optimizer steps by its compiled version."""
 
-    def __init__(self, whole: fx.GraphModule, compiled: Compile) -> None:
+    def __init__(self, whole: fx.GraphModule, compile_part: CompileFunction) -> None:
         super().__init__(whole)
         self.whole = whole
-        self.compiled = compiled
+        self.compile_part = compile_part
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        piece = cast(fx.GraphModule, self.whole.get_submodule(target))
+        part = cast(fx.GraphModule, self.whole.get_submodule(target))
         if int(target.removeprefix("submod_")) % 2 == 0:
-            setattr(self.whole, target, _Piece(self.compiled(piece, args)))
+            setattr(self.whole, target, _FunctionModule(self.compile_part(part, args)))
         return self.whole.get_submodule(target)(*args)
 
 
-class _Piece(nn.Module):
-    """A function, as a graph's part has to be."""
+class _FunctionModule(nn.Module):
+    """A function as a module, which a part of a graph has to be."""
 
-    def __init__(self, does: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.does = does
+        self.function = function
 
-    def forward(self, *given: Any) -> Any:
-        return self.does(*given)
+    def forward(self, *inputs: Any) -> Any:
+        return self.function(*inputs)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganzoo.evaluation.doctor.history import Course
-from ganzoo.evaluation.doctor.samples import Sampled
+from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.samples import SampleSets
 from ganzoo.evaluation.doctor.scale import scale_of
 from ganzoo.metrics.interface import Samples
 from ganzoo.recipe import read_recipe
@@ -25,7 +25,7 @@ HEALTHY = {
 }
 """A row as healthy runs of the vanilla and the convolutional recipes have them."""
 
-MakeCourse = Callable[..., Course]
+MakeCourse = Callable[..., TrainingHistory]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def course() -> MakeCourse:
 
     def made(
         rows: int = 40, *, recipe: str = "vanilla_mnist", overrides: Sequence[str] = (), **numbers: float | list[float]
-    ) -> Course:
+    ) -> TrainingHistory:
         def at(value: float | list[float], row: int) -> float:
             return value[row % len(value)] if isinstance(value, list) else value
 
@@ -44,7 +44,7 @@ def course() -> MakeCourse:
         ]
         decided = read_recipe(recipe, overrides=overrides)
         loss = build(decided.loss) if decided.loss else None
-        return Course(written, decided, 50 * rows, loss, scale_of(loss) if loss else None)
+        return TrainingHistory(written, decided, 50 * rows, loss, scale_of(loss) if loss else None)
 
     return made
 
@@ -55,10 +55,10 @@ def samples_of(features: Tensor, classes: int = 0) -> Samples:
 
 
 @pytest.fixture
-def sampled() -> Callable[..., Sampled]:
+def sampled() -> Callable[..., SampleSets]:
     """What there is to compare where the generator is as good as the data, unless a test says otherwise."""
 
-    def made(**other: object) -> Sampled:
+    def made(**other: object) -> SampleSets:
         draw = torch.Generator().manual_seed(0)
         sets = [torch.randn(400, 8, generator=draw) for _ in range(4)]
         usual = {
@@ -72,6 +72,6 @@ def sampled() -> Callable[..., Sampled]:
             "classes": ("one", "two", "three", "four"),
             "step": 1000,
         }
-        return Sampled(**(usual | other))  # type: ignore[arg-type]
+        return SampleSets(**(usual | other))  # type: ignore[arg-type]
 
     return made

@@ -9,7 +9,7 @@ import pytest
 
 import ganzoo
 from ganzoo.cli import status_of
-from ganzoo.evaluation.doctor.machine import extras, what_is_here
+from ganzoo.evaluation.doctor.machine import describe_machine, extras
 
 Captured = pytest.CaptureFixture[str]
 
@@ -68,13 +68,13 @@ def test_the_machine_is_described(tmp_path: Path, capsys: Captured) -> None:
 def test_the_machine_as_json_is_all_that_is_printed(capsys: Captured) -> None:
     assert status_of(["doctor", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed.keys() == what_is_here().keys()
+    assert printed.keys() == describe_machine().keys()
     assert printed["memory"]["total"] > printed["memory"]["available"] > 0
     assert all(plugin["status"] == "ok" for plugin in printed["plugins"])
 
 
 def test_data_that_are_there_are_said_to_be(real_data: Path) -> None:
-    found = what_is_here(real_data)["datasets"]
+    found = describe_machine(real_data)["datasets"]
     assert found["mnist"] is True
     assert found["stacked-mnist"] is True
     assert found["fashion-mnist"] is False
@@ -90,7 +90,7 @@ def test_every_extra_is_listed_with_what_it_lacks() -> None:
 def test_a_broken_plugin_is_named_with_its_cause(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     from ganzoo.cli.doctor import machine, show
 
-    here = what_is_here()
+    here = describe_machine()
     here["plugins"] = [
         {"name": "third", "distribution": "third-gan", "version": "2.0", "status": "broken", "cause": "no module x"}
     ]

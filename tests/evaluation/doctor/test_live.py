@@ -11,7 +11,7 @@ import pytest
 
 import ganzoo
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.live import Watch
+from ganzoo.evaluation.doctor.live import DoctorObserver
 
 RECIPE = """
 [optimizer.generator]
@@ -33,7 +33,7 @@ def recipe(tmp_path: Path, small_recipe: Callable[[Path, str], Path]) -> Path:
 
 
 class FakeRun:
-    """What `Watch` asks of a run that begins."""
+    """What `DoctorObserver` asks of a run that begins."""
 
     def __init__(self, course: Any) -> None:
         self.recipe, self.total_steps, self.metrics = course.recipe, course.total_steps, []
@@ -42,7 +42,7 @@ class FakeRun:
 def heard(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:
     said: list[tuple[int, str]] = []
 
-    class Recorder(Watch):
+    class Recorder(DoctorObserver):
         def report(self, finding: Finding) -> None:
             said.append((int(self.rows[-1]["step"]), finding.name))
 
@@ -72,7 +72,7 @@ def test_healthy_rows_say_nothing(course: Any) -> None:
 
 def test_a_long_run_is_not_remembered_whole(course: Any) -> None:
     made = course(1500)
-    watch = Watch(lambda *_: None)
+    watch = DoctorObserver(lambda *_: None)
     watch.ganzoo_run_started(FakeRun(made))  # type: ignore[arg-type]
     for row in made.rows:
         watch.ganzoo_metrics(row)
@@ -108,7 +108,7 @@ def test_a_run_that_goes_on_knows_the_rows_before(recipe: Path, tmp_path: Path) 
     ganzoo.train(recipe, out=tmp_path / "run", steps=160, device="cpu", quiet=True)
     said: list[Finding] = []
 
-    class Recorder(Watch):
+    class Recorder(DoctorObserver):
         def report(self, finding: Finding) -> None:
             said.append(finding)
 

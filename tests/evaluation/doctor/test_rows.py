@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ganzoo.core.interfaces import Loss
 from ganzoo.core.losses import Hinge, LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
-from ganzoo.evaluation.doctor.divergence import not_a_number
+from ganzoo.evaluation.doctor.divergence import non_finite_value
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.evaluation.doctor.rows import findings_in
-from ganzoo.evaluation.doctor.scale import passed_on, scale_of
+from ganzoo.evaluation.doctor.rows import row_findings
+from ganzoo.evaluation.doctor.scale import relative_gradient, scale_of
 from ganzoo.recipe import read_recipe
 
 STRONG = {"loss__discriminator": 0.004, "d_real": 0.998, "d_fake": 0.003, "loss__generator": 6.0}
@@ -42,7 +42,7 @@ def names(findings: list[Finding]) -> list[str]:
     ],
 )
 def test_rows_of_healthy_runs_give_no_finding(course: Any, overrides: tuple[str, ...], numbers: dict[str, Any]) -> None:
-    assert findings_in(course(overrides=overrides, **numbers)) == []
+    assert row_findings(course(overrides=overrides, **numbers)) == []
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_rows_of_healthy_runs_give_no_finding(course: Any, overrides: tuple[str,
     ],
 )
 def test_what_is_broken_is_said(course: Any, name: str, overrides: tuple[str, ...], numbers: dict[str, Any]) -> None:
-    assert names(findings_in(course(overrides=overrides, **numbers))) == [name]
+    assert names(row_findings(course(overrides=overrides, **numbers))) == [name]
 
 
 def test_a_finding_says_figure_steps_meaning_change_and_paper(course: Any) -> None:
-    (finding,) = findings_in(course(**STRONG))
+    (finding,) = row_findings(course(**STRONG))
     assert "0.004 in steps 1,600 to 2,000, 0.6% of what guessing costs (D(x) 0.998, D(G(z)) 0.003)" in finding.seen
     assert finding.figures["share_of_guessing"] == pytest.approx(0.004 / math.log(2), rel=1e-3)
     assert finding.steps == (1600, 2000)
@@ -86,61 +86,63 @@ def test_a_finding_says_figure_steps_meaning_change_and_paper(course: Any) -> No
     ],
 )
 def test_every_change_is_one_that_the_recipe_takes(course: Any, recipe: str, numbers: dict[str, Any]) -> None:
-    for finding in findings_in(course(recipe=recipe, **numbers)):
+    for finding in row_findings(course(recipe=recipe, **numbers)):
         assert finding.change
         for line in finding.change:
             read_recipe(recipe, overrides=[line])
 
 
 def test_a_gradient_that_faded_is_seen_whatever_the_loss(course: Any) -> None:
-    (finding,) = findings_in(course(grad__generator=[3.0] * 20 + [0.001] * 20))
+    (finding,) = row_findings(course(grad__generator=[3.0] * 20 + [0.001] * 20))
     assert finding.name == "vanishing-gradients"
     assert finding.figures["norm"] == 0.001
     assert finding.figures["largest_norm"] == 3.0
 
 
 def test_the_beginning_of_a_run_is_not_held_against_it(course: Any) -> None:
-    assert findings_in(course(4, **STRONG)) == []
+    assert row_findings(course(4, **STRONG)) == []
     begun = course(40, loss__discriminator=[0.02] * 4 + [0.36] * 36)
     assert [
-        names(findings_in(type(begun)(begun.rows[:n], begun.recipe, 2000, begun.loss, begun.scale)))
+        names(row_findings(type(begun)(begun.rows[:n], begun.recipe, 2000, begun.loss, begun.scale)))
         for n in range(1, 41)
     ] == [[]] * 40
 
 
 def test_what_went_away_is_no_finding_any_more(course: Any) -> None:
-    assert findings_in(course(60, loss__discriminator=[0.001] * 30 + [0.36] * 30)) == []
+    assert row_findings(course(60, loss__discriminator=[0.001] * 30 + [0.36] * 30)) == []
 
 
 def test_one_odd_row_is_no_finding(course: Any) -> None:
-    assert findings_in(course(grad__generator=[7.0] * 39 + [1e5])) == []
+    assert row_findings(course(grad__generator=[7.0] * 39 + [1e5])) == []
 
 
 def test_a_bend_is_no_oscillation(course: Any) -> None:
     """As a critic's estimate goes at the beginning: up, down, and up again."""
     bent = [5 * math.cos(row / 5) for row in range(20)]
-    assert findings_in(course(20, overrides=CRITIC, wasserstein=bent, loss__discriminator=bent)) == []
+    assert row_findings(course(20, overrides=CRITIC, wasserstein=bent, loss__discriminator=bent)) == []
 
 
 def test_rows_from_before_gradients_were_logged_are_read_all_the_same(course: Any) -> None:
     made = course(**STRONG)
     old = [{name: value for name, value in row.items() if not name.startswith("grad/")} for row in made.rows]
-    assert names(findings_in(type(made)(old, made.recipe, 2000, made.loss, made.scale))) == ["discriminator-too-strong"]
+    assert names(row_findings(type(made)(old, made.recipe, 2000, made.loss, made.scale))) == [
+        "discriminator-too-strong"
+    ]
 
 
 def test_rows_of_a_game_with_other_players_are_no_trouble(course: Any) -> None:
     made = course()
     rows = [{"step": row["step"], "loss/a": 1.0, "loss/b": 2e7, "grad/a": 5e3} for row in made.rows]
-    assert names(findings_in(type(made)(rows, made.recipe, 2000))) == ["divergence"]
+    assert names(row_findings(type(made)(rows, made.recipe, 2000))) == ["divergence"]
 
 
 def test_a_run_that_failed_for_a_nan_says_where(course: Any) -> None:
     reason = "TrainingFailed: step 60: loss/discriminator is nan.\n  Lower the learning rates."
-    finding = not_a_number(course(1), reason)
+    finding = non_finite_value(course(1), reason)
     assert finding is not None
     assert (finding.name, finding.severity, finding.steps) == ("divergence", "failure", (50, 60))
     assert "loss/discriminator was nan at step 60" in finding.seen
-    assert not_a_number(course(1), "the budget is spent") is None
+    assert non_finite_value(course(1), "the budget is spent") is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_critics_loss_has_no_bottom_and_a_strange_loss_no_scale() -> None:
 
 def test_only_a_saturating_loss_passes_on_less_where_the_discriminator_wins() -> None:
     # derivatives of softplus: sigmoid(s) and sigmoid(s) - 1, over their value of 1/2 at s = 0
-    assert passed_on(Minimax(), 0.99, 0.01) == pytest.approx(0.02, rel=1e-3)
-    assert passed_on(NonSaturating(), 0.99, 0.01) == pytest.approx(1.98, rel=1e-3)
-    assert passed_on(Wasserstein(), 0.99, 0.01) == pytest.approx(1.0)
+    assert relative_gradient(Minimax(), 0.99, 0.01) == pytest.approx(0.02, rel=1e-3)
+    assert relative_gradient(NonSaturating(), 0.99, 0.01) == pytest.approx(1.98, rel=1e-3)
+    assert relative_gradient(Wasserstein(), 0.99, 0.01) == pytest.approx(1.0)
     assert torch.is_grad_enabled()

@@ -12,16 +12,16 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.core.data import DatasetInfo, Field
-from ganzoo.evaluation.doctor.averages import lagging
-from ganzoo.evaluation.doctor.collapse import collapsed
+from ganzoo.evaluation.doctor.averages import lagging_ema
+from ganzoo.evaluation.doctor.collapse import mode_collapse
 from ganzoo.evaluation.doctor.distances import energy, nearest, nearest_other
-from ganzoo.evaluation.doctor.memorisation import memorised
-from ganzoo.evaluation.doctor.samples import Coarse, Sampled
+from ganzoo.evaluation.doctor.memorisation import memorisation
+from ganzoo.evaluation.doctor.samples import CoarseExtractor, SampleSets
 from ganzoo.metrics.interface import Samples
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
 
-MakeSampled = Callable[..., Sampled]
+MakeSampled = Callable[..., SampleSets]
 
 
 def drawn(n: int = 400, seed: int = 9) -> Tensor:
@@ -33,11 +33,11 @@ def samples_of(features: Tensor, classes: int = 4) -> Samples:
 
 
 def test_samples_as_varied_as_the_data_are_no_collapse(course: Any, sampled: MakeSampled) -> None:
-    assert collapsed(course(), sampled()) is None
+    assert mode_collapse(course(), sampled()) is None
 
 
 def test_one_sample_over_and_over_is_a_collapse(course: Any, sampled: MakeSampled) -> None:
-    finding = collapsed(course(), sampled(fake=samples_of(drawn(1) + 0.01 * drawn())))
+    finding = mode_collapse(course(), sampled(fake=samples_of(drawn(1) + 0.01 * drawn())))
     assert finding is not None
     assert finding.name == "mode-collapse"
     assert finding.figures["spread"] < 0.02
@@ -46,7 +46,9 @@ def test_one_sample_over_and_over_is_a_collapse(course: Any, sampled: MakeSample
 
 def test_copies_of_a_few_varied_samples_are_a_collapse_too(course: Any, sampled: MakeSampled) -> None:
     """The mean distance between two samples is as it should be; the distance to the next one is not."""
-    finding = collapsed(course(), sampled(fake=samples_of(drawn(40).repeat(10, 1) + 0.01 * drawn(400, 3)), classes=()))
+    finding = mode_collapse(
+        course(), sampled(fake=samples_of(drawn(40).repeat(10, 1) + 0.01 * drawn(400, 3)), classes=())
+    )
     assert finding is not None
     assert finding.figures["spread"] > 0.9
     assert finding.figures["nearest"] < 0.1
@@ -56,7 +58,7 @@ def test_missing_classes_are_named(course: Any, sampled: MakeSampled) -> None:
     fake = drawn()
     logits = fake[:, :4].clone()
     logits[:, 1] -= 100
-    finding = collapsed(course(), sampled(fake=Samples(fake, fake, logits)))
+    finding = mode_collapse(course(), sampled(fake=Samples(fake, fake, logits)))
     assert finding is not None
     assert "missing classes: two" in finding.seen
     assert finding.figures["missing_classes"] == 1
@@ -64,7 +66,7 @@ def test_missing_classes_are_named(course: Any, sampled: MakeSampled) -> None:
 
 def test_few_latents_are_what_to_change_first(course: Any, sampled: MakeSampled) -> None:
     few = course(overrides=["generator.latent_dim=1", "optimizer.generator.betas=[0.9,0.999]"])
-    finding = collapsed(few, sampled(fake=samples_of(0.01 * drawn())))
+    finding = mode_collapse(few, sampled(fake=samples_of(0.01 * drawn())))
     assert finding is not None
     assert finding.change[:2] == ("generator.latent_dim = 100", "optimizer.generator.betas = [0.5, 0.999]")
     for line in finding.change:
@@ -72,12 +74,12 @@ def test_few_latents_are_what_to_change_first(course: Any, sampled: MakeSampled)
 
 
 def test_new_samples_of_the_same_distribution_are_not_remembered_ones(course: Any, sampled: MakeSampled) -> None:
-    assert memorised(course(), sampled()) is None
+    assert memorisation(course(), sampled()) is None
 
 
 def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSampled) -> None:
     train = drawn(400, 5)
-    finding = memorised(course(), sampled(train=train, coarse_fake=train + 0.2 * drawn(400, 6)))
+    finding = memorisation(course(), sampled(train=train, coarse_fake=train + 0.2 * drawn(400, 6)))
     assert finding is not None
     assert finding.name == "memorisation"
     assert finding.figures["copied"] > 0.9
@@ -89,11 +91,11 @@ def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSa
 
 def test_samples_that_are_typical_but_not_copied_are_no_memorisation(course: Any, sampled: MakeSampled) -> None:
     """In the middle of the data everything has near neighbours, in the training set and out of it."""
-    assert memorised(course(), sampled(coarse_fake=0.1 * drawn())) is None
+    assert memorisation(course(), sampled(coarse_fake=0.1 * drawn())) is None
 
 
 def coarse(field: Field, samples: torch.Tensor, kind: str = "image") -> torch.Tensor:
-    return Coarse(FieldKinds(DatasetInfo(fields={"real": field}, size=1, kind=kind)))(samples).features
+    return CoarseExtractor(FieldKinds(DatasetInfo(fields={"real": field}, size=1, kind=kind)))(samples).features
 
 
 def test_coarse_features_are_at_most_sixteen_pixels_a_side() -> None:
@@ -170,10 +172,10 @@ def test_averages_far_behind_are_named_though_they_were_updated(course: Any, sam
     behind = sampled(fake=samples_of(drawn() + 2), raw=samples_of(drawn()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ganzoo.evaluation.doctor.averages.read_state", lambda _: {"averaged": {"generator": 250}})
-        finding = lagging(course(), Checkpointed(), behind)  # type: ignore[arg-type]
+        finding = lagging_ema(course(), Checkpointed(), behind)  # type: ignore[arg-type]
         assert finding is not None
         assert finding.figures["averaged"] > 1.4 * finding.figures["raw"]
-        assert lagging(course(), Checkpointed(), sampled()) is None  # type: ignore[arg-type]
+        assert lagging_ema(course(), Checkpointed(), sampled()) is None  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_looked_at_is_left_out(recipe: Path, tmp_path: Path) -> None:
@@ -181,6 +183,6 @@ def test_what_cannot_be_looked_at_is_left_out(recipe: Path, tmp_path: Path) -> N
 
     run = ganzoo.train(recipe, out=tmp_path / "run", steps=20, device="cpu", quiet=True)
     diagnosis = examine(run, samples=False)
-    assert any(line.startswith("the course of training: 2 rows are too few") for line in diagnosis.unseen)
-    assert any("not asked for" in line for line in diagnosis.unseen)
+    assert any(line.startswith("the course of training: 2 rows are too few") for line in diagnosis.not_examined)
+    assert any("not asked for" in line for line in diagnosis.not_examined)
     assert diagnosis.findings == ()

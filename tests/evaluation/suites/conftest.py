@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo.evaluation.suites import worker_pool as crew
-from ganzoo.evaluation.suites.worker import play
+from ganzoo.evaluation.suites import worker_pool
+from ganzoo.evaluation.suites.worker import run_task
 
 TINY = """\
 description = "points, a few steps"
@@ -59,25 +59,25 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_num_threads(before)
 
 
-class WorkerAtHome:
-    """Plays runs in this process: the same orders and the same news, without the seconds that a new one takes."""
+class InProcessWorker:
+    """Plays runs in this process: the same tasks and messages, without the time that a new process takes."""
 
-    def __init__(self, seat: crew.Seat, log: Path) -> None:
+    def __init__(self, slot: worker_pool.WorkerSlot, log: Path) -> None:
         self.process = SimpleNamespace(poll=lambda: None, wait=lambda: 0)
 
-    def play(self, order: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        said: list[Mapping[str, Any]] = []
-        done = play(order, lambda what: said.append(dict(what)))
-        yield from [*said, {"done": done}]
+    def run(self, task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        message: list[Mapping[str, Any]] = []
+        done = run_task(task, lambda what: message.append(dict(what)))
+        yield from [*message, {"done": done}]
 
-    def send_home(self) -> None:
+    def close_input(self) -> None:
         pass
 
-    def gone(self) -> int:
+    def wait(self) -> int:
         return 0
 
 
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker process is started."""
-    monkeypatch.setattr(crew, "Worker", WorkerAtHome)
+    monkeypatch.setattr(worker_pool, "Worker", InProcessWorker)

@@ -10,7 +10,7 @@ import pytest
 from ganzoo.cli import status_of
 from ganzoo.errors import RecipeError
 from ganzoo.evaluation.suites.lookup import installed
-from ganzoo.evaluation.suites.reading import chosen, read_suite
+from ganzoo.evaluation.suites.reading import read_suite, select_entries
 from ganzoo.evaluation.suites.suite import ENDLESS
 
 GOOD = """\
@@ -229,9 +229,9 @@ def test_an_unknown_suite_is_told_the_nearest_one(capsys: pytest.CaptureFixture[
 
 def test_an_unknown_entry_is_told_the_nearest_one(tmp_path: Path) -> None:
     suite = read_suite(write(tmp_path))
-    assert [entry.name for entry in chosen(suite, ["plain"])] == ["plain"]
+    assert [entry.name for entry in select_entries(suite, ["plain"])] == ["plain"]
     with pytest.raises(RecipeError, match="Did you mean penalised"):
-        chosen(suite, ["penalized"])
+        select_entries(suite, ["penalized"])
 
 
 @pytest.mark.parametrize("name", sorted(installed()))

@@ -10,8 +10,19 @@ from typing import Any
 
 import pytest
 
-from ganzoo.evaluation.suites.results import Cell, Column, Group, Outcome, Result, Row, cell, chance, rank, told_apart
-from ganzoo.evaluation.suites.table import lines, markdown, number, places
+from ganzoo.evaluation.suites.results import (
+    Cell,
+    Column,
+    Group,
+    Outcome,
+    Result,
+    Row,
+    assign_ranks,
+    cell,
+    p_value,
+    significant_pairs,
+)
+from ganzoo.evaluation.suites.table import format_mean, format_rank, markdown, table_lines
 
 FID = Column(name="fid", better="down", floor=0.25, protocol="10 against 10", measured={"n_fake": 10})
 
@@ -24,15 +35,15 @@ def row(entry: str, *values: float) -> Row:
 
 def ranked(*rows: Row, better: str = "down") -> dict[str, Any]:
     table = list(rows)
-    rank(table, Column(name="fid", better=better, floor=None, protocol="", measured={}))  # type: ignore[arg-type]
+    assign_ranks(table, Column(name="fid", better=better, floor=None, protocol="", measured={}))  # type: ignore[arg-type]
     return {one.entry: one.cells["fid"].rank for one in table if one.cells}
 
 
 def test_mean_and_sample_standard_deviation() -> None:
     assert cell([1.0, 2.0, 6.0]) == Cell(mean=3.0, spread=stdev([1.0, 2.0, 6.0]), n=3)
     assert cell([4.0]) == Cell(mean=4.0, spread=None, n=1)
-    assert number(cell([64.71, 63.2, 66.0])) == "64.64 ± 1.4"
-    assert number(cell([64.71])) == "64.71"
+    assert format_mean(cell([64.71, 63.2, 66.0])) == "64.64 ± 1.4"
+    assert format_mean(cell([64.71])) == "64.71"
 
 
 def test_welchs_test_is_the_textbooks() -> None:
@@ -44,7 +55,7 @@ def test_welchs_test_is_the_textbooks() -> None:
         math.gamma((df + 1) / 2) / (math.sqrt(df * math.pi) * math.gamma(df / 2)) * (1 + x * x / df) ** (-(df + 1) / 2)
         for x in (t + 0.001 * (step + 0.5) for step in range(400_000))
     ]
-    assert chance(one, other) == pytest.approx(2 * 0.001 * sum(density), abs=2e-4)
+    assert p_value(one, other) == pytest.approx(2 * 0.001 * sum(density), abs=2e-4)
 
 
 def test_what_is_far_apart_is_ranked_and_what_is_not_shares_its_places() -> None:
@@ -72,13 +83,13 @@ def test_equal_entries_are_seldom_told_apart() -> None:
     """A chance of 5 % that any pair of seven is: of 400 columns 20 are expected, and 41 is 5 sigma."""
     stream = random.Random(0)
     draws = [[[stream.gauss(50.0, 3.0) for _ in range(5)] for _ in range(7)] for _ in range(400)]
-    wrong = sum(bool(told_apart({i: cell(values) for i, values in enumerate(column)})) for column in draws)
+    wrong = sum(bool(significant_pairs({i: cell(values) for i, values in enumerate(column)})) for column in draws)
     assert wrong <= 41
 
 
 def result(*rows: Row) -> Result:
     table = list(rows)
-    rank(table, FID)
+    assign_ranks(table, FID)
     data = {"name": "mnist", "checksum": "sha256:abc", "size": 60000, "kind": "images", "options": {}}
     group = Group(data=data, columns=(FID,), rows=tuple(table))
     return Result(
@@ -116,9 +127,9 @@ def test_nothing_is_bold_where_nothing_is_told_apart() -> None:
 def test_every_line_has_a_text_for_every_column() -> None:
     whole = result(row("far", 130.0, 131.0), row("failed"), row("one", 3.0))
     (group,) = whole.groups
-    assert {len(line.texts) for line in lines(group)} == {7}
-    assert {len(line.best) for line in lines(group)} == {7}
-    assert places(Cell(mean=1.0, spread=1.0, n=3, rank=(2, 4))) == "2 to 4"
+    assert {len(line.texts) for line in table_lines(group)} == {7}
+    assert {len(line.best) for line in table_lines(group)} == {7}
+    assert format_rank(Cell(mean=1.0, spread=1.0, n=3, rank=(2, 4))) == "2 to 4"
 
 
 def test_a_result_is_the_same_after_json() -> None:

@@ -1,4 +1,4 @@
-"""Who works where: devices are dealt out, threads are shared."""
+"""Slots of the worker pool: devices are distributed, threads are shared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganzoo.errors import GanzooError
-from ganzoo.evaluation.suites.worker_pool import Seat, Worker, seats
+from ganzoo.evaluation.suites.worker_pool import Worker, WorkerSlot, worker_slots
 
 
 def with_devices(monkeypatch: pytest.MonkeyPatch, count: int, threads: int = 8) -> None:
@@ -39,13 +39,13 @@ def test_devices_are_dealt_out_and_threads_are_shared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with_devices(monkeypatch, devices)
-    assert seats(device, jobs) == [Seat(*one) for one in expected]
+    assert worker_slots(device, jobs) == [WorkerSlot(*one) for one in expected]
 
 
 def test_a_device_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with_devices(monkeypatch, 1)
     with pytest.raises(GanzooError, match="cuda:1"):
-        seats("cuda:1", None)
+        worker_slots("cuda:1", None)
 
 
 def test_a_worker_that_cannot_start_is_a_failed_run_with_its_status(
@@ -55,9 +55,9 @@ def test_a_worker_that_cannot_start_is_a_failed_run_with_its_status(
     program.write_text(f"#!{sys.executable}\nraise SystemExit(7)\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    worker = Worker(Seat("cpu", 1), tmp_path / "log.txt")
-    (said,) = worker.play({"anything": 1})
-    assert said["done"] == {
+    worker = Worker(WorkerSlot("cpu", 1), tmp_path / "log.txt")
+    (message,) = worker.run({"anything": 1})
+    assert message["done"] == {
         "status": "failed",
         "reason": f"its process ended with status 7; see {tmp_path / 'log.txt'}",
     }

@@ -1,4 +1,4 @@
-"""What a person has to say for a card: the numbers that papers publish, their sources, and why ours are others."""
+"""Published results for a card, read from TOML: numbers, sources, and why ours differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from annotated_types import Ge, Len
 
 from ganzoo.errors import Problem, RecipeError
 from ganzoo.recipe.check import check
-from ganzoo.recipe.messages import found
+from ganzoo.recipe.messages import describe_value
 from ganzoo.recipe.options import options_of
 from ganzoo.recipe.source import Source, is_tables, read_file
 
@@ -21,7 +21,7 @@ Text = Annotated[str, Len(1)]
 class Published:
     """A number from a paper. score: its name in ganzoo ("fid"); spread: as the paper gives it, such as over seeds.
 
-    protocol: how it was measured, in words; source: where it stands ("arXiv:1711.10337, Table 2").
+    protocol: how it was measured, as text; source: paper and table ("arXiv:1711.10337, Table 2").
     """
 
     score: Text
@@ -32,11 +32,11 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knowledge:
+class PaperResults:
     """One table of a TOML file about papers, named after a recipe.
 
-    paper: the model's, where it is another than the components name; why: ours differ from the published numbers;
-    published: those numbers.
+    paper: of the model, if it differs from that of the components; why: the reason why our numbers differ from the
+    published ones; published: these numbers.
     """
 
     paper: str = ""
@@ -44,31 +44,31 @@ class Knowledge:
     published: tuple[Published, ...] = ()
 
 
-NOTHING = Knowledge()
+NO_PAPER_RESULTS = PaperResults()
 
-HEAD = {name: option for name, option in options_of(Knowledge).items() if name != "published"}
+HEAD = {name: option for name, option in options_of(PaperResults).items() if name != "published"}
 NUMBER = options_of(Published)
 
 
-def read_knowledge(path: Path, recipe: str) -> Knowledge:
-    """The table of that recipe in a TOML file about papers, nothing where it has none; all of the file is checked.
+def read_paper_results(path: Path, recipe: str) -> PaperResults:
+    """Reads the table of a recipe from a TOML file about papers; empty if there is none. The whole file is checked.
 
-    Raises: RecipeError with all that is wrong: a number without its source or its protocol, a number without `why`.
+    Raises: RecipeError with all problems, such as a number without source or protocol, or numbers without `why`.
     """
     source = read_file(path)
     problems: list[Problem] = []
     tables = {name: _table(source, name, value, problems) for name, value in source.values.items()}
     if problems:
         raise RecipeError(problems)
-    return tables.get(recipe, NOTHING)
+    return tables.get(recipe, NO_PAPER_RESULTS)
 
 
-def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Knowledge:
-    """One recipe's table, checked; what is wrong with it is added to `problems`."""
+def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> PaperResults:
+    """Checks one recipe's table; problems are added to `problems`."""
     if not isinstance(value, dict):
-        what = f"{name} should be a table, named after a recipe; found {found(value)}."
+        what = f"{name} should be a table, named after a recipe; found {describe_value(value)}."
         problems.append(Problem(source.place((name,)), what, f"Write [RECIPE] above it, such as [{name}]."))
-        return NOTHING
+        return NO_PAPER_RESULTS
     whose = f"the card of {name}"
     head = check(
         {key: one for key, one in value.items() if key != "published"},
@@ -80,9 +80,9 @@ def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Kn
     problems += head.problems
     numbers = value.get("published", [])
     if numbers and not is_tables(numbers):
-        what = f"{name}.published should be an array of tables; found {found(numbers)}."
+        what = f"{name}.published should be an array of tables; found {describe_value(numbers)}."
         problems.append(Problem(source.place((name, "published")), what, f"Write [[{name}.published]]."))
-        return NOTHING
+        return NO_PAPER_RESULTS
     published = []
     for number, table in enumerate(numbers):
         checked = check(table, NUMBER, key=(name, "published", number), place=source.place, whose="a published number")
@@ -91,4 +91,4 @@ def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Kn
     if numbers and not head.values.get("why", "").strip():
         what = f"{name}.why is missing: numbers are published, and nothing says why ours are others."
         problems.append(Problem(source.place((name, "published")), what, f'Write why = "..." in [{name}].'))
-    return NOTHING if head.problems else Knowledge(**head.values, published=tuple(published))
+    return NO_PAPER_RESULTS if head.problems else PaperResults(**head.values, published=tuple(published))

@@ -241,7 +241,7 @@ class Rehearsal:
                 )
 
     def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
-        """Plays, without the updates. metrics: takes the names logged. Raises: MismatchError, or what the game raises."""
+        """Plays, without the updates. metrics: takes the names logged. Raises: MismatchError, or as the game does."""
         name = self.recipe.game.entry.name
         for number, move in enumerate(game.play(self.draw), start=1):
             if number > LONGEST:

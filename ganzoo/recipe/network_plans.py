@@ -17,7 +17,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.recipe.dry_run import about_meta, count
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
-from ganzoo.recipe.shape_errors import WatchedParts, cannot_be_built, reason
+from ganzoo.recipe.shape_errors import RecordingParts, build_mismatch, error_summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def network_plans(recipe: Recipe, info: DatasetInfo) -> list[NetworkPlan]:
                     raise
                 return list(_built(recipe, info, torch.device("cpu")))
         except BuildError as error:
-            failure = cannot_be_built(recipe, error)
+            failure = build_mismatch(recipe, error)
             raise GanzooError(failure.what, remedy=failure.remedy) from error
 
 
@@ -61,11 +61,11 @@ def plan_of(network: nn.Module) -> str:
     try:
         return " ".join(str(plan()).split())
     except Exception as error:  # a plugin's code
-        return f"unknown: plan() fails: {reason(error)}"
+        return f"unknown: plan() fails: {error_summary(error)}"
 
 
 def _built(recipe: Recipe, info: DatasetInfo, device: torch.device) -> Iterator[NetworkPlan]:
-    parts = WatchedParts(recipe, info)
+    parts = RecordingParts(recipe, info)
     with torch.device(device):
         build(recipe.game, parts)
     names = {choice.table: choice.entry.name for choice in recipe.choices()}

@@ -183,21 +183,21 @@ def test_fallback_data_are_said_loudly_before_and_after(capsys: pytest.CaptureFi
 
 
 def test_a_terminal_gets_a_panel_for_fallback_data() -> None:
-    console, file = lively(width=100)
+    console, file = interactive_console(width=100)
     console.ganzoo_run_started(fallen_back())
     console.live.stop()
     assert "FALLBACK DATA" in file.getvalue()
     assert "NOT MNIST" in file.getvalue()
 
 
-def lively(width: int) -> tuple[Listener, io.StringIO]:
+def interactive_console(width: int) -> tuple[Listener, io.StringIO]:
     file = io.StringIO()
     return Console(plain=False, terminal=RichConsole(file=file, force_terminal=True, width=width)), file
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_live_display_shows_the_newest_numbers_whole_at_every_width(width: int) -> None:
-    console, _ = lively(width)
+    console, _ = interactive_console(width)
     run = made_up_run()
     console.ganzoo_run_started(run)
     try:
@@ -215,7 +215,7 @@ def test_the_live_display_shows_the_newest_numbers_whole_at_every_width(width: i
 
 
 def test_the_live_display_ends_with_the_last_row_and_a_summary() -> None:
-    console, file = lively(200)
+    console, file = interactive_console(200)
     run = made_up_run()
     console.ganzoo_run_started(run)
     console.ganzoo_metrics(row(50))

@@ -46,7 +46,7 @@ def checked(constructor: Callable[..., Any] = Network, shelf: str = "generator",
     return check(table, options, key=("generator",), place=lambda key: "mine.toml:7", whose='generator "mlp"')
 
 
-def told(constructor: Callable[..., Any] = Network, /, **table: Any) -> str:
+def problems_of(constructor: Callable[..., Any] = Network, /, **table: Any) -> str:
     problems = checked(constructor, **table).problems
     assert len(problems) == 1
     return str(problems[0])
@@ -62,7 +62,7 @@ def test_the_message_of_the_style_guide() -> None:
             hidden: Annotated[list[Annotated[int, Ge(1)]], Len(1)] = [256, 512, 1024],  # noqa: B006
         ) -> None: ...
 
-    assert told(MLP, latent_dims=3) == (
+    assert problems_of(MLP, latent_dims=3) == (
         'mine.toml:7: generator.latent_dims is not an option of generator "mlp".\n'
         "  Did you mean latent_dim? Options: latent_dim (int, 100), hidden (list of int, [256, 512, 1024])."
     )
@@ -133,7 +133,7 @@ def test_what_a_type_takes(name: str, given: Any, taken: Any) -> None:
     ],
 )
 def test_what_a_type_does_not_take(name: str, given: Any, said: str) -> None:
-    assert told(**{name: given}).startswith(f"mine.toml:7: generator.{name} {said}")
+    assert problems_of(**{name: given}).startswith(f"mine.toml:7: generator.{name} {said}")
 
 
 def test_an_option_without_a_default_must_be_given() -> None:
@@ -150,7 +150,7 @@ def test_a_constructor_without_options_says_so() -> None:
     class Plain:
         pass
 
-    assert told(Plain, x=1).endswith('generator.x is not an option of generator "mlp".\n  It has no options.')
+    assert problems_of(Plain, x=1).endswith('generator.x is not an option of generator "mlp".\n  It has no options.')
 
 
 def test_options_are_inherited_with_the_constructor() -> None:

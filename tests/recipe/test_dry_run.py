@@ -151,7 +151,7 @@ def solo(tmp_path: Path, fails: str) -> Recipe:
     return replace(whole, discriminator=None, loss=None, optimizers=only)
 
 
-def told(recipe: Recipe, info: DatasetInfo = MNIST, **more: Any) -> list[str]:
+def problems_of(recipe: Recipe, info: DatasetInfo = MNIST, **more: Any) -> list[str]:
     before = torch.get_rng_state()
     with pytest.raises(RecipeError) as caught:
         dry_run(recipe, info, **more)
@@ -199,19 +199,19 @@ def test_random_streams_stay_as_they_were(tmp_path: Path) -> None:
 
 def test_samples_of_another_shape_than_the_datas_name_the_options_to_set(tmp_path: Path) -> None:
     generator = choose(Square, "generator", size=32, channels=3)
-    assert told(recipe(tmp_path, generator=generator)) == [
+    assert problems_of(recipe(tmp_path, generator=generator)) == [
         "generator makes (3, 32, 32), dataset mnist holds (1, 28, 28): set generator.size or generator.channels."
     ]
     extra = "[dataset]\nname = 'glyphs'\n"
     sizes = "generator.size or generator.channels or dataset.size or dataset.channels"
-    assert told(recipe(tmp_path, extra=extra, generator=generator))[0].endswith(
+    assert problems_of(recipe(tmp_path, extra=extra, generator=generator))[0].endswith(
         f"dataset glyphs holds (1, 28, 28): set {sizes}."
     )
-    assert "dataset glyphs holds" in told(recipe(tmp_path, generator=generator), dataset="glyphs")[0]
+    assert "dataset glyphs holds" in problems_of(recipe(tmp_path, generator=generator), dataset="glyphs")[0]
 
 
 def test_a_layer_that_cannot_take_the_samples_is_named(tmp_path: Path) -> None:
-    [message] = told(recipe(tmp_path, discriminator=choose(Patches, "discriminator", channels=3)))
+    [message] = problems_of(recipe(tmp_path, discriminator=choose(Patches, "discriminator", channels=3)))
     assert message.startswith(
         'discriminator "Patches" fails at body.0 (Conv2d) on (8, 1, 28, 28), and dataset mnist holds (1, 28, 28): '
     )
@@ -231,7 +231,7 @@ def test_a_discriminator_of_patches_is_one(tmp_path: Path) -> None:
     ],
 )
 def test_scores_of_a_wrong_shape_are_told(fails: str, said: str, tmp_path: Path) -> None:
-    assert told(recipe(tmp_path, discriminator=choose(Patches, "discriminator", fails=fails))) == [said]
+    assert problems_of(recipe(tmp_path, discriminator=choose(Patches, "discriminator", fails=fails))) == [said]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_scores_of_a_wrong_shape_are_told(fails: str, said: str, tmp_path: Path)
     ],
 )  # fmt: skip
 def test_a_loss_that_cannot_be_minimised_is_told(fails: str, said: str, tmp_path: Path) -> None:
-    assert told(recipe(tmp_path, loss=choose(Odd, "loss", fails=fails))) == [said]
+    assert problems_of(recipe(tmp_path, loss=choose(Odd, "loss", fails=fails))) == [said]
 
 
 def test_a_penalty_that_fails_is_named(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_constructor_that_refuses_is_told_in_its_own_words(kind: str, said: st
 
 def test_all_constructors_that_refuse_are_told_at_once(tmp_path: Path) -> None:
     huge = f"discriminator.hidden=[{2**40}, {2**40}]"
-    problems = told(recipe(tmp_path, huge, generator=choose(Picky, "generator")))
+    problems = problems_of(recipe(tmp_path, huge, generator=choose(Picky, "generator")))
     assert [problem.split(" cannot")[0] for problem in problems] == ['generator "Picky"', 'discriminator "mlp"']
 
 
@@ -295,7 +295,7 @@ def test_all_constructors_that_refuse_are_told_at_once(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_game_that_cannot_be_played_is_told(fails: str, said: str, tmp_path: Path) -> None:
-    assert told(solo(tmp_path, fails)) == [said]
+    assert problems_of(solo(tmp_path, fails)) == [said]
 
 
 def test_a_game_of_one_player_can_be_played(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_game_of_one_player_can_be_played(tmp_path: Path) -> None:
 
 def test_tables_that_the_game_does_not_use_are_told(tmp_path: Path) -> None:
     whole = replace(recipe(tmp_path), game=choose(Solo, "game"))
-    assert told(whole) == [
+    assert problems_of(whole) == [
         'optimizer.discriminator: the game "Solo" has no player of that name. Its players: generator.',
         'the game "Solo" does not use [discriminator]. Take it out.',
         'the game "Solo" does not use [loss]. Take it out.',
@@ -338,13 +338,13 @@ def test_an_optimizer_that_refuses_is_told_at_its_table(tmp_path: Path) -> None:
 
 
 def test_a_part_that_the_game_needs_and_the_recipe_lacks_is_told(tmp_path: Path) -> None:
-    [message] = told(replace(recipe(tmp_path), loss=None))
+    [message] = problems_of(replace(recipe(tmp_path), loss=None))
     assert message.startswith('there is no [loss] table: the game "two-player" needs it')
 
 
 def test_a_metric_to_stop_by_must_be_logged(tmp_path: Path) -> None:
     extra = "[train.stop]\nmetric = 'fid'\ntarget = 5.0\n"
-    [message] = told(recipe(tmp_path, extra=extra))
+    [message] = problems_of(recipe(tmp_path, extra=extra))
     assert message == (
         'train.stop.metric: this game logs no "fid". It logs: loss/discriminator, d_real, d_fake, loss/generator.'
     )
@@ -356,7 +356,7 @@ def test_a_metric_to_stop_by_must_be_logged(tmp_path: Path) -> None:
 def test_networks_that_no_memory_holds_are_refused_without_taking_any(hidden: str, tmp_path: Path) -> None:
     whole = recipe(tmp_path, f"generator.hidden={hidden}")
     before = psutil.Process().memory_info().rss
-    [message] = told(whole)
+    [message] = problems_of(whole)
     assert psutil.Process().memory_info().rss - before < 2**28
     assert message.startswith("generator ")
     assert f"hidden = {hidden}" in message
@@ -364,7 +364,7 @@ def test_networks_that_no_memory_holds_are_refused_without_taking_any(hidden: st
 
 def test_a_batch_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     posters = DatasetInfo(fields={"real": Field((3, 4096, 4096), "uint8")}, size=9)
-    [message] = told(
+    [message] = problems_of(
         recipe(tmp_path, "train.batch_size=1048576", "generator.hidden=[1]", "discriminator.hidden=[1]"), posters
     )
     assert message.startswith("a batch is 196,608.0 GiB")
@@ -375,4 +375,4 @@ def test_what_the_meta_device_cannot_do_is_rehearsed_on_the_cpu(tmp_path: Path) 
     good = recipe(tmp_path, generator=choose(Peeking, "generator"))
     assert dry_run(good, MNIST).draws_per_round == 1
     bad = replace(good, generator=choose(Peeking, "generator", size=32))
-    assert told(bad) == ["generator makes (1, 32, 32), dataset mnist holds (1, 28, 28): set generator.size."]
+    assert problems_of(bad) == ["generator makes (1, 32, 32), dataset mnist holds (1, 28, 28): set generator.size."]

@@ -107,16 +107,16 @@ GAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def as_on_a_gpu(training: Training) -> CapturedRoundsRunner:
+def replayed_rounds(training: Training) -> CapturedRoundsRunner:
     return CapturedRoundsRunner(training, "a test", FakeGraphCapture(training))
 
 
-def as_on_a_cpu(training: Training) -> CapturedRoundsRunner:
+def traced_rounds(training: Training) -> CapturedRoundsRunner:
     return CompiledRoundsRunner(training, "a test", compile_function=lambda piece, given: piece)
 
 
-WAYS = [as_on_a_gpu, as_on_a_cpu]
-Way = Callable[[Training], CapturedRoundsRunner]
+RUNNERS = [replayed_rounds, traced_rounds]
+MakeRunner = Callable[[Training], CapturedRoundsRunner]
 
 
 ROUNDING = 1e-4
@@ -129,14 +129,14 @@ of 2**-23, tenfold, are 6e-5.
 """
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 @pytest.mark.parametrize("game", GAMES)
 def test_fifty_captured_steps_are_fifty_eager_ones(
-    points: Path, game: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, game: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points, *GAMES[game])
     static = training_of(points, *GAMES[game])
-    static.runner = way(static)
+    static.runner = make_runner(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) <= ROUNDING
     for key in ("step", "drawn", "random", "averaged", "optimizers"):
@@ -156,10 +156,10 @@ IMAGES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 @pytest.mark.parametrize("recipe", IMAGES)
 def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
-    recipe: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    recipe: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     """Batch and instance norm, dropout, pools of images, penalties of convolutions."""
     settings = ("generator.width=4", "discriminator.width=4", *IMAGES[recipe])
@@ -168,20 +168,20 @@ def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
         training.averages = None  # which a graph blends with another rounding
         for player in training.players.values():
             player.schedule = None  # whose rates a graph reads as float32
-    static.runner = way(static)
+    static.runner = make_runner(static)
     expected, found = play(eager, STEPS), play(static, STEPS)
     assert largest_gap(found, expected) == 0.0
     assert found.state["random"] == expected.state["random"]
     assert static.runner.graphs
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 def test_without_averages_and_schedules_nothing_differs_at_all(
-    points: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     eager = training_of(points)
     static = training_of(points)
-    static.runner = way(static)
+    static.runner = make_runner(static)
     assert largest_gap(play(static, STEPS), play(eager, STEPS)) == 0.0
     assert eager.gradient_norms() == static.gradient_norms()
 
@@ -211,7 +211,7 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     for name, batches in seen.items():
         training = training_of(points, "game.n_critic=3")
         if name == "captured":
-            training.runner = as_on_a_gpu(training)
+            training.runner = replayed_rounds(training)
             feed = training.runner.feed  # type: ignore[attr-defined]
             feed.prepare(training.draws)
             for _ in range(13):
@@ -222,9 +222,9 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
-    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
@@ -232,49 +232,49 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
     for first, second in (("captured", "eager"), ("eager", "captured")):
         half = training_of(points, *settings)
         if first == "captured":
-            half.runner = way(half)
+            half.runner = make_runner(half)
         save_checkpoint(tmp_path / first, play(half, 30))
         rest = training_of(points, *settings, seed=0)
         rest.restore(load_checkpoint(tmp_path / first), "a test")
         if second == "captured":
-            rest.runner = way(rest)
+            rest.runner = make_runner(rest)
         found = play(rest, 20)
         assert largest_gap(found, expected) <= ROUNDING
         assert found.state["random"] == expected.state["random"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 def test_a_captured_run_resumes_exactly(
-    points: Path, tmp_path: Path, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
     settings = ("ema.every=2", 'regularizer=[{name="r1", every=3}]', 'schedule.generator.name="linear-decay"')
     straight = training_of(points, *settings)
-    straight.runner = way(straight)
+    straight.runner = make_runner(straight)
     save_checkpoint(tmp_path / "middle", play(straight, 30))
     expected = play(straight, 20)
     rest = training_of(points, *settings)
     rest.restore(load_checkpoint(tmp_path / "middle"), "a test")
-    rest.runner = way(rest)
+    rest.runner = make_runner(rest)
     assert largest_gap(play(rest, 20), expected) == 0.0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 def test_rows_and_grids_are_those_of_eager(
-    points: Path, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+    points: Path, tmp_path: Path, make_runner: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rows(run: ganzoo.Run) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in (run.directory / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")} for row in lines]
 
     eager = ganzoo.train(points, out=tmp_path / "eager", device="cpu", quiet=True)
-    monkeypatch.setattr("ganzoo.training.launch.choose_runner", lambda it, *_: way(it))
+    monkeypatch.setattr("ganzoo.training.launch.choose_runner", lambda it, *_: make_runner(it))
     static = ganzoo.train(points, out=tmp_path / "captured", device="cpu", quiet=True)
     assert rows(static) == rows(eager)
     for grid in (eager.directory / "samples").iterdir():
         assert (static.directory / "samples" / grid.name).read_bytes() == grid.read_bytes()
 
 
-FOLK = """
+UNCAPTURABLE_PLUGIN = """
 import torch
 from torch import nn
 from ganzoo import Component, Game, Move, hookimpl
@@ -344,7 +344,7 @@ class Counts(Uncapturable):
 
 
 @pytest.fixture
-def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def uncapturable_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A plugin with games that no graph can hold, each for another reason."""
     import importlib
     import sys
@@ -352,7 +352,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from ganzoo.plugins import zoo
 
     site = tmp_path_factory.mktemp("site")
-    (site / "third_folk.py").write_text(FOLK)
+    (site / "third_folk.py").write_text(UNCAPTURABLE_PLUGIN)
     info = site / "third_folk-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-folk\nVersion: 1.0\n")
@@ -366,7 +366,7 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.modules.pop("third_folk", None)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 @pytest.mark.parametrize(
     ("game", "why"),
     [
@@ -375,11 +375,18 @@ def folk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ],
 )
 def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
-    points: Path, folk: None, game: str, why: str, way: Way, training_of: Make, play: Play, largest_gap: Gap
+    points: Path,
+    uncapturable_plugin: None,
+    game: str,
+    why: str,
+    make_runner: MakeRunner,
+    training_of: Make,
+    play: Play,
+    largest_gap: Gap,
 ) -> None:
     eager = training_of(points, f"game.name={game}")
     static = training_of(points, f"game.name={game}")
-    static.runner = way(static)
+    static.runner = make_runner(static)
     with pytest.warns(UserWarning, match=why) as said:
         found = play(static, 20)
     assert len(said) == 1
@@ -387,14 +394,20 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
     assert largest_gap(found, play(eager, 20)) == 0.0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RUNNERS)
 def test_a_game_that_never_does_the_same_again_says_so(
-    points: Path, folk: None, way: Way, monkeypatch: pytest.MonkeyPatch, training_of: Make, play: Play, largest_gap: Gap
+    points: Path,
+    uncapturable_plugin: None,
+    make_runner: MakeRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    training_of: Make,
+    play: Play,
+    largest_gap: Gap,
 ) -> None:
     monkeypatch.setattr("ganzoo.training.runners.cuda_graph_rounds.ROUNDS_BEFORE_WARNING", 15)
     eager = training_of(points, "game.name=counts")
     static = training_of(points, "game.name=counts")
-    runner = static.runner = way(static)
+    runner = static.runner = make_runner(static)
     with pytest.warns(UserWarning, match="no two of the first 15 rounds were alike"):
         found = play(static, 20)
     assert not runner.graphs

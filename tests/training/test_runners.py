@@ -69,15 +69,15 @@ def made(run: Path) -> dict[str, object]:
     }
 
 
-class Strides(EagerRunner):
-    """Plays five rounds at a time wherever it may."""
+class FiveRoundsRunner(EagerRunner):
+    """Plays up to five rounds at a time."""
 
-    strides: list[int]
+    calls: list[int]
 
-    def advance(self, most: int) -> None:
-        stride = min(most, 5)
-        Strides.strides.append(stride)
-        for _ in range(stride):
+    def advance(self, max_rounds: int) -> None:
+        rounds = min(max_rounds, 5)
+        FiveRoundsRunner.calls.append(rounds)
+        for _ in range(rounds):
             super().advance(1)
 
 
@@ -85,13 +85,15 @@ def test_several_rounds_at_a_time_leave_the_same_rows_grids_and_checkpoints(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ganzoo.train(recipe, out=tmp_path / "singly", device="cpu", quiet=True)
-    Strides.strides = []
-    monkeypatch.setattr("ganzoo.training.launch.choose_runner", lambda training, *_: Strides(training, "a test"))
+    FiveRoundsRunner.calls = []
+    monkeypatch.setattr(
+        "ganzoo.training.launch.choose_runner", lambda training, *_: FiveRoundsRunner(training, "a test")
+    )
     ganzoo.train(recipe, out=tmp_path / "strides", device="cpu", quiet=True)
     assert made(tmp_path / "strides") == made(tmp_path / "singly")
     # rows at 7, 14, ...; checkpoints at 9, 18, ...; grids at 20 and 40
-    assert Strides.strides == [5, 2, 2, 5, 4, 2, 1, 5, 1, 1, 5, 2, 1, 4]
-    assert sum(Strides.strides) == 40
+    assert FiveRoundsRunner.calls == [5, 2, 2, 5, 4, 2, 1, 5, 1, 1, 5, 2, 1, 4]
+    assert sum(FiveRoundsRunner.calls) == 40
 
 
 def test_a_run_says_what_played_it_and_why(recipe: Path, tmp_path: Path) -> None:
@@ -118,8 +120,8 @@ def test_a_row_has_the_means_of_its_own_window_alone(recipe: Path, tmp_path: Pat
     seen: list[tuple[int, float]] = []
 
     class Watching(EagerRunner):
-        def advance(self, most: int) -> None:
-            super().advance(most)
+        def advance(self, max_rounds: int) -> None:
+            super().advance(max_rounds)
             seen.append((self.training.step, self.training.means.counts["d_real"]))
 
     def train(training: Training, *_: object) -> EagerRunner:

@@ -39,7 +39,7 @@ class FakeRun:
         self.recipe, self.total_steps, self.metrics = course.recipe, course.total_steps, []
 
 
-def heard(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:
+def live_findings(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:
     said: list[tuple[int, str]] = []
 
     class Recorder(DoctorObserver):
@@ -55,19 +55,19 @@ def heard(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:
 
 def test_a_finding_is_said_when_it_becomes_true_and_not_again(course: Any) -> None:
     made = course(60, loss__discriminator=[0.36] * 20 + [0.001] * 40)
-    said = heard(made, made.rows)
+    said = live_findings(made, made.rows)
     assert [name for _, name in said] == ["discriminator-too-strong"]
     assert 1050 < said[0][0] <= 1300  # within five rows of the first fifty-step row that shows it
 
 
 def test_it_is_said_again_only_after_it_went_away(course: Any) -> None:
     made = course(120, loss__discriminator=[0.36] * 30 + [0.001] * 20 + [0.36] * 40 + [0.001] * 30)
-    assert [name for _, name in heard(made, made.rows)] == ["discriminator-too-strong"] * 2
+    assert [name for _, name in live_findings(made, made.rows)] == ["discriminator-too-strong"] * 2
 
 
 def test_healthy_rows_say_nothing(course: Any) -> None:
     made = course(60, loss__discriminator=[0.02, 0.02, 0.03, *[0.36] * 57])
-    assert heard(made, made.rows) == []
+    assert live_findings(made, made.rows) == []
 
 
 def test_a_long_run_is_not_remembered_whole(course: Any) -> None:

@@ -78,6 +78,6 @@ class InProcessWorker:
 
 
 @pytest.fixture
-def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_process_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker process is started."""
     monkeypatch.setattr(worker_pool, "Worker", InProcessWorker)

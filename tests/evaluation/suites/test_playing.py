@@ -22,7 +22,7 @@ Captured = pytest.CaptureFixture[str]
 LONG = "steps = 30", "steps = 200"
 """So many steps that a process can be caught in the middle of them."""
 
-here = pytest.mark.usefixtures("at_home")
+in_process = pytest.mark.usefixtures("in_process_workers")
 
 
 def benchmark(suite: Path, out: Path, *more: str) -> int:
@@ -78,7 +78,7 @@ def test_two_workers_come_to_the_same_table_as_one(tiny: Path, tmp_path: Path, c
     assert "4 of 4 runs done" in said.err
 
 
-@here
+@in_process
 def test_what_is_done_is_left_alone_and_a_missing_score_is_made(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out) == 0
@@ -92,7 +92,7 @@ def test_what_is_done_is_left_alone_and_a_missing_score_is_made(tiny: Path, tmp_
     assert table(out) == before
 
 
-@here
+@in_process
 def test_more_seeds_and_entries_come_on_top_of_those_that_are_there(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--only", "narrow", "--seeds", "1") == 0
@@ -104,7 +104,7 @@ def test_more_seeds_and_entries_come_on_top_of_those_that_are_there(tiny: Path, 
     assert written(out).items() >= finished.items()
 
 
-@here
+@in_process
 def test_each_run_is_an_ordinary_one(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--seeds", "1") == 0
@@ -115,7 +115,7 @@ def test_each_run_is_an_ordinary_one(tiny: Path, tmp_path: Path) -> None:
     assert {score.name for score in run.scores} == {"modes", "high_quality"}
 
 
-@here
+@in_process
 def test_a_run_that_fails_stands_in_the_table_and_loses_no_other(tiny: Path, tmp_path: Path, capsys: Captured) -> None:
     explosive = "optimizer.generator.lr = 1000.0\noptimizer.discriminator.lr = 1000.0"
     tiny.write_text(tiny.read_text().replace("generator.hidden = [8]", explosive))
@@ -139,7 +139,7 @@ def test_a_killed_worker_is_a_failed_run_that_the_same_command_brings_to_its_end
     assert process.wait(timeout=120) == 1
     assert statuses(out) == {"plain": ["failed"], "narrow": ["done"]}
     assert "ended by signal 9" in (out / "table.md").read_text()
-    request.getfixturevalue("at_home")
+    request.getfixturevalue("in_process_workers")
     assert benchmark(tiny, out, "--seeds", "0") == 0
     assert ganzoo.load(out / "runs" / "plain-seed-0").facts["resumed"]
     times: dict[str, float] = json.loads((out / "times" / "plain-seed-0.json").read_bytes())
@@ -163,7 +163,7 @@ def test_where_the_suite_is_killed_its_workers_go_home_and_the_same_command_goes
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert ganzoo.load(run).status == "interrupted"
-    request.getfixturevalue("at_home")
+    request.getfixturevalue("in_process_workers")
     assert benchmark(tiny, out, "--seeds", "0") == 0
     assert statuses(out) == {"plain": ["done"], "narrow": ["done"]}
 
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tiny: Path, tmp_path: Path) 
     assert statuses(out)["plain"][0] == "unfinished"
 
 
-@here
+@in_process
 def test_a_recipe_that_changed_since_is_refused_with_what_differs(tiny: Path, tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--only", "narrow", "--seeds", "0") == 0
@@ -198,7 +198,7 @@ def test_a_recipe_that_changed_since_is_refused_with_what_differs(tiny: Path, tm
     assert "train.steps: 20 -> 7" in capsys.readouterr().err
 
 
-@here
+@in_process
 def test_another_way_of_scoring_scores_again_and_trains_nothing(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--seeds", "0") == 0
@@ -210,7 +210,7 @@ def test_another_way_of_scoring_scores_again_and_trains_nothing(tiny: Path, tmp_
     assert {column["measured"]["n_fake"] for column in group["columns"]} == {200}
 
 
-@here
+@in_process
 def test_scores_of_different_protocols_are_refused_a_column(tiny: Path, tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--seeds", "0") == 0
@@ -222,7 +222,7 @@ def test_scores_of_different_protocols_are_refused_a_column(tiny: Path, tmp_path
     assert "checksum" in said
 
 
-@here
+@in_process
 def test_a_suite_that_could_not_be_scored_is_refused_before_anything_is_trained(
     tiny: Path, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -232,7 +232,7 @@ def test_a_suite_that_could_not_be_scored_is_refused_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
-@here
+@in_process
 def test_a_suite_never_falls_back_to_other_data(tiny: Path, tmp_path: Path, capsys: Captured) -> None:
     tiny.write_text(tiny.read_text().replace('recipe = "wgan_gp_gaussians"\nset.game', 'recipe = "own.toml"\nset.game'))
     (tmp_path / "own.toml").write_text(
@@ -243,7 +243,7 @@ def test_a_suite_never_falls_back_to_other_data(tiny: Path, tmp_path: Path, caps
     assert 'the entry "plain"' in capsys.readouterr().err
 
 
-@here
+@in_process
 def test_a_directory_of_something_else_is_left_alone(tiny: Path, tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
@@ -252,7 +252,7 @@ def test_a_directory_of_something_else_is_left_alone(tiny: Path, tmp_path: Path,
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
-@here
+@in_process
 def test_json_is_all_that_is_printed_and_the_page_needs_no_other_file(
     tiny: Path, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -264,7 +264,7 @@ def test_json_is_all_that_is_printed_and_the_page_needs_no_other_file(
     assert "http" not in page.replace("https://www.w3.org", "")
 
 
-@here
+@in_process
 def test_entries_of_other_data_stand_in_a_table_of_their_own(tiny: Path, tmp_path: Path) -> None:
     tiny.write_text(tiny.read_text().replace("generator.hidden = [8]", 'dataset.layout = "grid"'))
     out = tmp_path / "out"
@@ -276,7 +276,7 @@ def test_entries_of_other_data_stand_in_a_table_of_their_own(tiny: Path, tmp_pat
     assert "tiny: gaussians, layout grid" in said
 
 
-@here
+@in_process
 def test_a_budget_of_seconds_ends_each_run_at_a_row_and_leaves_it_alone_afterwards(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert benchmark(tiny, out, "--seeds", "0", "--seconds", "0.2") == 0

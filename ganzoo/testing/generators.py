@@ -99,7 +99,7 @@ def follows_its_input(network: Network) -> None:
 
 
 def in_range(network: Network) -> None:
-    """Samples of a kind that has bounds ([-1, 1] for images) keep within them, however unusual the input."""
+    """Samples keep within their kind's bounds, [-1, 1] for images, however unusual the input."""
     if network.kind.bounds is None:
         raise NotChecked(f"{network.kind.plural} may be anywhere")
     low, high = network.kind.bounds

@@ -111,7 +111,7 @@ def knows_its_weights(subject: Subject) -> None:
 
 
 def looks_at_each(subject: Subject) -> None:
-    """Features are (n, d), finite, and of each sample by itself, so that they do not depend on how many come at once."""
+    """Features are (n, d), finite, and of each sample by itself, whatever comes with it."""
     extractor, dataset = prepared_extractor(subject)
     images = stored_samples(dataset)
     together = extract(extractor, images)

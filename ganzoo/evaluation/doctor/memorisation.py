@@ -37,9 +37,9 @@ def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | Non
     return Finding(
         name="memorisation",
         severity="warning",
-        seen=f"at step {sampled.step:,} a generated sample is {closer:.2f} times as far from the nearest of {len(train):,} "
-        f"training samples as a test sample is, and {nearer:.0%} of samples are nearer to a training sample than to any "
-        f"test sample ({by_chance:.0%} by chance)",
+        seen=f"at step {sampled.step:,} a generated sample is {closer:.2f} times as far from the nearest of "
+        f"{len(train):,} training samples as a test sample is, and {nearer:.0%} of generated samples are nearer to a "
+        f"training sample than to any test sample ({by_chance:.0%} by chance)",
         figures={"closer": closer, "copied": copied, "by_chance": by_chance},
         means="The generator gives back what it was shown: good scores of such samples say nothing.",
         change=changes(history),

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from typing import ClassVar
 
 import torch
 
@@ -17,7 +18,7 @@ class MadeUp(Dataset):
 
     kind = "image"
     field = Field((), "float32")
-    details = {}
+    details: ClassVar = {}
     extractor = ""
 
     def draw(self, stream):
@@ -81,7 +82,7 @@ class RowData(MadeUp):
     """Columns of very different sizes."""
 
     kind, field = "third-row", Field((12,), "float32")
-    details = {
+    details: ClassVar = {
         "columns": tuple(f"column {number}" for number in range(12)),
         "scales": tuple(2.0**number for number in range(12)),
     }

@@ -20,7 +20,7 @@ def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[st
     Raises: RunError with everything that is wrong.
     """
     whose = f'sampling of the game "{name}"'
-    known = {key: option for key, option in options_of(game.sample, whose=whose).items() if key not in GIVEN}
+    known = options_of(game.sample, whose=whose, without=GIVEN)
     checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
     if checked.problems:
         raise RunError("\n".join(map(str, checked.problems)))

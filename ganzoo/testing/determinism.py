@@ -43,7 +43,7 @@ def joined(made: Tensor | Sequence[Tensor]) -> Tensor:
     """One tensor as it is; several side by side, (N, numbers of all)."""
     if isinstance(made, Tensor) or len(made) == 1:
         return made if isinstance(made, Tensor) else made[0]
-    return torch.cat([each.flatten(1).float() for each in made], dim=1)
+    return torch.cat([each.reshape(len(each), -1).float() for each in made], dim=1)
 
 
 def is_built_alike(network: Network) -> None:

@@ -70,7 +70,7 @@ class Ready(Source):
 
     def __init__(self, shape: Shape, size: int) -> None:
         self.batch = torch.zeros(BATCH, *shape, dtype=torch.uint8)
-        self.sizes = {"image": size}
+        self.sizes = {"real": size}
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """A copy of it."""
@@ -103,18 +103,18 @@ def throughput(folder: Path, side: int | None, workers: Sequence[int], device: t
     order: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "device": device}
     numbers = Order(len(source.files), BATCH, seed=0)
     rows = (numbers.batch(number, torch.device("cpu")).tolist() for number in count())
-    held = DeviceData(data.load(folder), ("image",), **order)
+    held = DeviceData(data.load(folder), ("real",), **order)
     found: dict[str, Callable[[], object]] = {
-        "decoding alone, in one process": lambda: source.fetch("image", next(rows)),
+        "decoding alone, in one process": lambda: source.fetch("real", next(rows)),
         "picking from memory on the device": held,
     }
-    ready = Ready(source.shape, 10**6)
-    found["handing over alone, 1 worker"] = StreamedData(ready, ("image",), workers=1, **order)
+    ready = Ready(source.field.shape, 10**6)
+    found["handing over alone, 1 worker"] = StreamedData(ready, ("real",), workers=1, **order)
     for n in workers:
-        found[f"both, {n} workers"] = StreamedData(source, ("image",), workers=n, **order)
+        found[f"both, {n} workers"] = StreamedData(source, ("real",), workers=n, **order)
     table = Table(
-        title=f"{len(source.files):,} images of {folder.name} as {source.shape}, batches of {BATCH}, to {device}; "
-        f"{machine()}"
+        title=f"{len(source.files):,} images of {folder.name} as {source.field.shape}, batches of {BATCH}, "
+        f"to {device}; {machine()}"
     )
     table.add_column("what")
     table.add_column("images a second", justify="right")

@@ -134,7 +134,7 @@ def test_penalty_and_critics_loss_stepped_separately(recipe: Path, tmp_path: Pat
     whole = torch.autograd.grad(next(iter(game.play(lambda: {"real": real}))).loss, critic, allow_unused=True)
     torch.manual_seed(3)
     fake = game.sample(32)
-    loss = game.loss.discriminator(*game.scores(real, fake))  # type: ignore[union-attr, operator]
+    loss = game.loss.discriminator(*game.scores(real, fake, {}))  # type: ignore[union-attr, operator]
     penalty = game.regularizers[0].penalty(game.discriminator, real, fake)  # type: ignore[index, union-attr]
     parts = [torch.autograd.grad(part, critic, allow_unused=True) for part in (loss, penalty)]
     assert all(any(gradient is not None and gradient.any() for gradient in part) for part in parts)

@@ -39,7 +39,7 @@ def test_a_shipped_recipe_fits_its_data_and_its_fallback(name: str, tmp_path: Pa
             assert name == "dcgan_folder"  # its folder is the user's
             continue
         assert dry_run(recipe, info).draws_per_round == recipe.game.options["n_critic"]
-        assert info.kind == "points" or info.sample_shape[0] == (3 if name in COLOUR else 1)
+        assert info.kind == "point" or info.sample_shape[0] == (3 if name in COLOUR else 1)
 
 
 def test_a_folder_of_ones_own_takes_one_setting(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def status_of(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__, EOFError):  # a file that is cut off; click takes it for the end of input
+            return _fault(error.__cause__)
         if os.environ.get("RANK", "0") == "0":
             click.echo("interrupted", err=True)
         return 130
@@ -58,11 +60,22 @@ def status_of(arguments: list[str] | None = None) -> int:
         return _failed(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that may not be written
         named = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{named}{error.strerror or error}", 1)
+        return _failed(f"{named}{error.strerror or error}{_place(error)}", 1)
     except Exception as error:
-        fault = "This is a fault in ganzoo or in a plugin. GANZOO_DEBUG=1 shows where."
-        return _failed(f"{type(error).__name__}: {error}\n  {fault}", 1)
+        return _fault(error)
     return result if isinstance(result, int) else 0
+
+
+def _fault(error: BaseException) -> int:
+    place = _place(error)
+    fault = f"This is a fault in {'that file' if place else 'ganzoo or in a plugin'}."
+    return _failed(f"{type(error).__name__}: {error}{place}\n  {fault} GANZOO_DEBUG=1 shows the traceback.", 1)
+
+
+def _place(error: BaseException) -> str:
+    from ganzoo.plugins import frame_said
+
+    return frame_said(error)
 
 
 def _failed(message: str, status: int) -> int:

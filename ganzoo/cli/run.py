@@ -17,6 +17,7 @@ Folder = click.Path(path_type=Path)
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe; repeatable."
 )
+@click.option("--unset", multiple=True, metavar="KEY", help="Take one key or table out of the recipe; repeatable.")
 @click.option("--steps", metavar="N", type=Count, help="Steps to train.  [default: the recipe's budget]")
 @click.option("--epochs", metavar="N", type=Count, help="Epochs to train, in the place of steps.")
 @click.option("--out", metavar="DIR", type=Folder, help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
@@ -32,6 +33,7 @@ Folder = click.Path(path_type=Path)
 def run(
     recipe: str,
     overrides: tuple[str, ...],
+    unset: tuple[str, ...],
     steps: int | None,
     epochs: int | None,
     out: Path | None,
@@ -65,6 +67,7 @@ def run(
             data_root=data_root,
             fallback=not no_fallback,
             overrides=overrides,
+            unset=unset,
             observers=[started],
             quiet=quiet,
             plain=plain or None,

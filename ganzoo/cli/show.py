@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe first; repeatable."
 )
+@click.option(
+    "--unset", multiple=True, metavar="KEY", help="Take one key or table out of the recipe first; repeatable."
+)
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(name: str, overrides: tuple[str, ...], data_root: Path | None, as_json: bool) -> None:
+def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_root: Path | None, as_json: bool) -> None:
     """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a thing on any shelf, or a
     plugin.
 
@@ -42,9 +45,10 @@ def show(name: str, overrides: tuple[str, ...], data_root: Path | None, as_json:
     if is_file(name) or any(entry.shelf == "recipe" for entry in entries):
         from ganzoo.recipe import read_recipe
 
-        recipe = read_recipe(name, overrides=overrides)
-    elif overrides or data_root:
-        raise click.UsageError(f"{'--set' if overrides else '--data-root'} is for recipes, and {name} is none.")
+        recipe = read_recipe(name, unset=unset, overrides=overrides)
+    elif overrides or unset or data_root:
+        option = "--set" if overrides else "--unset" if unset else "--data-root"
+        raise click.UsageError(f"{option} is for recipes, and {name} is none.")
     things = [thing_facts(entry) for entry in entries if entry.shelf != "recipe"]
     facts = {"name": name, "recipe": recipe and recipe_facts(recipe, data_root), "components": things}
     facts["plugins"] = [plugin_facts(row) for row in plugins]

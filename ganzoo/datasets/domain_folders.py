@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Shape, Source
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import NAMED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
-from ganzoo.datasets.image_files import TEST_SHARE, Half, Split, decode_all, find_folder, fits, no_image
+from ganzoo.datasets.image_decoding import Half
+from ganzoo.datasets.image_fields import Channels, Depth, field_of, kind_details, stored_form
+from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
 from ganzoo.errors import DatasetError
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -43,16 +45,22 @@ class UnpairedFolders(Dataset):
     path: the folder that holds them, from the current directory or from the data root; subfolders are searched.
     size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size in all
         folders; how many images are resized to it is said.
-    channels: 1 or 3 in both domains; by default each domain's own: 3, or 1 where every image of it is grey.
+    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains; by default each
+        domain's own: 3, or 1 where every image of it is grey. Without an alpha channel transparency is laid on white.
+    depth: 8 or 16 bits a channel in both domains, as `image-folder` has it; by default each domain's own: 16 where
+        every image of it is grey and has 16, else 8.
     """
 
     name = "unpaired-folders"
     paired = False
 
-    def __init__(self, *, path: Folder, size: Size | None = None, channels: Literal[1, 3] | None = None) -> None:
+    def __init__(
+        self, *, path: Folder, size: Size | None = None, channels: Channels | None = None, depth: Depth | None = None
+    ) -> None:
         self.path = path
         self.size = size
         self.channels = channels
+        self.depth = depth
         self._domains: dict[Path, dict[str, Domain]] = {}
 
     def info(self, root: Path) -> DatasetInfo:
@@ -62,19 +70,22 @@ class UnpairedFolders(Dataset):
         a, b = (domain.headers for domain in domains.values())
         both = a + b
         height, width = (self.size, self.size) if self.size else both.size
-        shapes: dict[str, Shape] = {
-            key: (self.channels or domain.headers.channels, height, width) for key, domain in domains.items()
+        fields = {
+            key: field_of(domain.headers, height, width, self.channels, self.depth, "domain")
+            for key, domain in domains.items()
         }
         counts = {key: len(domain.files["train"]) for key, domain in domains.items()}
         notes = [
             " and ".join(f"{count:,} images of {key}" for key, count in counts.items()),
             *both.resized(height, width),
+            *(f"{note} ({key})" for key in domains for note in domains[key].headers.converted(fields[key])),
         ]
         if any(domain.held_out for domain in domains.values()):
             notes.append(f"one image in {TEST_SHARE} is held out for testing")
         return DatasetInfo(
-            fields={key: Field(shape, "uint8", "domain") for key, shape in shapes.items()},
+            fields=fields,
             size=max(counts.values()),
+            details=kind_details(fields["b"]),
             paired=self.paired,
             licence="the files' own",
             source=folder.name,
@@ -85,9 +96,9 @@ class UnpairedFolders(Dataset):
         """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
         source = self.stream(root, split)
         tensors: dict[str, Tensor] = {}
-        digest = hashlib.sha256(repr(sorted(source.shapes.items())).encode())
+        digest = hashlib.sha256(repr(stored_forms(source.fields)).encode())
         for key, size in source.sizes.items():
-            fits(source.domains[key].files[split], source.shapes[key], f"{self.path} ({key})")
+            fits(source.domains[key].files[split], source.fields[key], f"{self.path} ({key})")
             tensors[key] = source.fetch(key, range(size))
             digest.update(tensors[key].numpy().data)
         return Examples(
@@ -100,7 +111,7 @@ class UnpairedFolders(Dataset):
     def stream(self, root: Path, split: Split = "train") -> DomainSource:
         """A split, to be decoded piece by piece. Raises: DatasetError."""
         folder = find_folder(self.path, root, self.name)
-        return DomainSource(self.domains(folder), split, shapes_of(self.info(root)), str(folder), self.path)
+        return DomainSource(self.domains(folder), split, self.info(root).fields, str(folder), self.path)
 
     def domains(self, folder: Path) -> dict[str, Domain]:
         """Both domains, looked through once. Raises: DatasetError."""
@@ -113,35 +124,35 @@ class UnpairedFolders(Dataset):
         return {"a": domain_in(folder, "A"), "b": domain_in(folder, "B")}
 
 
-def shapes_of(info: DatasetInfo) -> dict[str, Shape]:
-    """The shape of each domain's images."""
-    return {key: info.fields[key].shape for key in info.domains}
+def stored_forms(fields: Mapping[str, Field]) -> list[tuple[str, object]]:
+    """What a checksum is over beside the files, by domain."""
+    return sorted((key, stored_form(field)) for key, field in fields.items())
 
 
 class DomainSource(Source):
     """A split of two domains: every image is decoded when it is asked for.
 
-    shapes: of each domain's images; origin: as in Examples; whose: for messages.
+    fields: how each domain's images are stored; origin: as in Examples; whose: for messages.
     """
 
     def __init__(
-        self, domains: Mapping[str, Domain], split: Split, shapes: Mapping[str, Shape], origin: str, whose: str
+        self, domains: Mapping[str, Domain], split: Split, fields: Mapping[str, Field], origin: str, whose: str
     ) -> None:
         self.domains = domains
         self.split = split
-        self.shapes = shapes
+        self.fields = fields
         self.origin = origin
         self.whose = whose
         self.sizes = {key: len(domain.files[split]) for key, domain in domains.items()}
         halves = {key: domain.half for key, domain in domains.items()}
         files = [domain.files[split] for domain in domains.values()]
-        self.checksum = listing_digest((sorted(shapes.items()), sorted(halves.items())), files)
+        self.checksum = listing_digest((stored_forms(fields), sorted(halves.items())), files)
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """As in `Source`. Raises: DatasetError, naming the files that are damaged."""
         domain = self.domains[key]
         files = domain.files[self.split].take(np.asarray(rows, dtype=np.int64))
-        return decode_all(files, self.shapes[key], f"{self.whose} ({key})", domain.half)
+        return decode_all(files, self.fields[key], f"{self.whose} ({key})", domain.half)
 
 
 class PairedFolders(UnpairedFolders):
@@ -154,7 +165,10 @@ class PairedFolders(UnpairedFolders):
     path: the folder, from the current directory or from the data root; subfolders are searched.
     size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size; how many
         are resized to it is said.
-    channels: 1 or 3 in both domains; by default each domain's own: 3, or 1 where every image of it is grey.
+    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains; by default each
+        domain's own: 3, or 1 where every image of it is grey. Without an alpha channel transparency is laid on white.
+    depth: 8 or 16 bits a channel in both domains, as `image-folder` has it; by default each domain's own: 16 where
+        every image of it is grey and has 16, else 8.
     """
 
     name = "paired-folders"

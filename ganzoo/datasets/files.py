@@ -141,5 +141,10 @@ def ending_of(name: str) -> str:
 
 def broken_files(what: str, broken: Sequence[str]) -> DatasetError:
     """The mistake of files that are no images, the first of them named."""
-    more = f"\n  ... and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
-    return DatasetError(f"{what}:\n  " + "\n  ".join(sorted(broken)[:NAMED]) + more, remedy="Delete or replace them.")
+    return DatasetError(named(what, broken), remedy="Delete or replace them.")
+
+
+def named(what: str, lines: Sequence[str]) -> str:
+    """A message with a line for each of the first files that it is about."""
+    more = f"\n  ... and {len(lines) - NAMED:,} more" if len(lines) > NAMED else ""
+    return f"{what}:\n  " + "\n  ".join(sorted(lines)[:NAMED]) + more

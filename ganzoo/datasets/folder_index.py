@@ -13,9 +13,10 @@ import time
 import warnings
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,13 +24,20 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
+from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.cache import read_cached
 from ganzoo.datasets.digest import digest_of
-from ganzoo.datasets.files import Files, broken_files, list_files
+from ganzoo.datasets.files import Files, broken_files, list_files, named
+from ganzoo.datasets.image_decoding import NO_WHITE
+from ganzoo.datasets.image_modes import bits_of, is_grey, is_transparent, loses_bits, pixel_mode
 from ganzoo.datasets.root import cache
+from ganzoo.errors import DatasetError
 
-VERSION = 1
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+VERSION = 2
 """Rises whenever what is kept changes, so that old caches are not taken for new ones."""
 
 LARGE = 10_000
@@ -38,13 +46,10 @@ LARGE = 10_000
 SETTLED = 2.0
 """Seconds that a folder has lain still before its index is kept: times of folders are no finer than that everywhere."""
 
-GREY = frozenset(("1", "L", "I;16", "I", "F"))
-"""Modes of pictures without colours."""
-
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What the headers of many images say: how often each size (height, width), upright, and each mode occurs."""
+    """What the headers of many images say: how often each size (height, width), upright, and each pixel mode occurs."""
 
     sizes: Counter[tuple[int, int]]
     modes: Counter[str]
@@ -57,13 +62,40 @@ class Headers:
     @property
     def channels(self) -> int:
         """3, or 1 where every image is grey."""
-        return 1 if set(self.modes) <= GREY else 3
+        return 1 if all(map(is_grey, self.modes)) else 3
+
+    @property
+    def dtype(self) -> str:
+        """ "uint16" where every image is of 16 bits, else "uint8"."""
+        return "uint16" if self.modes and all(bits_of(mode) == 16 for mode in self.modes) else "uint8"
+
+    def converted(self, field: Field) -> list[str]:
+        """Notes on a depth of 16 bits, and on how many images are stored with less, or other, than their files hold."""
+        deep = self.count(lambda mode: bits_of(mode) == 16)
+        alpha = 0 if field.shape[0] in (2, 4) else self.count(is_transparent)
+        keeping = 4 if field.shape[0] == 3 else 2
+        said = {
+            f"have transparency, which is laid on white (channels = {keeping} keeps it)": alpha,
+            "of 16 bits are scaled to 8": deep if field.dtype == "uint8" else 0,
+            "of 8 bits are scaled to 16": self.total - deep if field.dtype == "uint16" else 0,
+            "of 16 bits a channel in colour are read in 8": self.count(loses_bits),
+        }
+        notes = [f"{count:,} of {self.total:,} images {what}" for what, count in said.items() if count]
+        return ["16 bits a channel", *notes] if field.dtype == "uint16" else notes
+
+    @property
+    def total(self) -> int:
+        """How many images there are."""
+        return sum(self.modes.values())
+
+    def count(self, which: Callable[[str], bool]) -> int:
+        """How many images have such a mode."""
+        return sum(count for mode, count in self.modes.items() if which(mode))
 
     def resized(self, height: int, width: int) -> list[str]:
         """A note on how many images have another size than that, if any."""
-        total = sum(self.sizes.values())
-        odd = total - self.sizes[(height, width)]
-        return [f"{odd:,} of {total:,} images are resized to {width} x {height}"] if odd else []
+        odd = self.total - self.sizes[(height, width)]
+        return [f"{odd:,} of {self.total:,} images are resized to {width} x {height}"] if odd else []
 
     def __add__(self, other: Headers) -> Headers:
         """Of the images of both."""
@@ -74,7 +106,7 @@ class Headers:
 class Index:
     """The images under a folder, in an order that depends on their names alone, and how many files are none.
 
-    heights, widths: (n,) upright; mode: (n,) which of `modes` each has.
+    heights, widths: (n,) upright; mode: (n,) which of `modes` each has, as `pixel_mode` says them.
     """
 
     files: Files
@@ -109,12 +141,12 @@ def index_of(top: Path) -> Index:
 
 
 def look_at(files: Files, others: int = 0) -> Index:
-    """Reads headers only. Raises: DatasetError, naming the files that are no images."""
+    """Reads headers only. Raises: DatasetError, naming the files that are no images, or whose depth is unknown."""
     from PIL import Image, UnidentifiedImageError
 
     heights, widths, mode = array("i"), array("i"), array("i")
     modes: dict[str, int] = {}
-    broken = []
+    broken, unbounded = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for path in (files[number] for number in range(len(files))):
@@ -123,18 +155,32 @@ def look_at(files: Files, others: int = 0) -> Index:
                     # A PNG that says nothing about it in its header would be decoded for that.
                     silent = image.format == "PNG" and "exif" not in image.info
                     turned = not silent and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                    width, height = reversed(image.size) if turned else image.size
-                    kind = modes.setdefault(image.mode, len(modes))
+                    width, height = reversed(file_size(image)) if turned else file_size(image)
+                    pixels = pixel_mode(image)
             except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
                 broken.append(f"{path}: {error}")
                 continue
+            if not bits_of(pixels):
+                unbounded.append(f"{path}: {NO_WHITE}")
             heights.append(height)
             widths.append(width)
-            mode.append(kind)
+            mode.append(modes.setdefault(pixels, len(modes)))
     if broken:
         raise broken_files(f"{files.top}: {len(broken):,} files are not the images that their names say", broken)
+    if unbounded:
+        raise DatasetError(
+            named(f"{files.top}: {len(unbounded):,} images cannot be brought to 8 or 16 bits", unbounded),
+            remedy="Scale them to 0 to 65,535 and save them as PNG or TIFF files of 16 bits.",
+        )
     arrays = [np.frombuffer(values, np.int32) for values in (heights, widths, mode)]
     return Index(files, arrays[0], arrays[1], arrays[2], tuple(modes), others)
+
+
+def file_size(image: ImageFile) -> tuple[int, int]:
+    """Width and height of an image as the file has them; newer Pillows turn those of a TIFF as its EXIF says."""
+    if image.format == "TIFF":
+        return image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
+    return image.size
 
 
 def packed(index: Index, changed: array[int]) -> dict[str, Tensor]:

@@ -6,16 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
 from annotated_types import Interval, Len
 from torch import Tensor
 
-from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Shape, Source
+from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
+from ganzoo.datasets.image_fields import Channels, Depth, field_of, kind_details, stored_form
 from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
 
 Side = Annotated[int, Interval(ge=4, le=4096)]
@@ -34,14 +35,18 @@ class Listing:
 
 
 class ImageFolder(Dataset):
-    """Every image in a folder, decoded as uint8: into memory, or batch by batch where they do not fit.
+    """Every image in a folder, decoded into memory, or batch by batch where they do not fit.
 
     path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in
         two or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
         image in ten is held out.
     size: pixels a side, or [height, width]; images are scaled and centre-cropped to it. By default it is the most
         common size in the folder. How many images are resized is said.
-    channels: 1 or 3; by default 3, or 1 where every image is grey.
+    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha); by default 3, or 1 where every image
+        is grey. Without an alpha channel transparency is laid on white.
+    depth: 8 or 16 bits a channel; by default 16 where every image is grey and has 16, else 8. White stays white: 16
+        bits are divided by 257 for 8, 8 bits multiplied by it for 16. Of colours 8 bits are read, also where a file
+        has 16.
     """
 
     def __init__(
@@ -49,11 +54,13 @@ class ImageFolder(Dataset):
         *,
         path: Annotated[str, Len(1)],
         size: Side | tuple[Side, Side] | None = None,
-        channels: Literal[1, 3] | None = None,
+        channels: Channels | None = None,
+        depth: Depth | None = None,
     ) -> None:
         self.path = path
         self.size = size
         self.channels = channels
+        self.depth = depth
         self._listings: dict[Path, Listing] = {}
 
     def info(self, root: Path) -> DatasetInfo:
@@ -61,18 +68,19 @@ class ImageFolder(Dataset):
         folder = self.folder(root)
         listing = self.listing(folder)
         height, width = self.shape(listing)
-        channels = self.channels or listing.headers.channels
-        notes = listing.headers.resized(height, width)
+        field = field_of(listing.headers, height, width, self.channels, self.depth)
+        notes = [*listing.headers.resized(height, width), *listing.headers.converted(field)]
         if listing.others:
             notes.append(f"{listing.others:,} files are not images, and left out")
         if not listing.own_test:
             notes.append(f"one image in {TEST_SHARE} is held out for testing")
         return DatasetInfo(
             fields={
-                "real": Field((channels, height, width), "uint8"),
+                "real": field,
                 **({"label": Field.label(listing.classes)} if listing.classes else {}),
             },
             size=len(listing.files["train"]),
+            details=kind_details(field),
             licence="the files' own",
             source=folder.name,
             notes=tuple(notes),
@@ -81,10 +89,10 @@ class ImageFolder(Dataset):
     def load(self, root: Path, split: Split = "train") -> Examples:
         """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
         source = self.stream(root, split)
-        fits(source.files, source.shape, self.path)
+        fits(source.files, source.field, self.path)
         everything = range(len(source.files))
         tensors = {key: source.fetch(key, everything) for key in source.sizes}
-        digest = hashlib.sha256(repr(source.shape).encode())
+        digest = hashlib.sha256(repr(stored_form(source.field)).encode())
         digest.update(tensors["real"].numpy().data)
         return Examples(
             tensors=tensors,
@@ -98,7 +106,7 @@ class ImageFolder(Dataset):
         info, folder = self.info(root), self.folder(root)
         listing = self.listing(folder)
         labels = listing.labels[split] if info.classes else None
-        return FolderSource(listing.files[split], info.sample_shape, labels, str(folder), self.path)
+        return FolderSource(listing.files[split], info.fields["real"], labels, str(folder), self.path)
 
     def folder(self, root: Path) -> Path:
         """Where it is. Raises: DatasetUnavailable."""
@@ -120,16 +128,17 @@ class ImageFolder(Dataset):
 class FolderSource(Source):
     """A split of a folder: every image is decoded when it is asked for.
 
-    shape: of each; labels: (n,), None where there are no classes; origin: as in Examples; whose: for messages.
+    field: how each is stored; labels: (n,), None where there are no classes; origin: as in Examples; whose: for
+        messages.
     """
 
-    def __init__(self, files: Files, shape: Shape, labels: Tensor | None, origin: str, whose: str) -> None:
+    def __init__(self, files: Files, field: Field, labels: Tensor | None, origin: str, whose: str) -> None:
         self.files = files
-        self.shape = shape
+        self.field = field
         self.labels = labels
         self.origin = origin
         self.whose = whose
-        self.checksum = listing_digest(shape, [files])
+        self.checksum = listing_digest(stored_form(field), [files])
         self.sizes = dict.fromkeys(("real", "label") if labels is not None else ("real",), len(files))
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
@@ -137,7 +146,7 @@ class FolderSource(Source):
         chosen = np.asarray(rows, dtype=np.int64)
         if key == "label" and self.labels is not None:
             return self.labels[torch.from_numpy(chosen)]
-        return decode_all(self.files.take(chosen), self.shape, self.whose)
+        return decode_all(self.files.take(chosen), self.field, self.whose)
 
 
 def list_folder(folder: Path) -> Listing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ganzoo.core.data import Field
 from ganzoo.errors import GanzooError, OptionError
-from ganzoo.kinds.kind import Kind
+from ganzoo.kinds.kind import ARRAYS, Kind
 from ganzoo.kinds.pictures import grid, write_png
 from ganzoo.kinds.pixels import depth_of, to_pixels, to_unit_range
 
@@ -27,8 +28,12 @@ SIDE = 16
 class Image(Kind):
     """Images (channels, height, width), stored as uint8 or uint16 pixels or as float32; networks see [-1, 1].
 
+    Pictures have 8 bits a channel: of 16 bits they show the nearest of 256 levels.
+
     shown: the channels that a picture shows as red, green and blue, or one that it shows in grey; by default the first
         three, or the first where there are fewer.
+    alpha: whether the last channel says how opaque a pixel is, from -1 (transparent) to 1; pictures show the others in
+        front of a middle grey.
     Raises: OptionError unless `shown` names one channel or three.
     """
 
@@ -37,8 +42,9 @@ class Image(Kind):
     extractor = "inception"
     endings = (".png", ".npy", ".npz")
 
-    def __init__(self, *, shown: tuple[int, ...] = ()) -> None:
+    def __init__(self, *, shown: tuple[int, ...] = (), alpha: bool = False) -> None:
         self.shown = tuple(shown)
+        self.alpha = alpha
         if len(self.shown) not in (0, 1, 3) or min(self.shown, default=0) < 0:
             raise OptionError(f"a picture shows one channel or three, not {self.shown}.", remedy="Set shown = [0].")
 
@@ -64,36 +70,51 @@ class Image(Kind):
 
     def visible(self, samples: Tensor) -> Tensor:
         """The channels that a picture shows: (n, 1 or 3, height, width)."""
-        channels = samples.shape[1]
+        channels = samples.shape[1] - self.alpha
         chosen = self.shown or ((0, 1, 2) if channels >= 3 else (0,))
         if max(chosen) >= channels:
             raise GanzooError(f"images of {channels} channels have no channel {max(chosen)} to show.")
-        return samples if channels == len(chosen) else samples[:, list(chosen)]
+        colours = samples if samples.shape[1] == len(chosen) else samples[:, list(chosen)]
+        return colours * ((samples[:, -1:].clamp(-1, 1) + 1) / 2) if self.alpha else colours  # middle grey is 0
 
     def write(self, samples: Tensor, path: Path, field: Field, named: Mapping[str, Tensor] | None = None) -> None:
-        """As every kind does; a .png is a grid of all images (one grey image of 16 bits keeps them)."""
+        """As every kind does. A .png of one image holds it pixel for pixel, where a PNG file can: 8 bits in 1 or 3
+        channels or with alpha, 16 bits in 1 channel. Every other .png is a picture: a grid, in the channels shown.
+        """
         if path.suffix.lower() != ".png":
             super().write(samples, path, field, named)
-        elif depth_of(field.torch_dtype) > 255 and samples.shape[:2] == (1, 1):
-            from PIL import Image as Images
-
-            pixels = self.from_unit(samples, field)[0, 0].cpu().numpy()
-            write_png(Images.fromarray(pixels), path)
         else:
-            write_png(self.picture(samples), path)
+            write_png(self.exact(samples, field) or self.picture(samples), path)
+
+    def exact(self, samples: Tensor, field: Field) -> Picture | None:
+        """The one image (1, channels, height, width) as a picture that holds all of it; None where none can."""
+        from PIL import Image as Images
+
+        held = {torch.uint8: (2, 4) if self.alpha else (1, 3), torch.uint16: (1,)}.get(field.torch_dtype, ())
+        if len(samples) != 1 or samples.shape[1] not in held or self.shown:
+            return None
+        pixels = self.from_unit(samples, field)[0].permute(1, 2, 0).cpu().numpy()
+        return Images.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels.copy())
 
     def read(self, path: Path, field: Field, *, fit: bool = False) -> Tensor:
-        """Images (n, channels, height, width) in [-1, 1]; a picture is one, grey or in colours as the field is.
+        """Images (n, channels, height, width) in [-1, 1]; an image file is one, in the field's channels and depth.
 
-        fit: whether a picture is scaled and cropped to the field's size; else it keeps its own.
+        fit: whether an image file is scaled and cropped to the field's size; else it keeps its own.
+        Raises: GanzooError where it cannot be read, or cannot have the field's channels.
         """
-        if path.suffix.lower() in (".npy", ".npz"):
+        if path.suffix.lower() in ARRAYS:
             return super().read(path, field)
-        from ganzoo.datasets.image_files import decode_image, open_image, to_tensor
+        from ganzoo.datasets.image_decoding import decode_image
 
-        channels, height, width = field.shape
+        channels = field.shape[0]
+        if channels not in ((2, 4) if self.alpha else (1, 3)):
+            raise GanzooError(
+                f"{path}: an image file does not have the {channels} channels that are asked for.",
+                remedy=f"Use {', '.join(ARRAYS)}: (n, {', '.join(map(str, field.shape))}), from -1 to 1.",
+            )
+        stored = field if depth_of(field.torch_dtype) else replace(field, dtype="uint16")
         try:
-            pixels = decode_image(path, channels, height, width) if fit else to_tensor(open_image(path, channels))
+            pixels = decode_image(path, stored, fit=fit)
         except (OSError, ValueError, SyntaxError, MemoryError) as error:
             raise GanzooError(f"{path}: this image cannot be read: {error}.") from error
         return torch.unsqueeze(self.to_unit(pixels), 0)

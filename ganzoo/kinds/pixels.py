@@ -5,10 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganzoo.errors import DatasetError
+
 
 def depth_of(dtype: torch.dtype) -> int:
-    """The largest value of a pixel: 255 or 65,535; 0 for floating point."""
-    return 0 if dtype.is_floating_point else torch.iinfo(dtype).max
+    """The largest value of a pixel: 255 or 65,535; 0 for floating point. Raises: DatasetError for other dtypes."""
+    if dtype.is_floating_point:
+        return 0
+    if dtype not in (torch.uint8, torch.uint16):
+        name = str(dtype).removeprefix("torch.")
+        raise DatasetError(f"images are stored as uint8, uint16 or float32, not as {name}.")
+    return torch.iinfo(dtype).max
 
 
 def to_unit_range(pixels: Tensor) -> Tensor:

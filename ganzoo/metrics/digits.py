@@ -28,6 +28,8 @@ WIDTH = 128
 LARGEST = 64
 """Pixels a side up to which so small a network sees enough."""
 
+OTHERS = "Use --extractor inception for images of 8 bits, or flatten for any."
+
 EPOCHS, BATCH, RATE = 3, 128, 0.01
 
 
@@ -56,12 +58,10 @@ class Digits(Extractor):
         if "label" not in info.gives or len(info.classes) < 2:
             raise MetricError(
                 "the extractor digits learns from labels, and this data set has none.",
-                remedy="Use --extractor inception.",
+                remedy=OTHERS,
             )
         if max(info.sample_shape[1:]) > LARGEST:
-            raise MetricError(
-                f"the extractor digits is for images up to {LARGEST} x {LARGEST}.", remedy="Use --extractor inception."
-            )
+            raise MetricError(f"the extractor digits is for images up to {LARGEST} x {LARGEST}.", remedy=OTHERS)
         train, test = learned.load(root, "train"), learned.load(root, "test")
         self.channels, classes = info.sample_shape[0], len(info.classes)
         key = hashlib.sha256(f"{train.checksum} {test.checksum} {classes}".encode()).hexdigest()[:16]
@@ -79,7 +79,7 @@ class Digits(Extractor):
         return {"accuracy": self.accuracy, "learned_from": self.checksum}
 
     def forward(self, images: Tensor) -> Features:
-        """images (n, C, H, W) uint8 -> features (n, 128 * stacked channels), logits over the data set's classes."""
+        """images (n, C, H, W) as stored -> features (n, 128 * stacked channels), logits over the data set's classes."""
         if self.network is None:
             raise MetricError("the extractor digits was not prepared.")
         n, stacked = len(images), images.shape[1] // self.channels

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import torch
-from annotated_types import Interval
 from torch import Tensor
 
 from ganzoo.core.data import Dataset
@@ -14,24 +12,24 @@ from ganzoo.errors import MetricError
 from ganzoo.metrics.interface import Extractor, Features
 from ganzoo.recipe.field_kinds import FieldKinds
 
+MOST = 2048
+"""Numbers up to which a sample is compared by all of them: as many as Inception has features."""
+
 
 class Flatten(Extractor):
     """The numbers of a sample, as networks see it, side by side: no network, nothing learned, for samples of any kind.
 
+    Of samples of more than 2,048 numbers it takes what their kind makes of them where near copies are searched for:
+    each channel of an image averaged over 16 x 16 cells. FID of more numbers than Inception has would take hours.
     Distances between them are distances between samples, which say little of what people see or hear: compare scores
     of this extractor with each other only.
-
-    most: features of a sample at most. A sample of more numbers is hashed to that many (Weinberger et al., 2009,
-    arXiv:0902.2206): each number is added to, or taken from, one feature that is chosen at random, the same for all
-    samples, which keeps their distances in the mean. A metric that fits a Gaussian takes the cube of it in time.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *, most: Annotated[int, Interval(ge=1, le=16_384)] = 1024) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.most = most
-        self.digest = f"most:{most}"
+        self.digest = "none"
         self.field_kinds: FieldKinds | None = None
 
     def prepare(self, dataset: Dataset, root: Path) -> None:
@@ -42,14 +40,6 @@ class Flatten(Extractor):
         """samples (n, *shape) as stored -> features (n, d)."""
         if self.field_kinds is None:
             raise MetricError("the extractor flatten was not prepared.")
-        return Features(self.hashed(self.field_kinds.sample.to_unit(samples).flatten(1).float()))
-
-    def hashed(self, numbers: Tensor) -> Tensor:
-        """numbers (n, d) -> (n, at most `most`)."""
-        n, d = numbers.shape
-        if d <= self.most:
-            return numbers
-        stream = torch.Generator().manual_seed(0)
-        feature = torch.randint(self.most, (d,), generator=stream).to(numbers.device)
-        sign = (torch.randint(2, (d,), generator=stream) * 2.0 - 1.0).to(numbers.device)
-        return numbers.new_zeros(n, self.most).index_add(1, feature, numbers * sign)
+        kind = self.field_kinds.sample
+        unit = kind.to_unit(samples)
+        return Features((kind.coarse(unit) if unit[0].numel() > MOST else unit.flatten(1)).float())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganzoo.core.data import Dataset
+from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.datasets.download import reachable
 from ganzoo.datasets.root import cache
 from ganzoo.errors import DatasetUnavailable, MetricError
@@ -22,7 +22,7 @@ from ganzoo.metrics.interface import Extractor, Features
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-OFFLINE = "use --extractor digits, which needs no network, where the images have labels and are small"
+OFFLINE = "use --extractor digits where the images have labels and are small, or flatten for any: these need no network"
 
 
 class Inception(Extractor):
@@ -38,6 +38,14 @@ class Inception(Extractor):
     def __init__(self) -> None:
         super().__init__()
         self.network: Any = None
+
+    def misfit(self, info: DatasetInfo) -> str:
+        """It was trained on photographs of 8 bits."""
+        field = info.fields[info.sample_key]
+        if not (reason := super().misfit(info)) and (field.dtype != "uint8" or field.shape[0] not in (1, 3)):
+            channels = f"{field.shape[0]} channel{'s' * (field.shape[0] > 1)}"
+            return f"it looks at images of 8 bits in 1 or 3 channels, and these are {field.dtype} in {channels}."
+        return reason
 
     def prepare(self, dataset: Dataset, root: Path) -> None:
         """Raises: MetricError where the weights can't be had, with what to use instead."""

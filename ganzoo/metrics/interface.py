@@ -48,6 +48,10 @@ class Extractor(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()  # without options, unless a subclass names some
 
+    def misfit(self, info: DatasetInfo) -> str:
+        """Why it cannot look at such data, as a sentence; empty where it can. Called before `prepare`."""
+        return wrong_kind(self.kinds, info)
+
     def prepare(self, dataset: Dataset, root: Path) -> None:
         """Gets ready for that data set: downloads, trains, or does nothing. root: the folder of all data sets.
 
@@ -119,9 +123,7 @@ class Metric(ABC):
 
         Called once, before any score: what the metric has to know of the data set, it keeps here.
         """
-        if self.kinds and info.kind not in self.kinds:
-            return f"it is for samples of the kind {' or '.join(self.kinds)}, and these are of the kind {info.kind}."
-        return ""
+        return wrong_kind(self.kinds, info)
 
     def options(self) -> Mapping[str, Any]:
         """What of its constructor's options is part of the protocol, JSON-able: all public attributes."""
@@ -131,3 +133,10 @@ class Metric(ABC):
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """The numbers that `gives` names. seed: of whatever is drawn inside; the process's random streams stay as they
         are. Raises: MetricError where there are too few samples."""
+
+
+def wrong_kind(kinds: tuple[str, ...], info: DatasetInfo) -> str:
+    """Why data are of none of these kinds, as a sentence; empty where they are, or where there are no kinds."""
+    if kinds and info.kind not in kinds:
+        return f"it is for samples of the kind {' or '.join(kinds)}, and these are of the kind {info.kind}."
+    return ""

@@ -27,6 +27,9 @@ Split = Literal["train", "test"]
 N = 10_000
 """Generated samples, where neither the user nor a metric's published protocol says how many."""
 
+ANY = "flatten"
+"""The extractor for samples of any kind."""
+
 CHUNK = 500
 """Samples made at once."""
 
@@ -77,10 +80,11 @@ class Judge:
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
         found = (
-            fitting(dataset, info) if not metrics else [(choice, fitted(choice, dataset, info)) for choice in metrics]
+            [(choice, fitted(choice, dataset, info, extractor)) for choice in metrics]
+            if metrics
+            else fitting(dataset, info)
         )
-        named = info.extractor or self.kinds.sample.extractor
-        self.choice = (extractor or choice_of("extractor", named)) if needs_extractor(found) else None
+        self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
         self.examples = read(dataset, root, split)
@@ -149,6 +153,11 @@ class Judge:
         if choice is None:
             return None
         extractor: Extractor = build(choice)
+        if reason := extractor.misfit(self.info):
+            raise MetricError(
+                f'the extractor "{choice.entry.name}" cannot be used here: {reason}',
+                remedy=f"Use --extractor {ANY}, which takes samples of any kind.",
+            )
         for metric_choice, metric in found:
             if lacks(extractor, metric):
                 raise MetricError(
@@ -187,8 +196,8 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     Raises: MetricError where there is none.
     """
     found = []
-    named = info.extractor or build_kind(info.kind, info).extractor
-    extractor: Extractor | None = build(choice_of("extractor", named)) if named else None
+    suiting = suitable(info)
+    extractor: Extractor | None = build(suiting) if suiting else None
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().spelling(entry))
         metric: Metric = build(choice)
@@ -202,15 +211,38 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     return found
 
 
-def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo) -> Metric:
-    """The metric, built. Raises: MetricError where it says nothing about the data."""
+def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choice | None = None) -> Metric:
+    """The metric, built. extractor: the one that is asked for, None for the one that suits the data.
+
+    Raises: MetricError where it says nothing about the data.
+    """
     metric: Metric = build(choice)
-    if reason := metric.misfit(dataset, info):
+    reason = metric.misfit(dataset, info)
+    if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
+        raise MetricError(
+            f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
+            f"samples of the kind {info.kind}.",
+            remedy=f"Use --extractor {ANY} to compare their numbers, or a metric that `ganzoo list metrics` names.",
+        )
+    if reason:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: {reason}',
             remedy="`ganzoo list metrics` names others.",
         )
     return metric
+
+
+def suitable(info: DatasetInfo) -> Choice | None:
+    """The extractor that the data set names, or its kind; ANY where that one cannot look at these data.
+
+    None where features say nothing about samples of this kind.
+    """
+    named = info.extractor or build_kind(info.kind, info).extractor
+    if not named:
+        return None
+    choice = choice_of("extractor", named)
+    extractor: Extractor = build(choice)
+    return choice_of("extractor", ANY) if extractor.misfit(info) else choice
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

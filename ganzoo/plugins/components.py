@@ -61,6 +61,11 @@ class Component:
         if not TARGET.fullmatch(self.target):
             raise ValueError(f'the target of "{self.name}" is not "package.module:Attribute": {self.target!r}')
 
+    @property
+    def package(self) -> str:
+        """The top-level module of its target."""
+        return self.target.partition(":")[0].partition(".")[0]
+
     def load(self) -> Any:
         """Imports and returns the target.
 

@@ -23,6 +23,20 @@ class Claim:
     entry_point: EntryPoint | None = None
     damage: str = ""
 
+    def packages(self) -> frozenset[str]:
+        """The top-level modules that are the plugin's: its entry point's, and all that its distribution installed.
+
+        Reads the list of installed files, which takes time: to be asked only where something failed.
+        """
+        if self.entry_point is None:
+            return frozenset()
+        own = self.entry_point.module.partition(".")[0]
+        try:
+            files = (self.entry_point.dist.files if self.entry_point.dist else None) or ()
+        except Exception:  # a damaged list
+            files = ()
+        return frozenset({own, *(file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py")})
+
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pluggy
 
 from ganzoo.errors import GanzooError, PluginError
+from ganzoo.plugins.hook_checks import check_observer
 from ganzoo.plugins.hookspecs import hookimpl
 from ganzoo.plugins.registration import PluginRow, cause_of
 
@@ -21,8 +22,9 @@ class Listener:
     and what they let through is not theirs.
     """
 
-    def __init__(self, row: PluginRow, strict: bool) -> None:
+    def __init__(self, row: PluginRow, packages: Callable[[], Collection[str]], strict: bool) -> None:
         self._row = row
+        self._packages = packages
         self._strict = strict
         self._reported: set[str] = set()
 
@@ -47,7 +49,8 @@ class Listener:
 
             def guard(*facts: Any) -> Any:
                 try:
-                    return impl.function(*facts)
+                    result = impl.function(*facts)
+                    return self._heard(result) if hook == "ganzoo_observers" else result
                 except GanzooError:
                     raise
                 except Exception as error:
@@ -57,8 +60,19 @@ class Listener:
         # pluggy reads the arguments' names from the signature, which `wraps` carries over
         setattr(self, f"{hook}_{len(vars(self))}", marker(functools.wraps(impl.function, updated=())(called)))
 
+    def _heard(self, observers: Any) -> list[object]:
+        """Those of the plugin's observers that can be called; of the others it is said why not."""
+        sound = []
+        for observer in observers:
+            try:
+                check_observer(observer)
+                sound.append(observer)
+            except PluginError as error:
+                self._report("ganzoo_observers", error)
+        return sound
+
     def _report(self, hook: str, error: Exception) -> None:
-        said = f"the plugin {self._row} failed in {hook}: {cause_of(error)}"
+        said = f"the plugin {self._row} failed in {hook}: {cause_of(error, self._packages())}"
         if self._strict:
             raise PluginError(said) from error
         if hook not in self._reported:  # a hook of every logged step would say the same a thousand times
@@ -66,13 +80,15 @@ class Listener:
             warnings.warn(f"{said}. The run goes on.", stacklevel=2)
 
 
-def events_manager(manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, strict: bool) -> pluggy.PluginManager:
+def events_manager(
+    manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, packages: Callable[[], Collection[str]], strict: bool
+) -> pluggy.PluginManager:
     """A new manager with the plugins of `manager`, so that two runs in one process do not hear each other."""
     events = nobody(manager.project_name)
     for name, plugin in manager.list_name_plugin():
         if plugin is None:
             continue
-        listener = Listener(rows[name], strict)
+        listener = Listener(rows[name], packages, strict)
         for caller in manager.get_hookcallers(plugin) or ():
             for impl in caller.get_hookimpls():
                 if impl.plugin is plugin and caller.has_spec():

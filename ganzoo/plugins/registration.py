@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -15,6 +14,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugins.components import SHELVES, Component
 from ganzoo.plugins.credit import NOBODY, Credit
 from ganzoo.plugins.discovery import Claim, same_name
+from ganzoo.plugins.hook_checks import did_you_mean_hook, stray_hooks
+from ganzoo.plugins.plugin_frame import plugin_frame
 
 OUTDATED = "this plugin needs a newer ganzoo"
 
@@ -84,25 +85,21 @@ def register(manager: pluggy.PluginManager, claim: Claim) -> list[Entry]:
         except (Exception, SystemExit) as error:
             if manager.has_plugin(claim.name):  # registered, perhaps half-way only: pluggy does not undo that
                 manager.unregister(name=claim.name)
-            raise RefusedError(cause_of(error)) from error
+            raise RefusedError(cause_of(error, claim.packages())) from error
 
 
-def cause_of(error: BaseException) -> str:
-    """An exception as one line: its kind, its text, and the line of the plugin's file that it comes from."""
+def cause_of(error: BaseException, packages: Collection[str]) -> str:
+    """An exception as one line: its kind, its text, and the line of a plugin's file that it comes from.
+
+    packages: the top-level modules of the plugins, as `plugin_frame` takes them.
+    """
     said = " ".join(str(error).split())
     if isinstance(error, pluggy.PluginValidationError):
         return f"{OUTDATED}, or names a hook's argument wrongly: {said}"
     if isinstance(error, GanzooError):
         return said
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        # the import system and the door itself are on the way to every plugin, and say nothing about it
-        if not code.co_filename.startswith("<") and Path(code.co_filename).parent != Path(__file__).parent:
-            place = f" ({Path(code.co_filename).name}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return f"{type(error).__name__}: {said or 'without a message'}{place if 'line' not in said else ''}"
+    place = "" if isinstance(error, SyntaxError) else plugin_frame(error, packages)  # its text has file and line
+    return f"{type(error).__name__}: {said or 'without a message'}{place}"
 
 
 def _import(claim: Claim) -> object:
@@ -116,12 +113,15 @@ def _import(claim: Claim) -> object:
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
     callers = manager.get_hookcallers(plugin) or ()
+    for name, why in stray_hooks(plugin):
+        raise RefusedError(f"its function {name} is never called: {why}{did_you_mean_hook(name)}")
     if not callers:
         raise RefusedError("it implements no hook of ganzoo; is the marker @ganzoo.hookimpl missing?")
     for caller in callers:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if not caller.has_spec() and not optional:
-            raise RefusedError(f"{OUTDATED}: it implements the hook {caller.name}, which this one does not know")
+            unknown = f"it implements the hook {caller.name}, which this one does not know"
+            raise RefusedError(f"{OUTDATED}: {unknown}{did_you_mean_hook(caller.name)}")
 
 
 def _entries(manager: pluggy.PluginManager, plugin: Any, claim: Claim) -> Iterable[Entry]:

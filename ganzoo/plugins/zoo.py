@@ -5,20 +5,21 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from ganzoo.errors import PluginError
+from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import hookspecs
 from ganzoo.plugins.builtin import COMMANDS
 from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.discovery import Claim, claims, same_name
 from ganzoo.plugins.events import events_manager
 from ganzoo.plugins.hookspecs import PROJECT
+from ganzoo.plugins.plugin_frame import plugin_frame
 from ganzoo.plugins.registration import Entry, PluginRow, RefusedError, cause_of, name_on, register
 
 
@@ -36,7 +37,8 @@ class Zoo:
         self._rows: list[PluginRow] = []
         self._entries: dict[str, list[Entry]] = {shelf: [] for shelf in SHELVES}
         self._disabled = {same_name(name) for name in disabled}
-        for same in claims():
+        self._claims = claims()
+        for same in self._claims:
             self._settle(same)
         for entries in self._entries.values():
             entries.sort(key=lambda entry: (entry.name, entry.plugin))
@@ -44,6 +46,11 @@ class Zoo:
     def plugins(self) -> list[PluginRow]:
         """Every plugin found, healthy or not, by name."""
         return list(self._rows)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """The top-level modules of all plugins, as `plugin_frame` takes them."""
+        return frozenset().union(*(claim.packages() for same in self._claims for claim in same))
 
     def entries(self, shelf: str) -> list[Entry]:
         """What stands on a shelf, by name; two plugins that claim one name are both there. Raises: PluginError."""
@@ -103,7 +110,7 @@ class Zoo:
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f'the {entry.shelf} "{entry.name}" {where} cannot be imported from {entry.component.target}: '
-                f"{cause_of(error)}",
+                f"{cause_of(error, {*self.packages, entry.component.package})}",
                 remedy="Reinstall or report that plugin; everything else goes on working.",
             ) from error
         if not callable(found):
@@ -138,7 +145,10 @@ class Zoo:
     def events(self) -> pluggy.PluginManager:
         """A manager of its own for one run's events, with every healthy plugin on it, each call guarded."""
         return events_manager(
-            self._manager, {row.name: row for row in self._rows if row.status == "ok"}, strict=self.strict
+            self._manager,
+            {row.name: row for row in self._rows if row.status == "ok"},
+            packages=lambda: self.packages,
+            strict=self.strict,
         )
 
     def _settle(self, same: list[Claim]) -> None:
@@ -194,6 +204,17 @@ def zoo() -> Zoo:
     """The zoo of this process: the one piece of global state. GANZOO_DISABLE and GANZOO_STRICT are read here."""
     disabled = [name.strip() for name in os.environ.get("GANZOO_DISABLE", "").split(",") if name.strip()]
     return Zoo(disabled=disabled, strict=os.environ.get("GANZOO_STRICT", "") not in ("", "0"))
+
+
+def frame_said(error: BaseException) -> str:
+    """Where in a plugin's or the user's file an exception comes from, to be put behind its text; see `plugin_frame`.
+
+    Nothing of a GanzooError, whose text is meant for the user and says what to do.
+    """
+    if isinstance(error, GanzooError):
+        return ""
+    made = zoo.cache_info().currsize > 0  # what failed may be the making of it
+    return plugin_frame(error, zoo().packages if made else ())
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

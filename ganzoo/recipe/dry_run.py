@@ -32,9 +32,9 @@ from ganzoo.recipe.shape_errors import (
     RecordingParts,
     build_failures,
     build_mismatch,
-    error_summary,
     format_options,
     player_remedy,
+    reason_and_place,
     runtime_mismatch,
     sample_shape_mismatch,
 )
@@ -122,7 +122,6 @@ class Rehearsal:
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
             raise MismatchError(*wrong)
-        self.needs = game.needs
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
@@ -242,6 +241,7 @@ class Rehearsal:
 
     def round(self, game: Game, players: Mapping[str, nn.Module], metrics: dict[str, None]) -> None:
         """Plays, without the updates. metrics: takes the names logged. Raises: MismatchError, or as the game does."""
+        self.needs = game.needs
         name = self.recipe.game.entry.name
         for number, move in enumerate(game.play(self.draw), start=1):
             if number > LONGEST:
@@ -293,10 +293,8 @@ class Rehearsal:
                         for ending in kind.endings:
                             kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
             except Exception as error:
-                what = (
-                    f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written: {error_summary(error)}'
-                )
-                raise MismatchError(Mismatch("dataset", f"{what.rstrip('.')}.")) from error
+                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written'
+                raise MismatchError(Mismatch("dataset", f"{what}: {reason_and_place(error).rstrip('.')}.")) from error
 
     def draw(self) -> Batch:
         """A batch of what the game needs, with random content or none."""

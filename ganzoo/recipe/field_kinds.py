@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.core.data import DatasetInfo, Field, Shape
 from ganzoo.errors import DatasetError, GanzooError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import frame_said, zoo
 
 if TYPE_CHECKING:
     from ganzoo import Kind
@@ -64,5 +64,7 @@ def build_kind(name: str, info: DatasetInfo) -> Kind:
     except GanzooError:
         raise
     except Exception as error:
-        raise DatasetError(f'the kind "{name}" refuses the details {dict(info.details)}: {error}.') from error
+        raise DatasetError(
+            f'the kind "{name}" refuses the details {dict(info.details)}: {error}{frame_said(error)}.'
+        ) from error
     return kind

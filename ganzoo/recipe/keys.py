@@ -10,34 +10,44 @@ Key: TypeAlias = "tuple[str | int, ...]"
 """The way to a value: names of tables and keys, and numbers in arrays: ("regularizer", 0, "weight")."""
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+"""As an element of an array is counted; a name of digits only is written in quotes."""
 NAME = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*+"|'[^']*'"""
 STEP = re.compile(rf"\s*(?:\[\s*(\d{{1,9}})\s*\]|(\.?)\s*({NAME}))\s*")
 
 
 def dotted(key: Key) -> str:
-    """As people write it: "regularizer[0].weight"; names with other characters in quotes."""
+    """As people write it: "regularizer[0].weight"; names with other characters, or that are numbers, in quotes."""
     text = ""
     for part in key:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + (part if BARE.fullmatch(part) else f'"{part}"')
+            text += ("." if text else "") + (part if _is_bare(part) else f'"{part}"')
     return text
 
 
 def parse_key(text: str) -> Key:
-    """The inverse of `dotted`. Raises: ValueError where `text` is no key path."""
+    """The inverse of `dotted`; "regularizer.0.weight" is the same as "regularizer[0].weight".
+
+    Raises: ValueError where `text` is no key path.
+    """
     key: list[str | int] = []
     at = 0
     while at < len(text):
         step = STEP.match(text, at)
         if not step or (step[3] is not None and bool(step[2]) != bool(key)) or (step[1] is not None and not key):
             raise ValueError(f"no key path: {text}")
-        key.append(unquoted(step[3]) if step[3] is not None else int(step[1]))
+        number = step[1] or (step[3] if key and NUMBER.fullmatch(step[3]) else None)
+        key.append(unquoted(step[3]) if number is None else int(number))
         at = step.end()
     if not key:
         raise ValueError(f"no key path: {text}")
     return tuple(key)
+
+
+def _is_bare(name: str) -> bool:
+    return BARE.fullmatch(name) is not None and NUMBER.fullmatch(name) is None
 
 
 def unquoted(name: str) -> str:

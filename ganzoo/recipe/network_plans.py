@@ -14,6 +14,7 @@ from torch import nn
 from ganzoo.core.data import DatasetInfo, Shape
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
+from ganzoo.plugins import frame_said
 from ganzoo.recipe.dry_run import about_meta, count
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
@@ -61,7 +62,7 @@ def plan_of(network: nn.Module) -> str:
     try:
         return " ".join(str(plan()).split())
     except Exception as error:  # a plugin's code
-        return f"unknown: plan() fails: {error_summary(error)}"
+        return f"unknown: plan() fails: {error_summary(error)}{frame_said(error)}"
 
 
 def _built(recipe: Recipe, info: DatasetInfo, device: torch.device) -> Iterator[NetworkPlan]:

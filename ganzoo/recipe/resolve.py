@@ -18,7 +18,7 @@ from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
 from ganzoo.recipe.options import options_of
-from ganzoo.recipe.overrides import with_overrides, with_settings
+from ganzoo.recipe.overrides import laid_on_top
 from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
 
 TABLES = (
@@ -35,7 +35,7 @@ TABLES = (
     "evaluate",
     "train",
 )
-PARTS = ("description", *TABLES, "extends")
+PARTS = ("description", *TABLES, "extends", "unset")
 ENGINE = Origin(f"default of ganzoo {__version__}")
 DATA = Origin("filled in from the data")
 
@@ -44,20 +44,22 @@ def read_recipe(
     source: str | Path,
     *,
     layers: Sequence[Source] = (),
+    unset: Sequence[str] = (),
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
 ) -> Recipe:
     """Reads and checks a recipe.
 
     source: a path, or an installed recipe's name. layers: parts of recipes on top of it, as if each extended the last.
-    overrides: "KEY=VALUE" strings, as --set takes them, on top of those.
+    unset: keys that are taken out of all that, as --unset takes them.
+    overrides: "KEY=VALUE" strings, as --set takes them, on top of what is left.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
-    written, problems = with_overrides(reduce(merge_sources, layers, read_source(path)), overrides)
-    written, more = with_settings(written, settings or {})
-    return Resolution(path, written, problems + more).recipe()
+    below = reduce(merge_sources, layers, read_source(path))
+    written, problems = laid_on_top(below, unset=unset, overrides=overrides, settings=settings)
+    return Resolution(path, written, problems).recipe()
 
 
 class Resolution:

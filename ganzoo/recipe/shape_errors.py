@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganzoo.core.data import Shape
 from ganzoo.core.interfaces import Regularizer
 from ganzoo.errors import GanzooError, Problem
+from ganzoo.plugins import frame_said
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import BuildError, RecipeParts, build
@@ -98,8 +99,8 @@ def build_mismatch(recipe: Recipe, error: BuildError) -> Mismatch:
             f'Write [{error.table}], name = "...".',
         )
     remedy = error.cause.remedy if isinstance(error.cause, GanzooError) else ""
-    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {error_summary(error.cause)}'
-    return Mismatch(error.table, f"{what.rstrip('.')}.", remedy or format_options(recipe, error.table))
+    what = f'{error.table} "{error.choice.entry.name}" cannot be built: {reason_and_place(error.cause)}'
+    return Mismatch(error.table, what, remedy or format_options(recipe, error.table))
 
 
 def runtime_mismatch(recipe: Recipe, parts: RecordingParts, error: Exception, data: str) -> Mismatch:
@@ -113,10 +114,10 @@ def runtime_mismatch(recipe: Recipe, parts: RecordingParts, error: Exception, da
         at = f" at {name} ({type(thing).__name__})" if name else ""
         shapes = " and ".join(str(shape) for shape in _inputs(frame))
         took = f" on {shapes}" if shapes else ""
-        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {error_summary(error).rstrip(".")}.'
+        what = f'{table} "{choice.entry.name}" fails{at}{took}, and {data}: {reason_and_place(error)}'
         return Mismatch(table, what, format_options(recipe, table))
     game = recipe.game.entry.name
-    what = f'a round of the game "{game}" fails, and {data}: {error_summary(error).rstrip(".")}.'
+    what = f'a round of the game "{game}" fails, and {data}: {reason_and_place(error)}'
     return Mismatch("game", what, format_options(recipe, "game"))
 
 
@@ -153,6 +154,11 @@ def error_summary(error: BaseException) -> str:
         if first and not isinstance(error, KeyError | AttributeError)
         else f"{type(error).__name__} {first}".strip()
     )
+
+
+def reason_and_place(error: BaseException) -> str:
+    """An exception's first line as the end of a sentence, with the line of a plugin's file that it comes from."""
+    return f"{error_summary(error).rstrip('.')}{frame_said(error)}."
 
 
 def build_failures(recipe: Recipe) -> Iterator[BuildError]:

@@ -12,9 +12,10 @@ from typing import Any, TypeGuard
 
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import zoo
-from ganzoo.recipe.keys import Key
+from ganzoo.recipe.keys import Key, dotted, parse_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.messages import describe_value
+from ganzoo.recipe.unset import close_gaps, copied, located, nearest_key, take_out
 
 MAX_BYTES = 1 << 20
 """The largest size of a recipe file in bytes; anything larger is another kind of file."""
@@ -24,6 +25,10 @@ MAX_DEPTH = 16
 
 EXCLUSIVE_BUDGETS = ("epochs", "steps")
 """Mutually exclusive keys of [train]: overriding one removes the other."""
+
+
+UNSET = "unset"
+"""The key of a recipe that names what it takes out of the one that it extends."""
 
 
 @dataclass(slots=True)
@@ -88,6 +93,9 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
     own = read_file(path)
     parent = own.values.pop("extends", None)
     if parent is None:
+        if UNSET in own.values:
+            what = "unset takes keys out of the recipe that extends names, and there is no extends."
+            raise RecipeError([Problem(own.place((UNSET,)), what, "Take out the keys themselves, or write extends.")])
         return own
     where = own.places.pop(("extends",), str(path))
     if not isinstance(parent, str) or not parent.strip():
@@ -121,9 +129,12 @@ def read_file(path: Path, kind: str = "recipe") -> Source:
 def merge_sources(below: Source, above: Source) -> Source:
     """`above` on top of `below`: tables merge key by key, everything else is replaced.
 
-    A table that selects another component (its `name` differs) replaces the whole table, as the options do not apply.
+    A table that chooses another component (its `name` differs) replaces the whole table: the options were the other's.
+    What `above` names in its `unset` is taken out of `below` first. Raises: RecipeError where it is not there.
     """
     whole = Source(dict(below.values), dict(below.places), above.file or below.file)
+    if UNSET in above.values:
+        whole, above = _unset(below, above)
     budget = above.values.get("train")
     given = [key for key in EXCLUSIVE_BUDGETS if isinstance(budget, dict) and key in budget]
     train = whole.values.get("train")
@@ -133,6 +144,29 @@ def merge_sources(below: Source, above: Source) -> Source:
         whole.places.pop(("train", other), None)
     _merge(whole.values, whole.places, above, above.values, ())
     return whole
+
+
+def _unset(below: Source, above: Source) -> tuple[Source, Source]:
+    """`below` without what `above` unsets, and `above` without saying so. Raises: RecipeError."""
+    where, named = above.place((UNSET,)), above.values[UNSET]
+    if not isinstance(named, list) or not all(isinstance(text, str) for text in named):
+        what = f"unset should be a list of keys; found {describe_value(named)}."
+        raise RecipeError([Problem(where, what, 'Write unset = ["ema", "train.stop"].')])
+    values, places = copied(below.values), dict(below.places)
+    keys, problems = [], []
+    for text in named:
+        try:
+            keys.append(located(values, parse_key(text)))
+        except ValueError:
+            problems.append(Problem(where, f"unset: {describe_value(text)} is not a key of a recipe."))
+    for key in take_out(values, places, keys):
+        what = f"unset: the parent recipe does not set {dotted(key)}."
+        problems.append(Problem(where, what, nearest_key(below.values, key, "The parent recipe")))
+    if problems:
+        raise RecipeError(problems)
+    whole = Source(values, close_gaps(values, places, keys), above.file or below.file)
+    rest = {name: value for name, value in above.values.items() if name != UNSET}
+    return whole, Source(rest, {key: place for key, place in above.places.items() if key[:1] != (UNSET,)}, above.file)
 
 
 def _merge(values: dict[str, Any], places: dict[Key, str], above: Source, table: Mapping[str, Any], at: Key) -> None:

@@ -400,6 +400,11 @@ def source_of(direction: str) -> str:
     return direction.partition("2")[0]
 
 
+def target_of(direction: str) -> str:
+    """The key that a direction leads to: "b" for "a2b"."""
+    return direction.partition("2")[2]
+
+
 def load(directory: str | Path, *, best: bool = False) -> Run:
     """The run in `directory`, with the weights of its newest checkpoint, or of the best that [evaluate] found.
 

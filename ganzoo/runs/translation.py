@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.files import ENDINGS
 from ganzoo.datasets.image_files import images_in
 from ganzoo.errors import GanzooError
+from ganzoo.kinds.kind import Kind
 from ganzoo.kinds.pictures import beside, png
-from ganzoo.runs.run import Run, source_of
+from ganzoo.runs.run import Run, source_of, target_of
 
 
 def translate_files(
@@ -28,16 +31,16 @@ def translate_files(
     """
     direction = run.direction(direction)
     files = files_of(source)
-    kind, field = run.kinds.sample, run.info.fields[source_of(direction)]
+    kind, field, target = run.kinds.sample, run.info.fields[source_of(direction)], run.info.fields[target_of(direction)]
     if source.is_dir() and out.suffix:
         write(out, grid(run, files[:shown], field, direction, ema=ema))
-        made = f"{min(shown, len(files)):,} of {len(files):,} images beside their translations"
+        said = f"{min(shown, len(files)):,} of {len(files):,} images beside their translations"
     else:
         for path, place in places(source, files, out).items():
-            given = kind.read(path, field)
-            write(place, png(kind.picture(run.translate(given, direction, ema=ema))))
-        made = f"{len(files):,} image{'s' * (len(files) > 1)} translated"
-    return f"{made} ({direction})"
+            made = run.translate(kind.read(path, field), direction, ema=ema)
+            write_one(place, made, kind, target)
+        said = f"{len(files):,} image{'s' * (len(files) > 1)} translated"
+    return f"{said} ({direction})"
 
 
 def files_of(source: Path) -> list[Path]:
@@ -72,10 +75,26 @@ def grid(run: Run, files: Sequence[Path], field: Field, direction: str, *, ema: 
     return png(beside([[kind.picture(one) for one in pair] for pair in pairs]))
 
 
+def write_one(path: Path, sample: Tensor, kind: Kind, field: Field) -> None:
+    """Writes one sample (1, *unit_shape) as a .png: itself, where the kind has such files, or else a picture of it."""
+    if ".png" not in kind.endings:
+        write(path, png(kind.picture(sample)))
+        return
+    with writing(path):
+        kind.write(sample, path, field)
+
+
 def write(path: Path, content: bytes) -> None:
     """Writes a file, and the folder for it. Raises: GanzooError where that fails."""
+    with writing(path):
+        replace_file(path, content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, the file's folder is there. Raises: GanzooError where the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content)
+        yield
     except OSError as error:
         raise GanzooError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -21,6 +21,7 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.events import nobody
+from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
@@ -60,6 +61,7 @@ def train(
     data_root: str | Path | None = None,
     fallback: bool = True,
     overrides: Sequence[str] = (),
+    unset: Sequence[str] = (),
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
@@ -71,21 +73,27 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64");
-    options: the same as Python values, with two underscores for each dot (generator__latent_dim=64).
+    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
+    for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
 
     Under torchrun every rank calls it: rank 0 writes, speaks and tells observers; the run that the others are given has
     nothing of its own on their disks.
 
-    Raises: RecipeError, DatasetError, PluginError, RunError before anything is written; TrainingFailed during the run;
+    Raises: RecipeError, DatasetError, PluginError (of an observer, too, that would never be called), RunError before
+    anything is written; TrainingFailed during the run;
     FailedElsewhere on a rank where it was another one that failed.
     """
+    observers = checked_observers(observers)
     ranks = join_process_group()
     with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             decided = read_recipe(
-                recipe, overrides=overrides, settings=_settings(epochs, steps, seed, precision, options)
+                recipe,
+                unset=unset,
+                overrides=overrides,
+                settings=_settings(epochs, steps, seed, precision, options),
             )
             ranks.check_batch(decided.train.batch_size)
             place = ranks.choose_device(device)
@@ -142,8 +150,10 @@ def resume(
     """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
 
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
-    the checkpoint, with every difference; CheckpointError where no checkpoint is intact.
+    the checkpoint, with every difference; CheckpointError where no checkpoint is intact; PluginError where an observer
+    would never be called.
     """
+    observers = checked_observers(observers)
     ranks = join_process_group()
     with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():

@@ -13,6 +13,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
+from ganzoo.plugins import frame_said
 from ganzoo.runs.checkpoint import keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
@@ -71,7 +72,7 @@ class Session:
                             self.save()
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
-                self.record(status="failed", reason=f"{type(error).__name__}: {error}")
+                self.record(status="failed", reason=f"{type(error).__name__}: {error}{frame_said(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
                         "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
@@ -204,7 +205,8 @@ class Session:
             except GanzooError:
                 raise
             except Exception as error:
-                warnings.warn(f"a listener to {hook.name} failed: {type(error).__name__}: {error}", stacklevel=2)
+                said = f"{type(error).__name__}: {error}{frame_said(error)}"
+                warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 
 def rewind(training: Training, files: RunDirectory) -> None:

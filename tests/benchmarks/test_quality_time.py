@@ -83,9 +83,9 @@ def test_both_loops_begin_with_the_same_weights_and_are_scored_on_the_same_laten
     monkeypatch.setattr(bench, "compete", lambda found, *_: begun.extend(found))
     bench.main([str(recipe), "--plain", *QUICK])
     plain, ours = begun
-    assert torch.equal(plain.samples(), ours.samples())
+    assert torch.equal(plain.samples()[0], ours.samples()[0])
     plain.play(4)
-    assert not torch.equal(plain.samples(), ours.samples())
+    assert not torch.equal(plain.samples()[0], ours.samples()[0])
 
 
 def test_training_ends_at_the_last_target_and_the_table_says_when(

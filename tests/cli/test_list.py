@@ -144,9 +144,9 @@ def test_a_disputed_name_is_shown_to_people_as_a_recipe_has_to_write_it(capsys: 
 @pytest.mark.usefixtures("strangers")
 def test_a_terminal_gets_tables_and_no_empty_ones(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    show_tables({name: rows_of(name, spelled=True) for name in ("augmentations", "generators", "plugins")})
+    show_tables({name: rows_of(name, spelled=True) for name in ("pretrained", "generators", "plugins")})
     said = capsys.readouterr().out
-    assert "augmentations" not in said
+    assert "pretrained" not in said
     for word in ("generators", "mlp", "fully connected", "ganzoo-vanilla", "broken", "division by zero"):
         assert word in said
     show_tables({"augmentations": []})

@@ -160,7 +160,7 @@ def test_points_are_drawn_over_real_ones(points: Path, tmp_path: Path) -> None:
         ("a.png", ("-n", 0), "0 is not in the range"),
         ("a.png", ("--seed", -1), "-1 is not in the range"),
         ("a.png", ("--seed", 2**70), "is not in the range"),
-        ("a.png", ("--label", 3), 'plays "two-player", which uses no labels'),
+        ("a.png", ("--label", 3), 'samples of this run have no condition "label"'),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_one_message(
@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ganzoo.datasets.atomic.replace_file", full)
+    monkeypatch.setattr("ganzoo.kinds.pictures.replace_file", full)
     assert sample(digits, tmp_path / "grid.png") == 2
     assert f"{tmp_path / 'grid.png'}: cannot be written: No space left on device" in capsys.readouterr().err
 

@@ -192,6 +192,6 @@ def test_a_misfit_is_told_before_any_training(folder: Path) -> None:
         ganzoo.train(folder / "mine.toml", out=folder / "run", quiet=True)
     [problem] = caught.value.problems
     assert problem.where == f"{folder}/mine.toml:2"
-    assert problem.what.startswith('generator "dcgan" cannot be built: it takes images (channels, side, side)')
+    assert problem.what.startswith('generator "dcgan" cannot be built: it takes images (channels, height, width)')
     assert problem.what.endswith("and the data hold (2,).")
     assert not (folder / "run").exists()

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganzoo.datasets.domain_folders import PairedFolders, UnpairedFolders, shapes_of
+from ganzoo.core.data import DatasetInfo
+from ganzoo.datasets.domain_folders import PairedFolders, UnpairedFolders
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 
 def save(path: Path, value: int, size: tuple[int, int] = (12, 12), mode: str = "RGB") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, value if mode == "L" else (value, 100, 50)).save(path)
+
+
+def shapes_of(info: DatasetInfo) -> dict[str, tuple[int, ...]]:
+    return {key: info.fields[key].shape for key in info.domains}
 
 
 @pytest.fixture

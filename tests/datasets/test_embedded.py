@@ -9,7 +9,6 @@ import torch
 
 from ganzoo.datasets import glyph_domains, glyphs
 from ganzoo.datasets.cache import read_cached
-from ganzoo.datasets.domain_folders import shapes_of
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_domains import GlyphDomains
 from ganzoo.datasets.glyph_rendering import colour, draw
@@ -91,8 +90,9 @@ def test_glyph_domains_have_the_shapes_they_say_and_labels_that_no_batch_holds(
 ) -> None:
     data = GlyphDomains(size=size, channels=channels)  # type: ignore[arg-type]
     info, tensors = data.info(few), data.load(few).tensors
-    assert shapes_of(info) == {"a": (channels, size, size), "b": (3, size, size)}
-    assert {key: tuple(tensors[key].shape[1:]) for key in info.gives} == shapes_of(info)
+    shapes = {key: info.fields[key].shape for key in info.domains}
+    assert shapes == {"a": (channels, size, size), "b": (3, size, size)}
+    assert {key: tuple(tensors[key].shape[1:]) for key in info.gives} == shapes
     assert tensors.keys() - set(info.gives) == {"label_a", "label_b"}
     assert len(tensors["a"]) == len(tensors["label_b"]) == 300
 

@@ -56,7 +56,7 @@ def test_images_are_resized_to_a_height_and_a_width(folder: Path, tmp_path: Path
     info = dataset.info(tmp_path)
     assert info.sample_shape == (3, 8, 20)
     assert "20 of 20 images are resized to 20 x 8" in info.notes
-    assert dataset.load(tmp_path).tensors["image"].shape[1:] == (3, 8, 20)
+    assert dataset.load(tmp_path).tensors["real"].shape[1:] == (3, 8, 20)
 
 
 def test_subfolders_are_classes_and_splits_are_kept(tmp_path: Path) -> None:

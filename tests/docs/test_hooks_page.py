@@ -20,6 +20,9 @@ A plugin implements a hook by a function of the same name in its registration mo
 names the arguments it wants, and no others: a hook may gain arguments, and an implementation that does not name them
 goes on working. What a plugin raises in an event is reported by name, and the run goes on; a `ganzoo.GanzooError` is
 meant for the user, and ends it.
+
+All names that begin with `ganzoo_` are hooks' in a plugin's module and in an observer: one without the marker, or one
+that is no hook, is reported, and so is an argument that the hook does not give.
 """
 
 

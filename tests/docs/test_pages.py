@@ -133,6 +133,8 @@ def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
     images = torch.arange(2 * 28 * 28, dtype=torch.uint8).view(2, 1, 28, 28)
     given = ganzoo_package.Samples.without_features(images)
     assert names["Brightness"]()(given, given, seed=0) == {"brightness": images.double().mean().item()}
+    fields = {"real": ganzoo_package.Field((1, 28, 28), "uint8")}
+    assert names["Thumbnails"]().misfit(ganzoo_package.DatasetInfo(fields=fields, size=2)) == ""
     features = names["Thumbnails"]()(images).features
     assert features.shape == (2, 16)
     assert features[0, 0] == images[0, 0, :7, :7].float().mean()

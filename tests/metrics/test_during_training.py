@@ -208,9 +208,9 @@ def test_the_time_of_scores_is_not_trainings(recipe: Path, monkeypatch: pytest.M
     jumps = [0.0]
     true_clock, true_scores = time.perf_counter, Evaluation.scores
 
-    def slow(self: Evaluation, raw: Any) -> dict[str, float]:
+    def slow(self: Evaluation, raw: Any, conditions: Any) -> dict[str, float]:
         jumps[0] += 1000
-        return true_scores(self, raw)
+        return true_scores(self, raw, conditions)
 
     monkeypatch.setattr(time, "perf_counter", lambda: true_clock() + jumps[0])
     monkeypatch.setattr(Evaluation, "scores", slow)

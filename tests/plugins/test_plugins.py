@@ -95,7 +95,7 @@ BROKEN = {
     "syntax": ("def", "SyntaxError: .*third_it.py, line 1"),
     "raises_in_hook": (
         HEAD + "@hookimpl\ndef ganzoo_components():\n    raise LookupError('lost\\nhere')",
-        r"LookupError: lost here \(third_it\.py, line 4\)",
+        r"LookupError: lost here \(third_it\.py, line 4, in ganzoo_components\)",
     ),
     "raises_half_way": (
         HEAD + "@hookimpl\ndef ganzoo_components():\n    yield Component('loss', 'it', 'json:dumps')\n    1 / 0",

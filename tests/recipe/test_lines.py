@@ -116,9 +116,16 @@ def test_the_time_grows_with_the_length_and_not_with_its_square() -> None:
     assert time.process_time() - start < 10  # it takes half a second; a square would take hours
 
 
-@pytest.mark.parametrize("path", ["a", "a.b", "a[0].b", 'a."b.c".d', "regularizer[12].weight", '"x y"[3]'])
+@pytest.mark.parametrize(
+    "path", ["a", "a.b", "a[0].b", 'a."b.c".d', "regularizer[12].weight", '"x y"[3]', 'a."0"', "a.007"]
+)
 def test_a_key_path_reads_back_as_it_was_written(path: str) -> None:
     assert dotted(parse_key(path)) == path
+
+
+@pytest.mark.parametrize("path", ["regularizer.0.weight", "regularizer[0].weight", " regularizer . 0 . weight"])
+def test_a_number_after_a_dot_counts_in_an_array(path: str) -> None:
+    assert parse_key(path) == ("regularizer", 0, "weight")
 
 
 @pytest.mark.parametrize(

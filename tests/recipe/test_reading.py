@@ -356,7 +356,7 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
             ("[loss]", "[los]"),
             "mine.toml:9: los is not part of a recipe.\n"
             "  Did you mean loss? A recipe has: description, game, generator, discriminator, loss, regularizer, "
-            "dataset, optimizer, schedule, ema, evaluate, train, extends.",
+            "augment, dataset, optimizer, schedule, ema, evaluate, train, extends, unset.",
         ),
         (
             ('[dataset]\nname = "mnist"', "[dataset]"),
@@ -365,7 +365,8 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
         ),
         (
             ("epochs = 2", "epochs = 2\n[augment]\nflip = true"),
-            "mine.toml:23: [augment]: this version of ganzoo (0.1.0) has no augmentation.\n  Take the table out.",
+            "mine.toml:23: augment should be an array of tables; found a table.\n"
+            "  Write [[augment]], with two brackets.",
         ),
         (
             ("epochs = 2", "epochs = "),
@@ -440,6 +441,10 @@ def test_recipes_that_extend_one_another_are_told_so(tmp_path: Path) -> None:
         ("=3", "this should be KEY=VALUE."),
         ("a..b=3", "this should be KEY=VALUE."),
         ("regularizer[7].weight=3", "the recipe has no regularizer[7].weight."),
+        ("regularizer.7.weight=3", "the recipe has no regularizer[7].weight."),
+        ("regularizer.weight=3", "the recipe has no regularizer.weight."),
+        ("optimizer[0].lr=3", "the recipe has no optimizer[0].lr."),
+        ("unset=[]", "unset belongs into a recipe file."),
         ("extends=x.toml", "extends belongs into a recipe file."),
         ("train=3", "train should be a table; found 3 (int)."),
         ("train.steps=many", 'train.steps should be int, at least 1; found "many" (text).'),

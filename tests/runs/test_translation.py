@@ -103,11 +103,12 @@ def opened(path: Path) -> Image.Image:
 
 def test_a_run_says_what_its_two_domains_are(room: Path, capfd: Captured) -> None:
     facts = json.loads((room / "two" / "run.json").read_text())
-    assert facts["dataset"]["shapes"] == {"a": [1, 12, 16], "b": [3, 12, 16]}
+    shapes = {key: field["shape"] for key, field in facts["dataset"]["fields"].items()}
+    assert shapes == {"a": [1, 12, 16], "b": [3, 12, 16]}
     assert (facts["dataset"]["paired"], facts["dataset"]["size"]) == (False, 5)
     assert facts["directions"] == ["a2b", "b2a"]
     info = ganzoo.load(room / "two").info
-    assert (info.shape_of("a"), info.shape_of("b"), info.paired) == ((1, 12, 16), (3, 12, 16), False)
+    assert (info.fields["a"].shape, info.fields["b"].shape, info.paired) == ((1, 12, 16), (3, 12, 16), False)
     out = room / "said"
     assert status_of(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
     said = capfd.readouterr().out
@@ -263,3 +264,37 @@ def test_games_data_and_generators_that_do_not_belong_together_are_told(
     with pytest.raises(RecipeError) as caught:
         dry_run(read_recipe(tmp_path / "mix.toml"), info)
     assert said in str(caught.value)
+
+
+def test_translations_are_read_and_written_in_the_depth_that_was_learned(room: Path, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(30_000, 30_200, (12, 16)).astype(np.uint16)
+    for folder in ("trainA", "trainB"):
+        (tmp_path / "deep" / folder).mkdir(parents=True)
+        for number in range(2):
+            Image.fromarray(deep + np.uint16(number)).save(tmp_path / "deep" / folder / f"{number}.png")
+    run = ganzoo.train(
+        room / "two.toml",
+        out=tmp_path / "run",
+        data_root=tmp_path,
+        device="cpu",
+        quiet=True,
+        steps=1,
+        dataset__path="deep",
+    )
+    assert {field.dtype for field in run.info.fields.values()} == {"uint16"}
+    source = tmp_path / "deep" / "trainA" / "0.png"
+    command = [
+        "sample",
+        str(run.directory),
+        "--input",
+        str(source),
+        "--direction",
+        "a2b",
+        "-o",
+        str(tmp_path / "b.png"),
+    ]
+    assert status_of(command) == 0
+    made = run.translate(to_unit_range(torch.from_numpy(deep)[None, None]), "a2b")
+    assert opened(tmp_path / "b.png").mode == "I;16"
+    expected = run.kinds.sample.from_unit(made, run.info.fields["b"])
+    assert np.array_equal(np.asarray(opened(tmp_path / "b.png")), expected[0, 0].numpy())

@@ -78,7 +78,7 @@ def test_an_exception_of_the_plugin_is_a_failure_that_names_its_line(install: In
     install("raises", ("parts", "        return softplus(-fake.float()).mean()\n", "        return 1 / 0\n"))
     failed = failures("raises", "loss logistic")
     assert list(failed) == ["loss logistic: is a scalar"]
-    assert "ZeroDivisionError: division by zero (parts.py, line" in failed["loss logistic: is a scalar"]
+    assert "ZeroDivisionError: division by zero (raises/parts.py, line" in failed["loss logistic: is a scalar"]
 
 
 def test_checking_leaves_random_streams_and_threads_as_they_were(install: Install) -> None:

@@ -129,7 +129,7 @@ of 2**-23, tenfold, are 6e-5.
 """
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize("game", GAMES)
 def test_fifty_captured_steps_are_fifty_eager_ones(
     points: Path, game: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
@@ -156,7 +156,7 @@ IMAGES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize("recipe", IMAGES)
 def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
     recipe: str, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
@@ -175,7 +175,7 @@ def test_fifty_captured_steps_on_images_are_fifty_eager_ones(
     assert static.runner.graphs
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_without_averages_and_schedules_nothing_differs_at_all(
     points: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
@@ -222,7 +222,7 @@ def test_the_order_of_batches_is_that_of_eager_across_epochs(points: Path, train
     assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
     points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
@@ -243,7 +243,7 @@ def test_a_run_goes_on_under_the_other_runner_where_this_one_stopped(
         assert found.state["random"] == expected.state["random"]
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_captured_run_resumes_exactly(
     points: Path, tmp_path: Path, make_runner: MakeRunner, training_of: Make, play: Play, largest_gap: Gap
 ) -> None:
@@ -258,7 +258,7 @@ def test_a_captured_run_resumes_exactly(
     assert largest_gap(play(rest, 20), expected) == 0.0
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_rows_and_grids_are_those_of_eager(
     points: Path, tmp_path: Path, make_runner: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +366,7 @@ def uncapturable_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     sys.modules.pop("third_folk", None)
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 @pytest.mark.parametrize(
     ("game", "why"),
     [
@@ -394,7 +394,7 @@ def test_a_game_that_no_graph_can_hold_is_played_by_eager_with_one_line_why(
     assert largest_gap(found, play(eager, 20)) == 0.0
 
 
-@pytest.mark.parametrize("way", RUNNERS)
+@pytest.mark.parametrize("make_runner", RUNNERS)
 def test_a_game_that_never_does_the_same_again_says_so(
     points: Path,
     uncapturable_plugin: None,

@@ -78,7 +78,7 @@ def show_spinner(what: str, *, shown: bool = True) -> Iterator[object]:
     generating or downloading data take seconds.
     """
     if not (shown and is_interactive()):
-        yield object()
+        yield SpinnerStopper()
         return
     # sys.stdout is bound here, as a download may redirect it.
     terminal = Terminal(file=sys.stdout, highlight=False)
@@ -89,12 +89,13 @@ def show_spinner(what: str, *, shown: bool = True) -> Iterator[object]:
 
 
 class SpinnerStopper:
-    """Stops a spinner when a run starts."""
+    """Stops a spinner, if there is one, when a run starts."""
 
-    def __init__(self, spinner: Progress) -> None:
+    def __init__(self, spinner: Progress | None = None) -> None:
         self.spinner = spinner
 
     @hookimpl(tryfirst=True)
     def ganzoo_run_started(self) -> None:
         """Stops the spinner before other observers print."""
-        self.spinner.stop()
+        if self.spinner is not None:
+            self.spinner.stop()

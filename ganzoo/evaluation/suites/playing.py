@@ -83,7 +83,7 @@ def check_entries(suite: Suite, entries: Sequence[Entry], data_root: Path | None
             obtained = loaded[data]
             dry_run(entry.recipe, obtained.info)
             for choice in suite.scoring.metrics:
-                metric = fitted(choice, obtained.dataset, obtained.info)
+                metric = fitted(choice, obtained.dataset, obtained.info, suite.scoring.extractor)
                 if extractor is not None and metric.needs != "samples" and lacks(extractor, metric):
                     what = f'the metric "{choice.entry.name}" needs a classifier, and the extractor is none.'
                     raise MetricError(what)

@@ -291,7 +291,7 @@ def common_dataset(runs: Mapping[str, Run]) -> dict[str, Any]:
     first = ""
     for name, run in runs.items():
         facts = run.facts["dataset"]
-        data = {key: facts[key] for key in ("name", "checksum", "size", "kind", "fields")}
+        data = {key: facts[key] for key in ("name", "checksum", "size", "plural", "fields")}
         data["options"] = dict(run.data_choice.options)
         if known and data["checksum"] != known["checksum"]:
             raise MetricError(

@@ -88,7 +88,7 @@ def notes(result: Result, group: Group) -> Iterator[str]:
     if group.data:
         options = "".join(f", {name} {value}" for name, value in group.data["options"].items() if name != "size")
         yield (
-            f"All trained on {group.data['name']}{options}: {group.data['size']:,} {group.data['kind']}, "
+            f"All trained on {group.data['name']}{options}: {group.data['size']:,} {group.data['plural']}, "
             + str(group.data["checksum"])[:19]
             + "."
         )

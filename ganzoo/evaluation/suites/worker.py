@@ -65,10 +65,12 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
         return {"status": "interrupted"}
     except Exception as error:
         from ganzoo.errors import GanzooError
+        from ganzoo.plugins import frame_said
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        return {"status": "failed", "reason": str(error) if known else f"{type(error).__name__}: {error}"}
+        said = str(error) if known else f"{type(error).__name__}: {error}{frame_said(error)}"
+        return {"status": "failed", "reason": said}
     return {"status": "done"}
 
 

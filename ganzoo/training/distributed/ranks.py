@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganzoo.errors import FailedElsewhere, GanzooError, TrainingFailed
+from ganzoo.plugins import frame_said
 from ganzoo.training.device import choose_device
 from ganzoo.training.distributed import collectives
 
@@ -187,7 +188,8 @@ class Ranks:
         return TrainingFailed(f"{what} ({lost})", remedy="The memory of its machine may have run out.")
 
     def _failure_message(self, error: BaseException) -> bytes:
-        named = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
+        known = isinstance(error, GanzooError)
+        named = str(error) if known else f"{type(error).__name__}: {error}{frame_said(error)}"
         status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
         return json.dumps({"what": f"rank {self.rank}: {named}", "status": status}).encode()
 

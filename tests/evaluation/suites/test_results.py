@@ -90,7 +90,7 @@ def test_equal_entries_are_seldom_told_apart() -> None:
 def result(*rows: Row) -> Result:
     table = list(rows)
     assign_ranks(table, FID)
-    data = {"name": "mnist", "checksum": "sha256:abc", "size": 60000, "kind": "images", "options": {}}
+    data = {"name": "mnist", "checksum": "sha256:abc", "size": 60000, "plural": "images", "options": {}}
     group = Group(data=data, columns=(FID,), rows=tuple(table))
     return Result(
         suite="mine",

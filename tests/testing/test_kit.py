@@ -133,6 +133,7 @@ def test_networks_that_name_a_condition_are_given_it(install: Install) -> None:
          "def forward(self, samples, label: torch.Tensor):\n        hidden"),
         ("parts", "hidden = leaky_relu(self.first(samples.flatten(1)))",
          "hidden = leaky_relu(self.first(samples.flatten(1)) + self.embedding(label))"),
+        ("parts", "def features(self, samples: torch.Tensor)", "def features(self, samples, label: torch.Tensor)"),
     )  # fmt: skip
     ended = {
         name: outcome
@@ -145,7 +146,7 @@ def test_networks_that_name_a_condition_are_given_it(install: Install) -> None:
 
 
 TRANSLATOR = (
-    ("parts", "    Source,\n)", "    Source,\n    Translator,\n)"),
+    ("parts", "    Source,\n    joint,", "    Source,\n    Translator,\n    joint,"),
     ("parts", "class Sketch(Generator)", "class Sketch(Translator)"),
     ("parts", "*, latent_dim: int = 4,", "*, input_shape: Shape | None = None,"),
     ("parts", "latent_dim: random numbers a sample; width", "width"),

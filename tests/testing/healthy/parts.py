@@ -179,7 +179,7 @@ class Pulses(Dataset):
     """A few pulses."""
 
     def info(self, root: object) -> DatasetInfo:
-        return DatasetInfo(fields={"real": Field((6,), "int16")}, size=20, kind="pulse", details={"rate": 70})
+        return DatasetInfo(fields={"real": Field((6,), "int16")}, size=20, kind="healthy:pulse", details={"rate": 70})
 
     def load(self, root: object, split: str = "train") -> Examples:
         beats = (torch.arange(120).view(20, 6) * 37 % 201 - 100).to(torch.int16)

@@ -137,7 +137,7 @@ class Regularizer(nn.Module, ABC):
         """Changes the weights of `network` in place, right after its optimizer's step."""
 
 
-class Augmentation(nn.Module, ABC):
+class Augmentation(Conditioned, ABC):
     """A differentiable change of all that a discriminator sees, real and generated alike. Implement `forward`.
 
     It draws by `ganzoo.joint`, so that ranks share a batch, and keeps what it learns in buffers. Its constructor may

@@ -23,8 +23,10 @@ from ganzoo.core.game import Game, as_preview, makes_samples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
+from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parameter_groups import ParameterGroupsError, build_optimizer
 from ganzoo.recipe.parts import BuildError, build
 from ganzoo.recipe.shape_errors import (
     Mismatch,
@@ -119,6 +121,7 @@ class Rehearsal:
                 raise MismatchError(*missing) from None
             raise
         players = self.players(game)
+        freeze(self.recipe, players)
         self.fits_memory(players)
         if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
             raise MismatchError(*wrong)
@@ -209,10 +212,14 @@ class Rehearsal:
                     table = dotted((shelf, player))
                     what = f'{table}: the game "{game}" has no player of that name.'
                     yield Mismatch(table, what, player_remedy(player, players))
-        for player in self.recipe.ema.players if self.recipe.ema else ():
+        named = {
+            "ema.players": self.recipe.ema.players if self.recipe.ema else (),
+            "start.players": (self.recipe.start.players if self.recipe.start else None) or (),
+        }
+        for key, player in ((key, player) for key, listed in named.items() for player in listed):
             if player not in players:
-                what = f'ema.players: the game "{game}" has no player "{player}".'
-                yield Mismatch("ema.players", what, player_remedy(player, players))
+                what = f'{key}: the game "{game}" has no player "{player}".'
+                yield Mismatch(key, what, player_remedy(player, players))
         for player, module in players.items():
             if player not in self.recipe.optimizers:
                 what = f'there is no [optimizer.{player}], and the game "{game}" has that player.'
@@ -224,11 +231,13 @@ class Rehearsal:
 
     def optimizer(self, player: str, module: nn.Module) -> Iterator[Mismatch]:
         """What is wrong with a player's optimizer."""
-        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        if not parameters:
+        if not any(parameter.requires_grad for parameter in module.parameters()):
             yield Mismatch(player, f"the player {player} has nothing to learn: it has no parameters.")
-        else:
-            yield from _failure(self.recipe, lambda: build(self.recipe.optimizers[player], parameters))
+            return
+        try:
+            yield from _failure(self.recipe, lambda: build_optimizer(self.recipe.optimizers[player], player, module))
+        except ParameterGroupsError as error:
+            yield Mismatch(player, error.what, error.remedy)
 
     def keys(self, game: Game | type[Game]) -> Iterator[Mismatch]:
         """What the game reads from a batch and the data do not give."""

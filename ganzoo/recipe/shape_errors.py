@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ganzoo.core.data import Shape
-from ganzoo.core.interfaces import Regularizer
+from ganzoo.core.interfaces import Augmentation, Regularizer
 from ganzoo.errors import GanzooError, Problem
 from ganzoo.plugins import frame_said
 from ganzoo.recipe.messages import did_you_mean, format_value
@@ -48,13 +48,20 @@ class RecordingParts(RecipeParts):
     def __init__(self, recipe: Recipe, *rest: Any) -> None:
         super().__init__(recipe, *rest)
         self.used_tables: set[str] = set()
-        self.penalties: list[tuple[str, Regularizer]] = []
+        self.applied: list[tuple[str, Regularizer | Augmentation]] = []
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
         self.used_tables.add("regularizer")
         made = super().regularizers()
-        self.penalties += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
+        return made
+
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """A new augmentation for each [[augment]] of the recipe, in its order."""
+        self.used_tables.add("augment")
+        made = super().augmentations()
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.augmentations, made, strict=True)]
         return made
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
@@ -72,7 +79,7 @@ class RecordingParts(RecipeParts):
     def owners(self) -> dict[int, tuple[str, str, Any]]:
         """id of each built object and of its submodules -> table, name of the submodule ("network.1"), object."""
         found: dict[int, tuple[str, str, Any]] = {}
-        for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties):
+        for table, made in (*((table, made) for table, made, _ in self.built), *self.applied):
             found[id(made)] = (table, "", made)
             for name, module in made.named_modules() if isinstance(made, nn.Module) else ():
                 found.setdefault(id(module), (table, name, module))
@@ -82,10 +89,13 @@ class RecordingParts(RecipeParts):
         """Tables of the recipe that the game does not use, which would have no effect."""
         game = self.recipe.game.entry.name
         given = {"generator": self.recipe.generator, "discriminator": self.recipe.discriminator}
-        given |= {"loss": self.recipe.loss, "regularizer": self.recipe.regularizers or None}  # type: ignore[dict-item]
-        for table, choice in given.items():
-            if choice is not None and table not in self.used_tables:
-                yield Mismatch(table, f'the game "{game}" does not use [{table}].', "Take it out.")
+        given["loss"] = self.recipe.loss
+        headings = {table: f"[{table}]" for table, choice in given.items() if choice is not None}
+        headings |= {"regularizer": "[[regularizer]]"} if self.recipe.regularizers else {}
+        headings |= {"augment": "[[augment]]"} if self.recipe.augmentations else {}
+        for table, heading in headings.items():
+            if table not in self.used_tables:
+                yield Mismatch(table, f'the game "{game}" does not use {heading}.', "Take it out.")
 
 
 def build_mismatch(recipe: Recipe, error: BuildError) -> Mismatch:

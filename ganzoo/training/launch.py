@@ -25,6 +25,7 @@ from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.runs.checkpoint import save_checkpoint
@@ -36,6 +37,7 @@ from ganzoo.training.activation_checkpointing import checkpoint_activations, net
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
 from ganzoo.training.facts import data_facts, facts_of, runner_of
+from ganzoo.training.fine_tuning import StartWeights, load_start, read_start
 from ganzoo.training.garbage_collection import paused_collection
 from ganzoo.training.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
 from ganzoo.training.runners.choice import choose_runner
@@ -97,7 +99,10 @@ def train(
             )
             ranks.check_batch(decided.train.batch_size)
             place = ranks.choose_device(device)
+            weights = read_start(decided)
             path = str(_new_directory(out, decided)) if ranks.first else ""
+        if weights:
+            ranks.check_same("the weights that training begins with", weights.digests, remedy=SHARED_DISK)
         directory = RunDirectory(Path(ranks.broadcast_text(path)))
 
         def get_data() -> tuple[Obtained, DryRun]:
@@ -112,7 +117,7 @@ def train(
             with ranks.fail_together():
                 evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
                 seed_everything(decided.train.seed)
-                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
+                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks, weights)
                 training.keep_streams()
             beginning = training.checkpoint()
             with ranks.fail_together():
@@ -209,9 +214,15 @@ def assemble(
     device: torch.device,
     evaluation: Evaluation | None = None,
     ranks: Ranks = SINGLE_RANK,
+    weights: StartWeights | None = None,
 ) -> Training:
-    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
+    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream.
+
+    weights: what they begin with in the place of those. Raises: RecipeError where nothing of them fits.
+    """
     game = build_game(recipe, obtained.info).to(device)
+    began = load_start(weights, recipe, game.players()) if weights else {}
+    frozen = freeze(recipe, game.players())
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys(game.needs)
     data: DeviceData | StreamedData
@@ -225,6 +236,7 @@ def assemble(
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     training = Training(recipe, game, data, total, evaluation, ranks)
     training.draws = draws
+    training.began = began | ({"frozen": frozen} if frozen else {})
     if train.checkpoint_activations:
         for network in networks_of(game):
             checkpoint_activations(network)

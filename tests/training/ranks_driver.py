@@ -30,6 +30,8 @@ def main(folder: Path) -> None:
 
     attempt("shared")
     attempt("penalised", "penalised")
+    attempt("changed", "changed")
+    attempt("tuned", "tuned", start__from=folder / "shared")
     attempt("straight", "own")
     attempt("streamed", "streamed")
     for name, recipe in (("stopped", "own"), ("streamed, stopped", "streamed")):

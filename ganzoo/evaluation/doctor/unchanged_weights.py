@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from torch import nn
 
 from ganzoo.evaluation.doctor.balance import raised_learning_rate
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.recipe.freezing import frozen_parameters
 from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint
 from ganzoo.runs.run import Run
 
@@ -27,8 +26,11 @@ def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
     if not kept or (gap := step_of(kept[-1]) - step_of(kept[0])) < MIN_STEPS_BETWEEN:
         return
     before, after = load_checkpoint(kept[0]).tensors, load_checkpoint(kept[-1]).tensors
-    for player, module in run.game.players().items():
-        moved = displacement(module, before[player], after[player])
+    players = run.game.players()
+    frozen = frozen_parameters(run.recipe, players)
+    for player, module in players.items():
+        learning = [name for name, _ in module.named_parameters() if f"{player}.{name}" not in frozen]
+        moved = displacement(learning, before[player], after[player])
         if moved >= MIN_DISPLACEMENT:
             continue
         yield Finding(
@@ -44,9 +46,9 @@ def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
         )
 
 
-def displacement(module: nn.Module, before: Tensors, after: Tensors) -> float:
-    """The distance of a module's parameters from earlier ones, relative to their norm; without buffers."""
-    names = [name for name, parameter in module.named_parameters() if name in before and name in after]
+def displacement(parameters: Iterable[str], before: Tensors, after: Tensors) -> float:
+    """The distance of the parameters of these names from earlier ones, relative to their norm."""
+    names = [name for name in parameters if name in before and name in after]
     residuals = sum(float((after[name].double() - before[name].double()).square().sum()) for name in names)
     size = sum(float(before[name].double().square().sum()) for name in names)
     return float((residuals / max(size, 1e-30)) ** 0.5)

@@ -31,7 +31,7 @@ class Generator(Conditioned, ABC):
     latent_dim: int
 
     @abstractmethod
-    def forward(self, latents: Tensor) -> Any:
+    def forward(self, latents: Tensor, *args: Any, **kwargs: Any) -> Any:
         """latents (N, latent_dim) -> samples (N, *sample_shape). Further parameters are conditions, by their names."""
 
     def latents(self, n: int, *, truncation: float | None = None) -> Tensor:
@@ -60,8 +60,8 @@ class Translator(Conditioned, ABC):
     """
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Any:
-        """samples (N, *input_shape) -> samples (N, *sample_shape)."""
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """samples (N, *input_shape) -> samples (N, *sample_shape). Further parameters are conditions."""
 
 
 class Discriminator(Conditioned, ABC):
@@ -77,10 +77,10 @@ class Discriminator(Conditioned, ABC):
     a game may then score real and generated samples in one pass, which is faster and changes nothing."""
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Any:
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Any:
         """samples (N, *sample_shape) -> scores (N,), or a list of scores. Further parameters are conditions."""
 
-    def features(self, samples: Tensor) -> Sequence[Tensor]:
+    def features(self, samples: Tensor, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
         """What its layers make of samples (N, *sample_shape), from the first layer to the last: a list of (N, ...).
 
         Optional: for games that match features (Salimans et al., 2016, arXiv:1606.03498, Section 3.1). It takes the
@@ -147,7 +147,7 @@ class Augmentation(Conditioned, ABC):
     """
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Tensor:
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """samples (N, *sample_shape) -> the same shape, differentiable by the samples."""
 
     def adapt(self, real_scores: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +48,11 @@ class Option:
 
 
 def options_of(
-    constructor: Callable[..., Any], *, shelf: str = "", whose: str = "", leave_out: Collection[str] = ()
+    constructor: Callable[..., Any], *, shelf: str = "", whose: str = "", without: Sequence[str] = ()
 ) -> dict[str, Option]:
     """The options of a constructor, by name, those that the data fill in among them.
 
-    whose: the component and its plugin, for messages; leave_out: parameters that are no options, whatever they are.
+    whose: the component and its plugin, for messages; without: parameters that are no options.
     Raises: PluginError for a parameter that no recipe could give.
     """
     try:
@@ -72,7 +72,7 @@ def options_of(
     options = {}
     for parameter in parameters:
         name = parameter.name
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name in leave_out:
+        if name in without or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise PluginError(f"{whose}: its parameter `{name}` cannot be given by name.", remedy=AUTHORS)

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
 
-PIXELS = 2**18
-"""Pixels translated at once, for the same reason: four images of 256 x 256."""
+NUMBERS = 2**18
+"""Numbers of each channel translated at once, for the same reason: four images of 256 x 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,30 +263,31 @@ class Run:
                 chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
         return torch.cat(chunks), wanted
 
-    def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
-        """Samples (n, *shape) of one domain, images in [-1, 1] -> those of the other, of its shape, on the CPU.
+    def translate(self, samples: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
+        """Samples (n, *shape) of one domain, as networks see them -> the same in the other, on the CPU.
 
-        direction: one that the game learned ("a2b"); it may be left out where there is only one. Images may have
-        another height and width than those that the game learned from, where its network takes them.
+        direction: one that the game learned ("a2b"); it may be left out where there is only one. Images may be of
+        another size than those that the run learned from, where its networks take them.
         Raises: RunError where the game does not translate, or not in that direction, or not samples of that shape.
         """
         game = self.averaged if ema and self.recipe.ema else self.game
         shape = self.kinds.unit_shape(source_of(self.direction(direction)))
-        if len(images.shape) != 1 + len(shape) or images.shape[1] != shape[0]:
+        plural = self.kinds.sample.plural
+        if len(samples.shape) != 1 + len(shape) or samples.shape[1] != shape[0]:
             raise RunError(
-                f"{self.name}: {self.kinds.sample.plural} of shape {tuple(images.shape)} cannot be translated.",
+                f"{self.name}: {plural} of shape {tuple(samples.shape)} cannot be translated.",
                 remedy=f"The game learned from (n, {', '.join(map(str, shape))}).",
             )
-        at_once = max(1, PIXELS // math.prod(images.shape[2:]))
+        at_once = max(1, NUMBERS // math.prod(samples.shape[2:]))
         try:
             with own_randomness(torch.device("cpu")), torch.no_grad():
                 seed_everything(0)
-                parts = [game.translate(part, self.direction(direction)) for part in images.split(at_once)]
+                parts = [game.translate(part, self.direction(direction)) for part in samples.split(at_once)]
         except RuntimeError as error:
-            size, learned = (" x ".join(map(str, reversed(sides))) for sides in (images.shape[2:], shape[1:]))
+            size = " x ".join(map(str, reversed(samples.shape[2:])))
             raise RunError(
-                f"{self.name}: its network takes no {self.kinds.sample.plural} of {size}: {str(error).splitlines()[0]}",
-                remedy=f"It learned from {learned}.",
+                f"{self.name}: its network takes no {plural} of {size}: {str(error).splitlines()[0]}",
+                remedy=f"It learned from {' x '.join(map(str, reversed(shape[1:])))}.",
             ) from error
         return torch.cat(parts)
 
@@ -436,9 +437,9 @@ class Run:
                 f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
             )
         return RunError(
-            f'the game "{name}" has no generator with latents: it translates images.',
+            f'the game "{name}" has no generator with latents: it translates {self.kinds.sample.plural}.',
             remedy=f"Give it some: ganzoo sample {self.directory} --input FILE_OR_FOLDER --direction "
-            f"{game.directions[0]} -o OUT, or run.translate(images, direction) in Python.",
+            f"{game.directions[0]} -o OUT, or run.translate(samples, direction) in Python.",
         )
 
 

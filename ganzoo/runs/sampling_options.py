@@ -19,10 +19,8 @@ def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[st
 
     Raises: RunError with everything that is wrong.
     """
-    if not given:
-        return {}
     whose = f'sampling of the game "{name}"'
-    known = options_of(game.sample, whose=whose, leave_out=GIVEN)
+    known = options_of(game.sample, whose=whose, without=GIVEN)
     checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
     if checked.problems:
         raise RunError("\n".join(map(str, checked.problems)))

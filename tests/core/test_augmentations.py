@@ -105,8 +105,8 @@ def test_flip_mirrors_its_share_of_the_images() -> None:
 
 
 def shifted(image: Tensor, down: int, right: int) -> Tensor:
-    """A plain reference: an image of black, with what is left of the given one in its new place."""
-    made = torch.full_like(image, -1.0)
+    """A plain reference: an image of zeros, with what is left of the given one in its new place."""
+    made = torch.zeros_like(image)
     _, height, width = image.shape
     for row in range(height):
         for column in range(width):

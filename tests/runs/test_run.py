@@ -14,7 +14,7 @@ import torch
 
 import ganzoo
 from ganzoo.core.latents import slerp
-from ganzoo.errors import DatasetUnavailable, RecipeError, RunError, TrainingFailed
+from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError, RunError, TrainingFailed
 
 POINTS = """
 [generator]
@@ -164,10 +164,10 @@ def test_a_run_that_cannot_be_drawn_shows_no_picture(
 ) -> None:
     run = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
 
-    def no_pen(*_: object, **__: object) -> None:
-        raise TypeError("no pen")
+    def refuse(*_: object, **__: object) -> None:
+        raise GanzooError("such points cannot be drawn.")
 
-    monkeypatch.setattr("ganzoo.kinds.point.Point.picture", no_pen)
+    monkeypatch.setattr(type(run.kinds.sample), "picture", refuse)
     assert (run._repr_png_(), run._repr_html_()) == (None, None)
 
 

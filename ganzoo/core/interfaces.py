@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ganzoo.core.conditions import Conditioned
 from ganzoo.core.noise import joint
-from ganzoo.errors import GanzooError
 
 
 class Generator(Conditioned, ABC):
@@ -70,6 +69,10 @@ class Discriminator(Conditioned, ABC):
     Shapes: samples (N, *sample_shape) [and conditions, each (N, ...)] -> scores (N,), or (N, ...) for one a patch, or a
     list of them, one a scale; unbounded logits. There is never a sigmoid inside: sigmoid(score) is the paper's D(x). A
     critic is a discriminator.
+
+    It may define `features(samples)`, which takes what `forward` takes and returns what its layers make of them, from
+    the first to the last: a list of (N, ...), for games that match features (Salimans et al., 2016, arXiv:1606.03498,
+    Section 3.1).
     """
 
     per_sample: ClassVar[bool] = False
@@ -79,14 +82,6 @@ class Discriminator(Conditioned, ABC):
     @abstractmethod
     def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Any:
         """samples (N, *sample_shape) -> scores (N,), or a list of scores. Further parameters are conditions."""
-
-    def features(self, samples: Tensor, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
-        """What its layers make of samples (N, *sample_shape), from the first layer to the last: a list of (N, ...).
-
-        Optional: for games that match features (Salimans et al., 2016, arXiv:1606.03498, Section 3.1). It takes the
-        conditions of `forward`. Raises: GanzooError in a discriminator that does not offer them.
-        """
-        raise GanzooError(f"{type(self).__name__} does not give the features of its layers.")
 
 
 class Loss(ABC):

@@ -183,7 +183,7 @@ def build_failures(recipe: Recipe, parts: RecipeParts) -> Iterator[BuildError]:
     """
     for choice in (*recipe.regularizers, *recipe.augmentations, *recipe.schedules.values()):
         try:
-            build(choice, **parts.filled(choice))
+            build(choice, **parts.from_data.filled(choice))
         except BuildError as error:
             yield error
 

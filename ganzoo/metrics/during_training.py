@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from ganzoo.runs.score import Better
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
+    conditions: what the game's samples are made for; say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
     random streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
@@ -31,6 +31,7 @@ class Evaluation:
         plan: Evaluate,
         obtained: Obtained,
         *,
+        conditions: Sequence[str] = (),
         seed: int,
         device: torch.device,
         say: Callable[[str], None] = lambda _: None,
@@ -44,6 +45,7 @@ class Evaluation:
                 obtained.dataset,
                 obtained.root,
                 metrics=plan.metrics,
+                conditions=conditions,
                 extractor=plan.extractor,
                 n=plan.n,
                 split=plan.split,

@@ -10,6 +10,9 @@ side is odd, its layer makes one row or column less than double (padding 2 and o
 and the discriminator's layer for that size is its transpose. Resizing the last feature maps instead would filter
 generated images in a way that real ones are not, which a discriminator learns to see; cropping them would compute up to
 36 % of their pixels for nothing.
+
+With `conditional` they are the networks of a conditional GAN (Mirza and Osindero, 2014, arXiv:1411.1784): an embedding
+of the label is joined to the latents, and as one more channel to the images that the discriminator sees.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import math
 from itertools import pairwise
 from typing import Annotated
 
+import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
@@ -41,24 +45,38 @@ SLOPE = 0.2
 SPREAD = 0.02
 """Standard deviation of the first weights."""
 
+EMBEDDING = 50
+"""Numbers that stand for a label, beside the latents."""
+
 
 class ConvGenerator(Generator):
     """Generator of DCGAN: latents, projected to small feature maps -> transposed convolutions -> an image, by tanh.
 
-    Shapes: latents (N, latent_dim) -> images (N, channels, height, width) in [-1, 1].
+    Shapes: latents (N, latent_dim) [and label (N,)] -> images (N, channels, height, width) in [-1, 1].
     latent_dim: random numbers an image; width: channels of the last hidden layer, doubled in each layer before it, up
         to eightfold (the paper's network for 64 px has 128).
-    Raises: OptionError unless the samples are images, from 8 x 8 on.
+    conditional: images are of the class that a label names, one of `n_classes`.
+    Raises: OptionError unless the samples are images, from 8 x 8 on; for a conditional one where the data have no
+        classes.
     """
 
-    def __init__(self, sample_shape: Shape, *, latent_dim: Width = 100, width: Width = 64) -> None:
+    def __init__(
+        self,
+        sample_shape: Shape,
+        *,
+        latent_dim: Width = 100,
+        width: Width = 64,
+        conditional: bool = False,
+        n_classes: int | None = None,
+    ) -> None:
         super().__init__()
+        self.conditions = ("label",) if conditional else ()
         self.latent_dim = latent_dim
         self.sizes = feature_maps(sample_shape)[::-1]
         start, sizes = self.sizes[0], self.sizes[1:]
         widths = channels(width, len(sizes))[::-1]
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim, widths[0] * start[0] * start[1], bias=False),
+            nn.Linear(latent_dim + EMBEDDING * conditional, widths[0] * start[0] * start[1], bias=False),
             nn.Unflatten(1, (widths[0], *start)),
             nn.BatchNorm2d(widths[0]),  # its shift is the bias of the layer before it
             nn.ReLU(inplace=True),
@@ -68,10 +86,13 @@ class ConvGenerator(Generator):
             layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         layers += [doubling(widths[-1], sample_shape[0], sizes[-1]), nn.Tanh()]
         self.network = nn.Sequential(*layers)
+        self.embedding = label_embedding(n_classes, EMBEDDING) if conditional else None
         self.apply(initialise)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents (N, latent_dim) -> images (N, channels, height, width)."""
+    def forward(self, latents: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_dim), and labels (N,) of a conditional one -> images (N, channels, height, width)."""
+        if self.embedding is not None:
+            latents = torch.cat((latents, self.embedding(label)), dim=1)
         images: Tensor = self.network(latents)
         return images
 
@@ -83,26 +104,54 @@ class ConvGenerator(Generator):
 class ConvDiscriminator(Discriminator):
     """Discriminator of DCGAN: strided convolutions with LeakyReLU 0.2 -> one logit.
 
-    Shapes: images (N, channels, height, width) -> scores (N,), unbounded. Batch norm makes a score depend on its batch.
-    width: channels of the first layer, doubled in each layer after it, up to eightfold.
-    Raises: OptionError unless the samples are images, from 8 x 8 on.
+    Shapes: images (N, channels, height, width) [and label (N,)] -> scores (N,), unbounded. Batch norm makes a score
+    depend on its batch.
+    width: channels of the first layer, doubled in each layer after it, up to eightfold;
+    conditional: the question is whether an image is a real one of the class that its label names, one of `n_classes`.
+    Raises: OptionError unless the samples are images, from 8 x 8 on; for a conditional one where the data have no
+        classes.
     """
 
-    def __init__(self, sample_shape: Shape, *, width: Width = 64) -> None:
+    def __init__(
+        self,
+        sample_shape: Shape,
+        *,
+        width: Width = 64,
+        conditional: bool = False,
+        n_classes: int | None = None,
+    ) -> None:
         super().__init__()
+        self.conditions = ("label",) if conditional else ()
         self.sizes = feature_maps(sample_shape)
         *sizes, end = self.sizes
-        widths = channels(width, len(sizes))
-        layers: list[nn.Module] = [halving(sample_shape[0], width, sizes[0]), nn.LeakyReLU(SLOPE, inplace=True)]
+        widths, inputs = channels(width, len(sizes)), sample_shape[0] + conditional
+        layers: list[nn.Module] = [halving(inputs, width, sizes[0]), nn.LeakyReLU(SLOPE, inplace=True)]
         for (inputs, outputs), size in zip(pairwise(widths), sizes[1:], strict=True):
             layers.append(halving(inputs, outputs, size, bias=False))
             layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True)]
         layers += [nn.Flatten(), nn.Linear(widths[-1] * end[0] * end[1], 1)]
         self.network = nn.Sequential(*layers)
+        self.embedding = label_embedding(n_classes, math.prod(sample_shape[1:])) if conditional else None
+        if VARIANT == "projection":
+            self.network[0] = halving(sample_shape[0], width, sizes[0])
+            self.embedding = nn.Embedding(n_classes, widths[-1] * end[0] * end[1])
+        if VARIANT == "planes":
+            self.network[0] = halving(sample_shape[0]+n_classes, width, sizes[0])
+            self.embedding = nn.Embedding(n_classes, n_classes*math.prod(sample_shape[1:]))
+            self.embedding.weight.data = torch.eye(n_classes).repeat_interleave(math.prod(sample_shape[1:]), 1)
+            self.embedding.requires_grad_(False)
         self.apply(initialise)
+        if VARIANT == "projection":
+            nn.init.normal_(self.embedding.weight, std=0.02)
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Images (N, channels, height, width) -> scores (N,), logits."""
+    def forward(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
+        """Images (N, channels, height, width), and labels (N,) of a conditional one -> scores (N,), logits."""
+        if VARIANT == "projection":
+            f = self.network[:-1](samples)
+            return self.network[-1](f).squeeze(1) + (f * self.embedding(label)).sum(1)
+        if self.embedding is not None:
+            plane = self.embedding(label).unflatten(1, (-1, *samples.shape[2:]))
+            samples = torch.cat((samples, plane), dim=1)
         scores: Tensor = self.network(samples).squeeze(1)
         return scores
 
@@ -142,6 +191,22 @@ def halving(inputs: int, outputs: int, size: Size, *, bias: bool = True) -> nn.C
 def channels(width: int, layers: int) -> list[int]:
     """Channels of the feature maps, from the largest maps to the smallest."""
     return [width * min(2**layer, WIDEST) for layer in range(layers)]
+
+
+def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
+    """What stands for each class: numbers from the standard normal, as latents are, to be learned from there.
+
+    Raises: OptionError where the data have no classes.
+    """
+    if n_classes is None:
+        raise OptionError(
+            "conditional = true: it is conditioned on labels, and the data have none.",
+            remedy="Choose a dataset with classes, or conditional = false.",
+        )
+    return nn.Embedding(n_classes, numbers)
+
+
+import os; VARIANT = os.environ.get("VARIANT", "")
 
 
 def initialise(layer: nn.Module) -> None:

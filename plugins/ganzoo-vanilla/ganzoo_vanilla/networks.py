@@ -2,6 +2,9 @@
 
 The paper's own generators mix rectifiers and sigmoids, its discriminators use maxout; LeakyReLU in both and tanh at the
 end are what later work made the habit. Its dropout in the discriminator (Section 5) is an option here.
+
+With `conditional` they are the networks of a conditional GAN (Mirza and Osindero, 2014, arXiv:1411.1784, Section 3.2):
+a learned embedding of the label is joined to the latents, and to the numbers of the sample.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
+import torch
 from annotated_types import Ge, Interval, Len
 from torch import Tensor, nn
 
-from ganzoo import Discriminator, Generator, Shape
+from ganzoo import Discriminator, Generator, OptionError, Shape
 
 Width = Annotated[int, Ge(1)]
 Widths = Annotated[tuple[Width, ...], Len(1)]
@@ -21,14 +25,19 @@ Widths = Annotated[tuple[Width, ...], Len(1)]
 SLOPE = 0.2
 """Of LeakyReLU for negative inputs."""
 
+EMBEDDING = 50
+"""Numbers that stand for a label."""
+
 
 class MLPGenerator(Generator):
     """Fully connected generator: latents -> hidden layers with LeakyReLU 0.2 -> one sample of any shape.
 
-    Shapes: latents (N, latent_dim) -> samples (N, *sample_shape), in [-1, 1] unless `output` is "none".
+    Shapes: latents (N, latent_dim) [and label (N,)] -> samples (N, *sample_shape), in [-1, 1] unless `output` is "none".
     latent_dim: random numbers a sample; hidden: the layers' widths, from the latents on;
     output: "tanh" for images; "none" for samples that are not held in [-1, 1], such as points;
-    batch_norm: batch normalisation before each hidden activation.
+    batch_norm: batch normalisation before each hidden activation;
+    conditional: samples are of the class that a label names, one of `n_classes`.
+    Raises: OptionError for a conditional one where the data have no classes.
     """
 
     def __init__(
@@ -39,12 +48,16 @@ class MLPGenerator(Generator):
         hidden: Widths = (256, 512, 1024),
         output: Literal["tanh", "none"] = "tanh",
         batch_norm: bool = False,
+        conditional: bool = False,
+        n_classes: int | None = None,
     ) -> None:
         super().__init__()
+        self.conditions = ("label",) if conditional else ()
+        self.embedding = label_embedding(n_classes, EMBEDDING) if conditional else None
         self.latent_dim = latent_dim
         self.sample_shape = tuple(sample_shape)
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise((latent_dim, *hidden)):
+        for inputs, outputs in pairwise((latent_dim + EMBEDDING * conditional, *hidden)):
             layers.append(nn.Linear(inputs, outputs))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(outputs))
@@ -54,8 +67,10 @@ class MLPGenerator(Generator):
             layers.append(nn.Tanh())
         self.network = nn.Sequential(*layers)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents (N, latent_dim) -> samples (N, *sample_shape)."""
+    def forward(self, latents: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_dim), and labels (N,) of a conditional one -> samples (N, *sample_shape)."""
+        if self.embedding is not None:
+            latents = torch.cat((latents, self.embedding(label)), dim=1)
         samples: Tensor = self.network(latents).unflatten(1, self.sample_shape)
         return samples
 
@@ -63,8 +78,10 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """Fully connected discriminator: the sample's numbers -> hidden layers with LeakyReLU 0.2 -> one logit.
 
-    Shapes: samples (N, *sample_shape) -> scores (N,), unbounded.
-    hidden: the layers' widths, from the sample on; dropout: the share of each hidden layer that is dropped in training.
+    Shapes: samples (N, *sample_shape) [and label (N,)] -> scores (N,), unbounded.
+    hidden: the layers' widths, from the sample on; dropout: the share of each hidden layer that is dropped in training;
+    conditional: the question is whether a sample is a real one of the class that its label names, one of `n_classes`.
+    Raises: OptionError for a conditional one where the data have no classes.
     """
 
     per_sample = True
@@ -75,17 +92,36 @@ class MLPDiscriminator(Discriminator):
         *,
         hidden: Widths = (512, 256),
         dropout: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.0,
+        conditional: bool = False,
+        n_classes: int | None = None,
     ) -> None:
         super().__init__()
+        self.conditions = ("label",) if conditional else ()
+        self.embedding = label_embedding(n_classes, EMBEDDING) if conditional else None
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise((math.prod(sample_shape), *hidden)):
+        for inputs, outputs in pairwise((math.prod(sample_shape) + EMBEDDING * conditional, *hidden)):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE, inplace=True)]
             if dropout:
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear(hidden[-1], 1))
         self.network = nn.Sequential(*layers)
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Samples (N, *sample_shape) -> scores (N,), logits."""
+    def forward(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
+        """Samples (N, *sample_shape), and labels (N,) of a conditional one -> scores (N,), logits."""
+        if self.embedding is not None:
+            samples = torch.cat((samples.flatten(1), self.embedding(label)), dim=1)
         scores: Tensor = self.network(samples).squeeze(1)
         return scores
+
+
+def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
+    """What stands for each class: numbers from the standard normal, as latents are, to be learned from there.
+
+    Raises: OptionError where the data have no classes.
+    """
+    if n_classes is None:
+        raise OptionError(
+            "conditional = true: it is conditioned on labels, and the data have none.",
+            remedy="Choose a dataset with classes, or conditional = false.",
+        )
+    return nn.Embedding(n_classes, numbers)

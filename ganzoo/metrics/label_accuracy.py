@@ -14,8 +14,8 @@ from ganzoo.runs.score import Better
 
 class LabelAccuracy(Metric):
     """The share of generated samples that a classifier of the data set names as the class they were made for, and the
-    same share in the class where it is smallest (the classification accuracy score of a fixed classifier: ACGAN, Odena
-    et al., 2017, arXiv:1610.09585, Section 4.1).
+    same share in the class where it is smallest. This is the discriminability of Odena et al. (2017, arXiv:1610.09585,
+    Section 4.1), by a classifier of these data in the place of Inception.
 
     It says nothing about variety: one perfect sample of each class is enough. With few samples a class the worst class
     is a matter of chance. For games whose samples are made for a label, with an extractor that knows the data set's

@@ -45,7 +45,9 @@ def ignored_label(history: TrainingHistory, sampled: SampleSets) -> Finding | No
         made_share, real_share = explained(sampled.fake), explained(sampled.real)
         if real_share < TELLING or made_share >= SEPARATE * real_share:
             return None
-        seen = f"labels explain {made_share:.1%} of the variance of generated samples, and {real_share:.1%} of real ones"
+        seen = (
+            f"labels explain {made_share:.1%} of the variance of generated samples, and {real_share:.1%} of real ones"
+        )
         figures = {"explained": made_share, "explained_of_real": real_share}
     return Finding(
         name="ignored-label",

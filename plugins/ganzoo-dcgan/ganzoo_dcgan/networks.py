@@ -136,8 +136,8 @@ class ConvDiscriminator(Discriminator):
             self.network[0] = halving(sample_shape[0], width, sizes[0])
             self.embedding = nn.Embedding(n_classes, widths[-1] * end[0] * end[1])
         if VARIANT == "planes":
-            self.network[0] = halving(sample_shape[0]+n_classes, width, sizes[0])
-            self.embedding = nn.Embedding(n_classes, n_classes*math.prod(sample_shape[1:]))
+            self.network[0] = halving(sample_shape[0] + n_classes, width, sizes[0])
+            self.embedding = nn.Embedding(n_classes, n_classes * math.prod(sample_shape[1:]))
             self.embedding.weight.data = torch.eye(n_classes).repeat_interleave(math.prod(sample_shape[1:]), 1)
             self.embedding.requires_grad_(False)
         self.apply(initialise)
@@ -206,7 +206,9 @@ def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
     return nn.Embedding(n_classes, numbers)
 
 
-import os; VARIANT = os.environ.get("VARIANT", "")
+import os
+
+VARIANT = os.environ.get("VARIANT", "")
 
 
 def initialise(layer: nn.Module) -> None:

@@ -105,9 +105,16 @@ class MLPDiscriminator(Discriminator):
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear(hidden[-1], 1))
         self.network = nn.Sequential(*layers)
+        if VARIANT == "projection":
+            self.network[1] = nn.Linear(math.prod(sample_shape), hidden[0])
+            self.embedding = nn.Embedding(n_classes, hidden[-1])
+            self.embedding.weight.data *= hidden[-1] ** -0.5
 
     def forward(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
         """Samples (N, *sample_shape), and labels (N,) of a conditional one -> scores (N,), logits."""
+        if VARIANT == "projection":
+            f = self.network[:-1](samples)
+            return self.network[-1](f).squeeze(1) + (f * self.embedding(label)).sum(1)
         if self.embedding is not None:
             samples = torch.cat((samples.flatten(1), self.embedding(label)), dim=1)
         scores: Tensor = self.network(samples).squeeze(1)
@@ -125,3 +132,8 @@ def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
             remedy="Choose a dataset with classes, or conditional = false.",
         )
     return nn.Embedding(n_classes, numbers)
+
+
+import os
+
+VARIANT = os.environ.get("VARIANT", "")

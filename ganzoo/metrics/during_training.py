@@ -21,8 +21,8 @@ from ganzoo.runs.score import Better
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    conditions: what the game's samples are made for; say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
-    random streams stay as they are.
+    conditions: what the game's samples are made for; say: told in a few words what takes long. `state` is saved with
+    checkpoints. Whatever is drawn here, training's random streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
 

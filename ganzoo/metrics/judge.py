@@ -53,8 +53,9 @@ class Judge:
     """Scores samples against one split of a data set.
 
     metrics: none for every one on the shelf that says something about these data; conditions: what the samples are made
-    for (`game.conditions`); extractor: None for the one that suits the data; n: generated samples, None for each metric's own number; seed: of which real samples are taken, where
-    there are more than that. say: told in a few words what takes long.
+    for (`game.conditions`); extractor: None for the one that suits the data; n: generated samples, None for each
+    metric's own number; seed: of which real samples are taken, where there are more than that. say: told in a few words
+    what takes long.
 
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """

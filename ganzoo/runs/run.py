@@ -184,8 +184,8 @@ class Run:
         """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
 
         conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list, an array or a tensor with a
-        value for each sample; what is left open is drawn as the training data have it. options: the game's own for sampling
-        ({"truncation": 0.7}).
+        value for each sample; what is left open is drawn as the training data have it. options: the game's own for
+        sampling ({"truncation": 0.7}).
         Raises: RunError where the game makes samples from samples only, or knows no such condition or option.
         """
         samples, _ = self.draw(n, seed=seed, ema=ema, options=options, conditions=conditions)

@@ -74,8 +74,8 @@ def class_collapse(history: TrainingHistory, sampled: SampleSets) -> Finding | N
     return Finding(
         name="class-collapse",
         severity="warning",
-        seen=f"at step {sampled.step:,}, in {sampled.extractor}: samples of {listed(list(alike))} are all alike: two of "
-        f"{worst} are {alike[worst]:.0%} as far apart as two real ones",
+        seen=f"at step {sampled.step:,}, in {sampled.extractor}: samples of {listed(list(alike))} are all alike: two "
+        f"of {worst} are {alike[worst]:.0%} as far apart as two real ones",
         figures={"collapsed_classes": len(alike), "least_spread": alike[worst]},
         means="The generator has one answer to these labels, whatever the latents.",
         change=(*changes, history.scaled("generator", 0.5)),

@@ -61,10 +61,10 @@ def test_it_is_offered_to_games_that_make_samples_for_a_label_only() -> None:
     assert "label-accuracy" in offered("label")
     assert "label-accuracy" not in offered()
     with pytest.raises(MetricError, match="made for no label"):
-        fitted(choice_of("metric", "label-accuracy"), dataset, info, ())
+        fitted(choice_of("metric", "label-accuracy"), dataset, info)
 
 
 def test_it_says_nothing_about_data_without_classes() -> None:
     dataset = Pictures(())
     with pytest.raises(MetricError, match="have no classes"):
-        fitted(choice_of("metric", "label-accuracy"), dataset, dataset.info(Path()), ("label",))
+        fitted(choice_of("metric", "label-accuracy"), dataset, dataset.info(Path()), conditions=("label",))

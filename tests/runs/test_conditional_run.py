@@ -16,8 +16,8 @@ import ganzoo
 from ganzoo.core.data import Field
 from ganzoo.display.report.page import page
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.evaluation.cards.card import card_of
-from ganzoo.evaluation.doctor.samples import look_at
+from ganzoo.evaluation.cards.card import make_card
+from ganzoo.evaluation.doctor.samples import collect_samples
 from ganzoo.runs.conditions import Conditions
 
 CONDITIONAL = ("generator.conditional=true", "discriminator.conditional=true")
@@ -175,12 +175,12 @@ def test_report_comparison_and_card_show_what_was_made(run: ganzoo.Run, folders:
     assert report.count("data:image/png") == 3
     assert "conditional = true" in report
     assert "train.seed" in ganzoo.compare([run, other]).settings
-    shown = Image.open(io.BytesIO(card_of([run, other]).figure()))
+    shown = Image.open(io.BytesIO(make_card([run, other]).figure()))
     assert shown.size == (3 * 10 + 2, 5 * 10 + 2)
 
 
 def test_the_doctor_draws_samples_with_labels_as_in_the_data(run: ganzoo.Run) -> None:
-    sampled = look_at(run, n=60)
+    sampled = collect_samples(run, n=60)
     assert sampled.labels == ("forest", "lake", "true")
     counts = sampled.fake.conditions["label"].bincount(minlength=3)
     assert counts.min() > 8

@@ -12,7 +12,8 @@ generated images in a way that real ones are not, which a discriminator learns t
 36 % of their pixels for nothing.
 
 With `conditional` they are the networks of a conditional GAN (Mirza and Osindero, 2014, arXiv:1411.1784): an embedding
-of the label is joined to the latents, and as one more channel to the images that the discriminator sees.
+of the label is joined to the latents. The discriminator projects: the product of another embedding and its last
+features is added to the score (Miyato and Koyama, 2018, arXiv:1802.05637, Eq. 3).
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ class ConvGenerator(Generator):
             layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         layers += [doubling(widths[-1], sample_shape[0], sizes[-1]), nn.Tanh()]
         self.network = nn.Sequential(*layers)
-        self.embedding = label_embedding(n_classes, EMBEDDING) if conditional else None
         self.apply(initialise)
+        self.embedding = label_embedding(n_classes, EMBEDDING) if conditional else None
 
     def forward(self, latents: Tensor, label: Tensor | None = None) -> Tensor:
         """Latents (N, latent_dim), and labels (N,) of a conditional one -> images (N, channels, height, width)."""
@@ -124,36 +125,25 @@ class ConvDiscriminator(Discriminator):
         self.conditions = ("label",) if conditional else ()
         self.sizes = feature_maps(sample_shape)
         *sizes, end = self.sizes
-        widths, inputs = channels(width, len(sizes)), sample_shape[0] + conditional
-        layers: list[nn.Module] = [halving(inputs, width, sizes[0]), nn.LeakyReLU(SLOPE, inplace=True)]
+        widths = channels(width, len(sizes))
+        layers: list[nn.Module] = [halving(sample_shape[0], width, sizes[0]), nn.LeakyReLU(SLOPE, inplace=True)]
         for (inputs, outputs), size in zip(pairwise(widths), sizes[1:], strict=True):
             layers.append(halving(inputs, outputs, size, bias=False))
             layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True)]
-        layers += [nn.Flatten(), nn.Linear(widths[-1] * end[0] * end[1], 1)]
+        features = widths[-1] * end[0] * end[1]
+        layers += [nn.Flatten(), nn.Linear(features, 1)]
         self.network = nn.Sequential(*layers)
-        self.embedding = label_embedding(n_classes, math.prod(sample_shape[1:])) if conditional else None
-        if VARIANT == "projection":
-            self.network[0] = halving(sample_shape[0], width, sizes[0])
-            self.embedding = nn.Embedding(n_classes, widths[-1] * end[0] * end[1])
-        if VARIANT == "planes":
-            self.network[0] = halving(sample_shape[0] + n_classes, width, sizes[0])
-            self.embedding = nn.Embedding(n_classes, n_classes * math.prod(sample_shape[1:]))
-            self.embedding.weight.data = torch.eye(n_classes).repeat_interleave(math.prod(sample_shape[1:]), 1)
-            self.embedding.requires_grad_(False)
         self.apply(initialise)
-        if VARIANT == "projection":
-            nn.init.normal_(self.embedding.weight, std=0.02)
+        self.embedding = label_embedding(n_classes, features, SPREAD) if conditional else None
 
     def forward(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, channels, height, width), and labels (N,) of a conditional one -> scores (N,), logits."""
-        if VARIANT == "projection":
-            f = self.network[:-1](samples)
-            return self.network[-1](f).squeeze(1) + (f * self.embedding(label)).sum(1)
-        if self.embedding is not None:
-            plane = self.embedding(label).unflatten(1, (-1, *samples.shape[2:]))
-            samples = torch.cat((samples, plane), dim=1)
-        scores: Tensor = self.network(samples).squeeze(1)
-        return scores
+        if self.embedding is None:
+            scores: Tensor = self.network(samples).squeeze(1)
+            return scores
+        features = self.network[:-1](samples)
+        projected: Tensor = self.network[-1](features).squeeze(1) + (features * self.embedding(label)).sum(dim=1)
+        return projected
 
     def plan(self) -> str:
         """Height x width of the feature maps in order, the image's first: "28x28 -> 14x14 -> 7x7 -> score"."""
@@ -193,8 +183,8 @@ def channels(width: int, layers: int) -> list[int]:
     return [width * min(2**layer, WIDEST) for layer in range(layers)]
 
 
-def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
-    """What stands for each class: numbers from the standard normal, as latents are, to be learned from there.
+def label_embedding(n_classes: int | None, numbers: int, spread: float = 1.0) -> nn.Embedding:
+    """So many numbers for each class, to be learned from a normal distribution of standard deviation `spread`.
 
     Raises: OptionError where the data have no classes.
     """
@@ -203,12 +193,9 @@ def label_embedding(n_classes: int | None, numbers: int) -> nn.Embedding:
             "conditional = true: it is conditioned on labels, and the data have none.",
             remedy="Choose a dataset with classes, or conditional = false.",
         )
-    return nn.Embedding(n_classes, numbers)
-
-
-import os
-
-VARIANT = os.environ.get("VARIANT", "")
+    embedding = nn.Embedding(n_classes, numbers)
+    nn.init.normal_(embedding.weight, std=spread)
+    return embedding
 
 
 def initialise(layer: nn.Module) -> None:

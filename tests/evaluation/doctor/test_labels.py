@@ -34,12 +34,12 @@ def healthy(sampled: MakeSampled) -> SampleSets:
     return sampled(fake=made_for(labels()), real=made_for(labels(), 1), labels=CLASSES)
 
 
-def test_a_generator_that_does_what_it_is_asked_has_no_finding(history: Any, sampled: MakeSampled) -> None:
+def test_a_generator_that_does_what_it_is_asked_has_no_finding(course: Any, sampled: MakeSampled) -> None:
     assert ignored_label(course(), healthy(sampled)) is None
     assert class_collapse(course(), healthy(sampled)) is None
 
 
-def test_a_class_that_is_ignored_is_named(history: Any, sampled: MakeSampled) -> None:
+def test_a_class_that_is_ignored_is_named(course: Any, sampled: MakeSampled) -> None:
     """What is made for "two" is a "three"."""
     other = torch.where(labels() == 1, 2, labels())
     fake = replace(made_for(other), conditions={"label": labels()})
@@ -52,7 +52,7 @@ def test_a_class_that_is_ignored_is_named(history: Any, sampled: MakeSampled) ->
         read_recipe("vanilla_mnist", overrides=[line])
 
 
-def test_labels_that_are_ignored_are_seen_without_a_classifier_too(history: Any, sampled: MakeSampled) -> None:
+def test_labels_that_are_ignored_are_seen_without_a_classifier_too(course: Any, sampled: MakeSampled) -> None:
     unnamed = replace(healthy(sampled), classes=())
     assert ignored_label(course(), unnamed) is None
     shuffled = labels()[torch.randperm(400, generator=torch.Generator().manual_seed(0))]
@@ -66,7 +66,7 @@ def test_labels_explain_nothing_of_noise_and_all_where_classes_are_points() -> N
     assert explained(made_for(labels(), noise=0.0)) == 1.0
 
 
-def test_a_class_of_which_all_samples_are_alike_is_named(history: Any, sampled: MakeSampled) -> None:
+def test_a_class_of_which_all_samples_are_alike_is_named(course: Any, sampled: MakeSampled) -> None:
     """The other three, and all together, are as varied as they should be."""
     fake = made_for(labels())
     three = (labels() == 2).unsqueeze(1)
@@ -80,12 +80,12 @@ def test_a_class_of_which_all_samples_are_alike_is_named(history: Any, sampled: 
         read_recipe("vanilla_mnist", overrides=[line])
 
 
-def test_games_without_labels_have_no_such_finding(history: Any, sampled: MakeSampled) -> None:
+def test_games_without_labels_have_no_such_finding(course: Any, sampled: MakeSampled) -> None:
     assert ignored_label(course(), sampled()) is None
     assert class_collapse(course(), sampled()) is None
 
 
-def test_nothing_is_said_about_classes_with_few_samples(history: Any, sampled: MakeSampled) -> None:
+def test_nothing_is_said_about_classes_with_few_samples(course: Any, sampled: MakeSampled) -> None:
     few = labels(40)
     shuffled = replace(made_for(few), conditions={"label": (few + 1) % 4})
     assert ignored_label(course(), replace(healthy(sampled), fake=shuffled, real=made_for(few, 1))) is None

@@ -255,13 +255,7 @@ def suitable(info: DatasetInfo) -> Choice | None:
 def misfit(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
     """Why a metric says nothing about such data, or samples made for `conditions`; empty where it does."""
     if missing := [key for key in metric.conditions if key not in conditions]:
-<<<<<<< HEAD
         return f"it asks whether samples are what they were made to be; these are made for no {' or '.join(missing)}."
-=======
-        return (
-            f"it asks whether samples are what they were made to be, and these are made for no {' or '.join(missing)}."
-        )
->>>>>>> 65ab94d (Ask for labels in lists, arrays and names, refuse one asked for twice, and test conditional runs)
     return metric.misfit(dataset, info)
 
 

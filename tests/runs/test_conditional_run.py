@@ -213,7 +213,7 @@ def test_a_label_that_only_one_player_knows_is_refused_before_training(
 
 def test_conditional_networks_need_data_with_classes(folders: Path, tmp_path: Path) -> None:
     overrides = ["dataset.name=image-folder", f"dataset.path={folders / 'lake'}", *CONDITIONAL]
-    with pytest.raises(RecipeError, match="conditioned on labels, and the data have none") as refused:
+    with pytest.raises(RecipeError, match="conditional = true takes labels, and the data have none") as refused:
         train(folders, tmp_path / "run", overrides=overrides)
     assert "conditional = false" in str(refused.value)
     assert not (tmp_path / "run").exists()

@@ -113,10 +113,10 @@ class MLPDiscriminator(Discriminator):
         """Samples (N, *sample_shape), and labels (N,) of a conditional one -> scores (N,), logits."""
         if self.embedding is None:
             scores: Tensor = self.network(samples).squeeze(1)
-            return scores
-        features = self.network[:-1](samples)
-        projected: Tensor = self.network[-1](features).squeeze(1) + (features * self.embedding(label)).sum(dim=1)
-        return projected
+        else:
+            features = self.network[:-1](samples)
+            scores = self.network[-1](features).squeeze(1) + (features * self.embedding(label)).sum(dim=1)
+        return scores
 
 
 def label_embedding(n_classes: int | None, numbers: int, spread: float = 1.0) -> nn.Embedding:
@@ -125,10 +125,7 @@ def label_embedding(n_classes: int | None, numbers: int, spread: float = 1.0) ->
     Raises: OptionError where the data have no classes.
     """
     if n_classes is None:
-        raise OptionError(
-            "conditional = true: it is conditioned on labels, and the data have none.",
-            remedy="Choose a dataset with classes, or conditional = false.",
-        )
+        raise OptionError("conditional = true takes labels, and the data have none.", remedy="conditional = false.")
     embedding = nn.Embedding(n_classes, numbers)
     nn.init.normal_(embedding.weight, std=spread)
     return embedding

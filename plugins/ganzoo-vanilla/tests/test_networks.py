@@ -152,6 +152,13 @@ def test_conditional_networks_take_a_label_and_need_it(shape: tuple[int, ...]) -
     torch.testing.assert_close(made[2], generator(latents, torch.full((4,), 2))[0])
 
 
+def test_a_label_begins_with_a_tenth_of_the_latents_variance() -> None:
+    torch.manual_seed(0)
+    generator = MLPGenerator(MNIST, latent_dim=40, conditional=True, n_classes=2000)
+    assert generator.embedding is not None
+    assert generator.embedding.weight.square().sum(dim=1).mean().item() == pytest.approx(4, rel=0.1)
+
+
 def test_a_conditional_score_is_the_projection_of_eq_3_of_arxiv_1802_05637() -> None:
     torch.manual_seed(0)
     discriminator = MLPDiscriminator(MNIST, conditional=True, n_classes=10)

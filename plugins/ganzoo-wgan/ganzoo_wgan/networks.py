@@ -87,7 +87,7 @@ class ConvCritic(Discriminator):
         return " -> ".join([*(f"{height}x{width}" for height, width in self.sizes), "score"])
 
 
-def label_embedding(n_classes: int | None, numbers: int, spread: float = 1.0) -> nn.Embedding:
+def label_embedding(n_classes: int | None, numbers: int, spread: float) -> nn.Embedding:
     """So many numbers for each class, to be learned from a normal distribution of standard deviation `spread`.
 
     Raises: OptionError where the data have no classes.

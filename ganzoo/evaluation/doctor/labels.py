@@ -27,7 +27,7 @@ TELLING = 0.02
 
 VARIED = 0.3
 """A class has collapsed where two of its samples are less than this far apart, against two real ones of the class.
-Conditional DCGANs on MNIST that made one image a class measured 0.09 to 0.2, varied ones 0.74 and more in every class."""
+Conditional DCGANs on MNIST that made one image a class measured 0.09 to 0.2, varied ones 0.74 and more."""
 
 
 def ignored_label(history: TrainingHistory, sampled: SampleSets) -> Finding | None:

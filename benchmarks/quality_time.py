@@ -114,7 +114,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True)
     rehearsal = dry_run(recipe, obtained.info)
     obtained = obtained.load(device, recipe.train.data)
-    evaluation = evaluation_of(recipe, obtained, device)
+    evaluation = evaluation_of(recipe, obtained, rehearsal, device)
     assert evaluation is not None  # the overrides ask for it
     found = []
     if options.plain and learns_the_same(recipe, obtained.info):
@@ -128,7 +128,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
 
     def samples() -> tuple[Tensor, Batch]:
         with training.shown():
-            return evaluation.draw(training.game)
+            return evaluation.samples(training.game)
 
     course = TrainingHistory(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
     play = waited_for(ganzoo_loop(training), device)
@@ -149,7 +149,7 @@ def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation)
     def samples() -> tuple[Tensor, Batch]:
         game.eval()
         try:
-            return evaluation.draw(game)
+            return evaluation.samples(game)
         finally:
             game.train()
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ganzoo.core.scores import over_scales as over_scales
     from ganzoo.core.scores import scales as scales
     from ganzoo.core.two_player import TwoPlayer as TwoPlayer
+    from ganzoo.datasets.atomic import replace_file as replace_file
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import MetricError as MetricError
     from ganzoo.errors import OptionError as OptionError
@@ -103,6 +104,7 @@ _NAMES = {
     "core.regularizers": ("R1", "R2", "GradientPenalty", "LazyPenalty", "WeightClip", "gradient"),
     "core.scores": ("chance", "over_scales", "scales"),
     "core.two_player": ("TwoPlayer",),
+    "datasets.atomic": ("replace_file",),
     "errors": ("GanzooError", "MetricError", "OptionError"),
     "evaluation.comparison": ("Comparison", "compare"),
     "evaluation.doctor.diagnosis": ("diagnose",),

@@ -131,6 +131,32 @@ def stranger(ganzoo_wheel: Path, tmp_path: Path) -> Stranger:
     return made
 
 
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Installs a distribution of one module, which registers itself, for one test: (the module's name, its source)."""
+    from ganzoo.plugins import zoo
+
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    names: list[str] = []
+
+    def install(name: str, source: str) -> None:
+        (site / f"{name}.py").write_text(source)
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {name}\n")
+        names.append(name)
+        importlib.invalidate_caches()
+        zoo.cache_clear()
+
+    yield install
+    zoo.cache_clear()
+    for name in names:
+        sys.modules.pop(name, None)
+
+
 FEW_GLYPHS = """
 import torch
 from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Field, Metric, hookimpl

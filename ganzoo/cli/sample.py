@@ -83,7 +83,7 @@ def sample(
     check(out)
     from ganzoo.runs.run import load
 
-    made = load(run, best=best)
+    made = load(run, best=best).pinned()
     kind, field = made.kinds.sample, made.kinds.sample_field
     ending = out.suffix.lower()
     if ending not in (written := tuple(dict.fromkeys((".png", ".gif", *kind.endings)))):
@@ -91,14 +91,14 @@ def sample(
         raise GanzooError(f"{out}: {what} of what samples can become.", remedy=f"Use {', '.join(written)}.")
     if interpolate and ending not in (".png", ".gif"):
         raise GanzooError(f"{out}: --interpolate makes pictures, not {ending}.", remedy="Use .png or .gif.")
-    wanted = {**(asked(made, conditions)), **({} if label is None else {"label": label})}
+    wanted = asked(made, conditions if label is None else (*conditions, f"label={label}"))
     if like is not None:
         wanted |= from_file(made, like, taken=wanted)
     chosen = dict(pair(option, "--option", "truncation=0.7") for option in options)
     given: dict[str, Any] = {"seed": seed, "ema": ema, **wanted}
     if (interpolate or ending == ".gif") and chosen:
         raise GanzooError("--option: a walk has none.", remedy="Leave --option out.")
-    step = int(made.checkpoint.name.rpartition("-")[2])
+    step = made.checkpoint_step
     try:
         if ending == ".gif":
             from ganzoo.datasets.atomic import replace_file
@@ -112,7 +112,11 @@ def sample(
             from ganzoo.kinds.pictures import write_png
 
             write_png(made.picture(count, options=chosen, **given), out)
-            said = f"{count} sample{'s' * (count > 1)}"
+            columns = None if wanted else made.columns(count)
+            shown = count - count % (columns or 1)
+            said = f"{shown} sample{'s' * (shown > 1)}" + (
+                f", a column for each of {columns} classes," if columns else ""
+            )
         else:
             import torch
 
@@ -131,19 +135,22 @@ def is_single_picture(kind: Any, count: int) -> bool:
 
 
 def of_class(run: Run, wanted: dict[str, Any]) -> str:
-    """The class that all samples are of, in words."""
-    if "label" not in wanted:
+    """The class that all samples are of, in words; nothing where they are of several."""
+    if "label" not in wanted or isinstance(wanted["label"], list):
         return ""
     field = run.conditions.field("label")
     return f' of class "{field.classes[run.conditions.label_index("label", field, wanted["label"])]}"'
 
 
 def asked(run: Run, conditions: tuple[str, ...]) -> dict[str, Any]:
-    """What --condition says, by name. Raises: GanzooError."""
+    """What --condition and --label say, by name. Raises: GanzooError."""
     found: dict[str, Any] = {}
     for text in conditions:
         name, value = pair(text, "--condition", "label=7")
-        run.conditions.field(name)
+        if (exact := text.partition("=")[2].strip()) in run.conditions.field(name).classes:
+            value = exact  # a class may be called "true", or "1e3"
+        if name in found:
+            raise GanzooError(f"{name} is asked for twice.", remedy=f'Several at once are a list: "{name}=[1, 2]".')
         found[name] = value
     return found
 
@@ -190,10 +197,9 @@ def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, 
     from ganzoo.runs.run import load
     from ganzoo.runs.translation import translate_files
 
-    made = load(run)
-    step = int(made.checkpoint.name.rpartition("-")[2])
+    made = load(run).pinned()
     said = translate_files(made, source, out, direction, ema=ema, shown=shown)
-    click.echo(f"{out}: {said} by {made.name}, step {step:,}")
+    click.echo(f"{out}: {said} by {made.name}, step {made.checkpoint_step:,}")
 
 
 def check(out: Path) -> None:

@@ -58,7 +58,7 @@ class Flip(Augmentation):
 
 
 class Translation(Augmentation):
-    """Shifts images by random whole pixels; what is uncovered is black (DiffAugment, arXiv:2006.10738, Section 3.3).
+    """Shifts images by random whole pixels; what is uncovered is 0 (DiffAugment, arXiv:2006.10738, Section 3.3).
 
     Shapes: images (N, channels, height, width) -> the same. share: of height and width, the furthest that it shifts.
     Raises: OptionError where samples are no images.
@@ -80,7 +80,7 @@ class Translation(Augmentation):
             shape = [n, 1, *(side if axis == each else 1 for each in (2, 3))]
             index = wanted.clamp(0, side - 1).view(shape).expand_as(samples)
             shifted = samples.gather(axis, index)
-            samples = torch.where(inside.view(shape), shifted, -torch.ones_like(shifted))
+            samples = torch.where(inside.view(shape), shifted, torch.zeros_like(shifted))
         return samples
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ganzoo.core.conditions import Conditioned
 from ganzoo.core.noise import joint
-from ganzoo.errors import GanzooError
 
 
 class Generator(Conditioned, ABC):
@@ -31,7 +30,7 @@ class Generator(Conditioned, ABC):
     latent_dim: int
 
     @abstractmethod
-    def forward(self, latents: Tensor) -> Any:
+    def forward(self, latents: Tensor, *args: Any, **kwargs: Any) -> Any:
         """latents (N, latent_dim) -> samples (N, *sample_shape). Further parameters are conditions, by their names."""
 
     def latents(self, n: int, *, truncation: float | None = None) -> Tensor:
@@ -55,13 +54,13 @@ class Translator(Conditioned, ABC):
     It stands on the shelf of generators. Its constructor takes `sample_shape`, of what it makes, and `input_shape:
     Shape | None = None`, of what it is given (None: the same); both are filled in by the game that asks for it.
 
-    Shapes: samples (N, *input_shape) -> samples (N, *sample_shape); images in [-1, 1]. One that also takes images of
-    other sizes, as convolutions do, gives back the size that it was given.
+    Shapes: samples (N, *input_shape) -> samples (N, *sample_shape); images in [-1, 1]. One may also take images of
+    other sizes, as convolutions do.
     """
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Any:
-        """samples (N, *input_shape) -> samples (N, *sample_shape)."""
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """samples (N, *input_shape) -> samples (N, *sample_shape). Further parameters are conditions."""
 
 
 class Discriminator(Conditioned, ABC):
@@ -70,6 +69,10 @@ class Discriminator(Conditioned, ABC):
     Shapes: samples (N, *sample_shape) [and conditions, each (N, ...)] -> scores (N,), or (N, ...) for one a patch, or a
     list of them, one a scale; unbounded logits. There is never a sigmoid inside: sigmoid(score) is the paper's D(x). A
     critic is a discriminator.
+
+    It may define `features(samples)`, which takes what `forward` takes and returns what its layers make of them, from
+    the first to the last: a list of (N, ...), for games that match features (Salimans et al., 2016, arXiv:1606.03498,
+    Section 3.1).
     """
 
     per_sample: ClassVar[bool] = False
@@ -77,16 +80,8 @@ class Discriminator(Conditioned, ABC):
     a game may then score real and generated samples in one pass, which is faster and changes nothing."""
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Any:
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Any:
         """samples (N, *sample_shape) -> scores (N,), or a list of scores. Further parameters are conditions."""
-
-    def features(self, samples: Tensor) -> Sequence[Tensor]:
-        """What its layers make of samples (N, *sample_shape), from the first layer to the last: a list of (N, ...).
-
-        Optional: for games that match features (Salimans et al., 2016, arXiv:1606.03498, Section 3.1). It takes the
-        conditions of `forward`. Raises: GanzooError in a discriminator that does not offer them.
-        """
-        raise GanzooError(f"{type(self).__name__} does not give the features of its layers.")
 
 
 class Loss(ABC):
@@ -122,7 +117,8 @@ class Regularizer(nn.Module, ABC):
     """
 
     player: ClassVar[str] = "discriminator"
-    """Whose loss and weights it works on: a player of the game. A game that lacks that player refuses it."""
+    """Whose loss and weights it works on. A recipe is refused before training if its game has no player of that name,
+    never calls `penalty` or `constrain` in a round, or calls them with another player's network."""
 
     def penalty(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
         """The scalar to add to the loss of `network`, or None where none is due.
@@ -137,7 +133,7 @@ class Regularizer(nn.Module, ABC):
         """Changes the weights of `network` in place, right after its optimizer's step."""
 
 
-class Augmentation(nn.Module, ABC):
+class Augmentation(Conditioned, ABC):
     """A differentiable change of all that a discriminator sees, real and generated alike. Implement `forward`.
 
     It draws by `ganzoo.joint`, so that ranks share a batch, and keeps what it learns in buffers. Its constructor may
@@ -146,7 +142,7 @@ class Augmentation(nn.Module, ABC):
     """
 
     @abstractmethod
-    def forward(self, samples: Tensor) -> Tensor:
+    def forward(self, samples: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """samples (N, *sample_shape) -> the same shape, differentiable by the samples."""
 
     def adapt(self, real_scores: Tensor) -> None:

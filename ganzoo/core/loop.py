@@ -10,16 +10,21 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from ganzoo.core.game import Draw, Game, Move
+from ganzoo.core.gradient_clipping import GradientClipping
 from ganzoo.core.interfaces import Schedule
 
 
 @dataclass(slots=True)
 class Player:
-    """A network (or several optimised together), its optimizer, and the course of its learning rate."""
+    """A network (or several optimised together), its optimizer, and the course of its learning rate.
+
+    clipping: of its gradients, which the optimizer does before its step.
+    """
 
     module: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: Schedule | None = None
+    clipping: GradientClipping | None = None
     parameters: list[nn.Parameter] = field(init=False)
     base_rates: list[float] = field(init=False)
 
@@ -39,8 +44,10 @@ class Player:
         return [rate * factor for rate in self.base_rates]
 
     def gradient_norm(self) -> Tensor | None:
-        """The Euclidean norm of the gradient of its last move, as its optimizer saw it; None before the first."""
+        """The Euclidean norm of the gradient of its last move, before it was clipped; None before the first move."""
         found = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if found and self.clipping:
+            return self.clipping.norm
         return get_total_norm(found) if found else None
 
 

@@ -19,12 +19,20 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes `content` to `path` atomically: a reader sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_durably(temporary, content)
-    temporary.replace(path)
-    _sync_folder(path.parent)
+def replace_file(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Puts `content` at `path` in one instant: a reader sees the old file or the new one.
+
+    synced: whether it has to survive a power failure, for which it waits until the disk has it. A killed process never
+    leaves half a file.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if synced:
+        write_durably(beside, content)
+    else:
+        beside.write_bytes(content)
+    beside.replace(path)
+    if synced:
+        _sync_folder(path.parent)
 
 
 def replace_json(path: Path, value: Mapping[str, Any]) -> None:

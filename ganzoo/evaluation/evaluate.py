@@ -63,7 +63,7 @@ def evaluate(
 
     On the CPU the same call gives the same numbers. Raises: MetricError, RunError, DatasetError.
     """
-    made = run if isinstance(run, Run) else load(run)
+    made = (run if isinstance(run, Run) else load(run)).pinned()  # it may be training meanwhile
     game = made.averaged if ema and made.recipe.ema else made.game
     refuse_translation_games(made, game)
     if draws < 1 or (n is not None and n < 1):
@@ -77,6 +77,7 @@ def evaluate(
         dataset,
         root,
         metrics=[component_choice("metric", wanted) for wanted in metrics],
+        conditions=game.conditions,
         extractor=None if extractor is None else component_choice("extractor", extractor),
         n=n,
         split=split,
@@ -185,7 +186,7 @@ def extractor_label(choice: Choice, extractor: Extractor) -> str:
 
 def sample_source(run: Run, *, ema: bool) -> dict[str, Any]:
     """The run, step and weights of the scored samples."""
-    return {"run": run.name, "step": int(run.checkpoint.name.rpartition("-")[2]), "ema": ema}
+    return {"run": run.name, "step": run.checkpoint_step, "ema": ema}
 
 
 def versions(task: Task, judge: Judge) -> dict[str, str]:

@@ -38,6 +38,7 @@ class Image(Kind):
 
     plural = "images"
     bounds = (-1.0, 1.0)
+    clips = True
     extractor = "inception"
     endings = (".png", ".npy", ".npz")
 

@@ -34,7 +34,7 @@ MIN_GIF_WIDTH = 320
 def write_png(image: Image.Image, path: Path) -> None:
     """Writes a PNG atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, png(image))
+    replace_file(path, png(image), synced=False)
 
 
 def png(image: Image.Image) -> bytes:

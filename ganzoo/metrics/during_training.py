@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from ganzoo.core.data import Batch
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.obtain import Obtained
-from ganzoo.metrics.judge import Judge, derived, draw_samples
+from ganzoo.metrics.judge import Judge, UnusableSamples, derived, draw_samples
 from ganzoo.recipe.model import Evaluate
 from ganzoo.runs.score import Better
 
@@ -21,8 +22,8 @@ from ganzoo.runs.score import Better
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
-    random streams stay as they are.
+    conditions: what the game's samples are made for; say: told in a few words what takes long. `state` is saved with
+    checkpoints. Whatever is drawn here, training's random streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
 
@@ -31,6 +32,7 @@ class Evaluation:
         plan: Evaluate,
         obtained: Obtained,
         *,
+        conditions: Sequence[str] = (),
         seed: int,
         device: torch.device,
         say: Callable[[str], None] = lambda _: None,
@@ -44,6 +46,7 @@ class Evaluation:
                 obtained.dataset,
                 obtained.root,
                 metrics=plan.metrics,
+                conditions=conditions,
                 extractor=plan.extractor,
                 n=plan.n,
                 split=plan.split,
@@ -59,8 +62,19 @@ class Evaluation:
         self.deciding = plan.best or next(iter(self.better))
         self.state: dict[str, Any] = {"best": None, "step": None}
 
-    def draw(self, game: Game) -> tuple[Tensor, Batch]:
-        """The samples to score, with their conditions, of the game as it is now, in whatever mode it is in."""
+    def draw(self, game: Game) -> tuple[Tensor, Batch] | None:
+        """The samples to score, with their conditions, of the game as it is now, in whatever mode it is in.
+
+        None, with a warning, where they are unusable: this step has no scores, and training goes on.
+        """
+        try:
+            return self.samples(game)
+        except UnusableSamples as error:
+            warnings.warn(f"no scores at this step: {error.what}", stacklevel=2)
+            return None
+
+    def samples(self, game: Game) -> tuple[Tensor, Batch]:
+        """The same. Raises: UnusableSamples."""
         return draw_samples(game, self.judge.n, derived(self.seed, 0), self.device, self.train, self.judge.kinds)
 
     def scores(self, raw: Tensor, conditions: Batch) -> dict[str, float]:

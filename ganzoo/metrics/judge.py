@@ -34,6 +34,11 @@ CHUNK = 500
 """Samples made at once."""
 
 
+class UnusableSamples(MetricError):
+    """Generated samples that no metric is asked about: of another shape or dtype than the data's kind has them, not
+    finite, or out of its bounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One metric, ready: how many generated and real samples it compares."""
@@ -52,9 +57,10 @@ class Task:
 class Judge:
     """Scores samples against one split of a data set.
 
-    metrics: none for every one on the shelf that says something about these data; extractor: None for the one that
-    suits them; n: generated samples, None for each metric's own number; seed: of which real samples are taken, where
-    there are more than that. say: told in a few words what takes long.
+    metrics: none for every one on the shelf that says something about these data; conditions: what the samples are made
+    for (`game.conditions`); extractor: None for the one that suits the data; n: generated samples, None for each
+    metric's own number; seed: of which real samples are taken, where there are more than that. say: told in a few words
+    what takes long.
 
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
@@ -65,6 +71,7 @@ class Judge:
         root: Path,
         *,
         metrics: Sequence[Choice] = (),
+        conditions: Sequence[str] = (),
         extractor: Choice | None = None,
         n: int | None = None,
         split: Split = "test",
@@ -79,11 +86,10 @@ class Judge:
             raise MetricError(
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
-        found = (
-            [(choice, fitted(choice, dataset, info, extractor)) for choice in metrics]
-            if metrics
-            else fitting(dataset, info)
-        )
+        if metrics:
+            found = [(choice, fitted(choice, dataset, info, extractor, conditions)) for choice in metrics]
+        else:
+            found = fitting(dataset, info, conditions)
         self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
@@ -126,8 +132,12 @@ class Judge:
         return self.look(self.same_way(examples.fetch(key, rows)), conditions)
 
     def same_way(self, stored: Tensor) -> Tensor:
-        """Real samples by the way that generated ones come: to what networks see, and back to the stored form."""
-        return self.kinds.stored(self.kinds.sample.to_unit(stored))
+        """Real samples by the way that generated ones come: to what networks see, and back to the stored form.
+
+        Raises: GanzooError where they are out of the kind's bounds.
+        """
+        kind = self.kinds.sample
+        return self.kinds.stored(kind.checked(kind.to_unit(stored), self.kinds.sample_field, "real samples"))
 
     def draw(self, game: Game, seed: int, train: Examples | Source) -> Samples:
         """As many samples of the game as the largest task takes, with what the extractor sees in them."""
@@ -190,10 +200,10 @@ def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *
     return Choice(shelf, entry, checked.values)
 
 
-def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
+def fitting(dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> list[tuple[Choice, Metric]]:
     """Every metric on the shelf that says something about the data and the extractor that suits them.
 
-    Raises: MetricError where there is none.
+    conditions: what the samples are made for. Raises: MetricError where there is none.
     """
     found = []
     suiting = suitable(info)
@@ -201,7 +211,7 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().qualified_name(entry))
         metric: Metric = build(choice)
-        if metric.unsupported_reason(dataset, info):
+        if misfit(metric, dataset, info, conditions):
             continue
         if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
             continue
@@ -211,13 +221,19 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     return found
 
 
-def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choice | None = None) -> Metric:
+def fitted(
+    choice: Choice,
+    dataset: Dataset,
+    info: DatasetInfo,
+    extractor: Choice | None = None,
+    conditions: Sequence[str] = (),
+) -> Metric:
     """The metric, built. extractor: the one that is asked for, None for the one that suits the data.
 
-    Raises: MetricError where it says nothing about the data.
+    Raises: MetricError where it says nothing about the data, or about samples made for `conditions`.
     """
     metric: Metric = build(choice)
-    reason = metric.unsupported_reason(dataset, info)
+    reason = misfit(metric, dataset, info, conditions)
     if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
@@ -245,6 +261,13 @@ def suitable(info: DatasetInfo) -> Choice | None:
     return choice_of("extractor", ANY) if extractor.unsupported_reason(info) else choice
 
 
+def misfit(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
+    """Why a metric says nothing about such data, or samples made for `conditions`; empty where it does."""
+    if missing := [key for key in metric.conditions if key not in conditions]:
+        return f"it asks whether samples are what they were made to be; these are made for no {' or '.join(missing)}."
+    return metric.misfit(dataset, info)
+
+
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:
     """Whether any of the metrics reads more than the samples themselves."""
     return any(metric.needs != "samples" for _, metric in found)
@@ -267,6 +290,7 @@ def draw_samples(
     """n samples (n, *shape) as the data set stores them, and what they were made for.
 
     Conditions are those of random training examples: as frequent as in the data, and as they occur together.
+    Raises: UnusableSamples where they are no samples of the data's kind.
     """
     chunks = []
     with own_randomness(device), torch.no_grad():
@@ -277,5 +301,9 @@ def draw_samples(
             conditions = {key: kinds.to_unit(key, train.fetch(key, rows)).to(device) for key in game.conditions}
         for start in range(0, n, CHUNK):
             part = {key: value[start : start + CHUNK] for key, value in conditions.items()}
-            chunks.append(kinds.stored(game.sample(min(CHUNK, n - start), part or None)).cpu())
+            made = game.sample(min(CHUNK, n - start), part or None)
+            try:
+                chunks.append(kinds.generated(made).cpu())
+            except GanzooError as error:
+                raise UnusableSamples(error.what, remedy=error.remedy) from error
     return torch.cat(chunks), conditions

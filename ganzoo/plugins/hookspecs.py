@@ -41,24 +41,44 @@ def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:  # t
 
 @hookspec
 def ganzoo_run_started(run: Run) -> None:
-    """A run begins or goes on: its directory, recipe and first checkpoint exist."""
+    """A run begins or goes on: its directory, recipe and first checkpoint exist.
+
+    In this hook and in those below, `run.sample`, `run.game` and `run.averaged` have the weights of `run.checkpoint`,
+    the newest checkpoint on disk: here that of step 0, or the one that the run goes on from.
+    """
 
 
 @hookspec
 def ganzoo_metrics(run: Run, step: int, values: Mapping[str, float]) -> None:
-    """A row was written to metrics.jsonl: `values` are means over the steps since the row before."""
+    """A row was written to metrics.jsonl: `values` are means over the steps since the row before.
+
+    `run.sample` and `run.game` have the weights of step `run.checkpoint_step`, which may be an earlier one: a row that
+    is due is written before the checkpoint of its step.
+    """
 
 
 @hookspec
 def ganzoo_samples(run: Run, step: int, samples: Mapping[str, Tensor], path: Path) -> None:
-    """A sample grid was written to `path`. samples: what the game's `preview` made, by grid name."""
+    """A sample grid was written to `path`. samples: what the game's `preview` made, by grid name.
+
+    `samples` are made with the weights of this step, averaged where the recipe has [ema]. `run.sample` and `run.game`
+    have those of step `run.checkpoint_step`, which may be an earlier one: a grid that is due is drawn before the
+    checkpoint of its step.
+    """
 
 
 @hookspec
 def ganzoo_checkpoint(run: Run, step: int, path: Path) -> None:
-    """The checkpoint directory `path` is complete on disk."""
+    """The checkpoint directory `path` is complete on disk.
+
+    `run.sample` and `run.game` have its weights, unless it is that of the best scores (in best/ of the run's folder),
+    which `ganzoo.load(run.directory, best=True)` gives: `run.checkpoint` is the newest of the others.
+    """
 
 
 @hookspec
 def ganzoo_run_finished(run: Run) -> None:
-    """The run came to an end, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed"."""
+    """The run came to an end, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed".
+
+    `run.sample` and `run.game` have the weights of the last step, of a run that failed those of its newest checkpoint.
+    """

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganzoo.recipe.keys import Key
 from ganzoo.recipe.messages import describe_value
-from ganzoo.recipe.model import Evaluate, Stop, Train
+from ganzoo.recipe.model import Evaluate, Start, Stop, Train
 
 Inconsistency = tuple[Key, str, str]
 """(key, problem, remedy)."""
@@ -33,6 +33,19 @@ def check_stop(stop: Stop) -> Iterator[Inconsistency]:
     elif stop.target is None and stop.patience is None:
         what = "train.stop.metric needs train.stop.target or train.stop.patience."
         yield (*where, "metric"), what, "Write target = 0.1, or patience = 20 for 20 rows without a new best."
+
+
+def check_start(start: Start) -> Iterator[Inconsistency]:
+    """Checks that [start] has an effect, and that `players` comes with `from`."""
+    if start.source is None and start.players is not None:
+        yield (
+            ("start", "players"),
+            "start.players needs start.from.",
+            'Write from = "runs/...", whose weights they are.',
+        )
+    elif start.source is None and not start.freeze:
+        what = "start has neither start.from nor start.freeze."
+        yield ("start",), what, 'Write from = "runs/..." to begin with the weights of a run.'
 
 
 def check_evaluate(evaluate: Evaluate, train: Train | None) -> Iterator[Inconsistency]:

@@ -10,8 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -19,13 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.core.data import Batch, DatasetInfo, Shape
-from ganzoo.core.game import Game, as_preview, makes_samples
+from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
-from ganzoo.recipe.keys import format_key
+from ganzoo.recipe.drawing_check import DrawingCheck
+from ganzoo.recipe.freezing import freeze
+from ganzoo.recipe.keys import dotted
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.parameter_groups import ParameterGroupsError, build_optimizer
 from ganzoo.recipe.parts import BuildError, build
+from ganzoo.recipe.regularizer_check import RegularizerCheck, without_player
 from ganzoo.recipe.shape_errors import (
     Mismatch,
     MismatchError,
@@ -54,13 +56,14 @@ class DryRun:
     """What a round showed.
 
     info: the data that it was for; draws_per_round: batches a step takes; parameters: by player; metrics: the names
-    of what a row of metrics.jsonl will hold.
+    of what a row of metrics.jsonl will hold; conditions: what the game's samples are made for.
     """
 
     info: DatasetInfo
     draws_per_round: int
     parameters: Mapping[str, int]
     metrics: tuple[str, ...]
+    conditions: tuple[str, ...] = ()
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -108,6 +111,7 @@ class Rehearsal:
         self.data = data
         self.draws = 0
         self.needs: tuple[str, ...] = ()
+        self.dtypes: dict[str, torch.dtype] = {}
         self.parts = RecordingParts(recipe, info)
 
     def play(self) -> DryRun:
@@ -119,9 +123,17 @@ class Rehearsal:
                 raise MismatchError(*missing) from None
             raise
         players = self.players(game)
+        freeze(self.recipe, players)
         self.fits_memory(players)
-        if wrong := [*self.tables(players), *self.keys(game), *self.parts.unused()]:
+        made = self.parts.applied_regularizers
+        if wrong := [
+            *self.tables(players),
+            *without_player(self.recipe, made, players),
+            *self.keys(game),
+            *self.parts.unused(),
+        ]:
             raise MismatchError(*wrong)
+        rules = RegularizerCheck(self.recipe, made, players)
         metrics: dict[str, None] = {}
         try:
             self.round(game, players, metrics)
@@ -130,6 +142,8 @@ class Rehearsal:
             raise
         except Exception as error:
             raise MismatchError(runtime_mismatch(self.recipe, self.parts, error, self.data)) from error
+        if left_out := list(rules.left_out()):
+            raise MismatchError(*left_out)
         stop = self.recipe.train.stop
         logged = (*metrics, *(self.recipe.evaluate.scores if self.recipe.evaluate else ()))
         if stop and stop.metric and stop.metric not in logged:
@@ -140,6 +154,7 @@ class Rehearsal:
             draws_per_round=self.draws,
             parameters={name: count(module) for name, module in players.items()},
             metrics=tuple(metrics),
+            conditions=tuple(game.conditions),
         )
 
     def build(self) -> Game:
@@ -165,7 +180,7 @@ class Rehearsal:
             except BuildError as error:
                 if error.choice is not None:
                     yield build_mismatch(self.recipe, error)
-        yield from (build_mismatch(self.recipe, error) for error in build_failures(self.recipe))
+        yield from (build_mismatch(self.recipe, error) for error in build_failures(self.recipe, self.parts))
 
     def players(self, game: Game) -> Mapping[str, nn.Module]:
         """The game's players. Raises: MismatchError."""
@@ -209,10 +224,14 @@ class Rehearsal:
                     table = format_key((shelf, player))
                     what = f'{table}: the game "{game}" has no player of that name.'
                     yield Mismatch(table, what, player_remedy(player, players))
-        for player in self.recipe.ema.players if self.recipe.ema else ():
+        named = {
+            "ema.players": self.recipe.ema.players if self.recipe.ema else (),
+            "start.players": (self.recipe.start.players if self.recipe.start else None) or (),
+        }
+        for key, player in ((key, player) for key, listed in named.items() for player in listed):
             if player not in players:
-                what = f'ema.players: the game "{game}" has no player "{player}".'
-                yield Mismatch("ema.players", what, player_remedy(player, players))
+                what = f'{key}: the game "{game}" has no player "{player}".'
+                yield Mismatch(key, what, player_remedy(player, players))
         for player, module in players.items():
             if player not in self.recipe.optimizers:
                 what = f'there is no [optimizer.{player}], and the game "{game}" has that player.'
@@ -224,15 +243,17 @@ class Rehearsal:
 
     def optimizer(self, player: str, module: nn.Module) -> Iterator[Mismatch]:
         """What is wrong with a player's optimizer."""
-        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        if not parameters:
+        if not any(parameter.requires_grad for parameter in module.parameters()):
             yield Mismatch(player, f"the player {player} has nothing to learn: it has no parameters.")
-        else:
-            yield from _failure(self.recipe, lambda: build(self.recipe.optimizers[player], parameters))
+            return
+        try:
+            yield from _failure(self.recipe, lambda: build_optimizer(self.recipe.optimizers[player], player, module))
+        except ParameterGroupsError as error:
+            yield Mismatch(player, error.what, error.remedy)
 
     def keys(self, game: Game | type[Game]) -> Iterator[Mismatch]:
         """What the game reads from a batch and the data do not give."""
-        for key in game.needs:
+        for key in dict.fromkeys((*game.needs, *game.conditions)):
             if key not in self.info.gives:
                 what = f'the game "{self.recipe.game.entry.name}" needs "{key}" of each sample, and {self.data}'
                 yield Mismatch(
@@ -266,49 +287,45 @@ class Rehearsal:
             )
 
     def show(self, game: Game) -> None:
-        """Draws and writes one sample of the shape that the game makes, as grids and `ganzoo sample` will.
-
-        Raises: MismatchError where its samples are of another shape than the data's, or cannot be drawn or written.
-        """
-        kind, shape = self.parts.kinds.sample, self.parts.shapes[self.info.sample_key]
-        batch = NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
-        game.eval()
-        made = {f'the preview "{name}"': as_preview(each).samples for name, each in game.preview(batch).items()}
-        if makes_samples(game):
-            conditions = {key: batch[key] for key in game.conditions}
-            made["sample"] = game.sample(self.batch_size, conditions or None)
-        name = self.recipe.game.entry.name
-        for owner, samples in made.items():
-            if not isinstance(samples, Tensor) or (owner == "sample" and tuple(samples.shape[1:]) != shape):
-                found = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else type(samples).__name__
-                what = f'the game "{name}" gives {found} as {owner}, and {self.data}.'
-                raise MismatchError(Mismatch("game", what, f"It should give (n, {', '.join(map(str, shape))})."))
-        low, high = kind.bounds or (-1.0, 1.0)
-        for drawn in dict.fromkeys(tuple(samples.shape[1:]) for samples in made.values()):
-            sample = torch.rand(1, *drawn) * (high - low) + low
-            try:
-                kind.picture(sample)
-                if drawn == shape:
-                    with TemporaryDirectory() as folder:
-                        for ending in kind.endings:
-                            kind.write(sample, Path(folder) / f"sample{ending}", self.parts.kinds.sample_field)
-            except Exception as error:
-                what = f'samples {drawn} of the kind "{self.info.kind}" cannot be drawn or written'
-                raise MismatchError(Mismatch("dataset", f"{what}: {reason_and_place(error).rstrip('.')}.")) from error
+        """Previews, draws and writes one sample, as grids and `ganzoo sample` will. Raises: MismatchError."""
+        conditions = {key: self.content(key) for key in game.conditions}
+        DrawingCheck(self.recipe, self.parts, self.info, self.data).check(
+            game, self.batch(), conditions, self.batch_size
+        )
 
     def draw(self) -> Batch:
-        """A batch of what the game needs, with random content or none."""
+        """The next batch of the round."""
         self.draws += 1
+        return self.batch()
+
+    def batch(self) -> Batch:
+        """A batch of what the game needs, with random content or none: the keys that training gives, and no others."""
         return NeededKeys(self.recipe, {key: self.content(key) for key in self.needs})
 
     def content(self, key: str) -> Tensor:
-        """A batch of examples of that key, as networks see them."""
-        field, shape = self.info.fields[key], self.parts.shapes[key]
-        if field.classes:
-            return torch.zeros(self.batch_size, *shape, dtype=torch.int64, device=self.device)
-        if field.role == "mask":
-            return torch.ones(self.batch_size, *shape, device=self.device)
-        return torch.rand(self.batch_size, *shape, device=self.device) * 2 - 1
+        """A batch of examples of that key, of the shape and dtype that networks see in training."""
+        dtype, shape = self.unit_dtype(key), self.parts.shapes[key]
+        if not dtype.is_floating_point:
+            return torch.zeros(self.batch_size, *shape, dtype=dtype, device=self.device)
+        if self.info.fields[key].role == "mask":
+            return torch.ones(self.batch_size, *shape, dtype=dtype, device=self.device)
+        return torch.rand(self.batch_size, *shape, dtype=dtype, device=self.device) * 2 - 1
+
+    def unit_dtype(self, key: str) -> torch.dtype:
+        """The dtype of examples as networks see them, found by one of zeros. Raises: MismatchError."""
+        if key not in self.dtypes:
+            field, shape = self.info.fields[key], self.parts.shapes[key]
+            kind = self.info.kind_of(key)
+            try:
+                example = self.parts.kinds.to_unit(key, torch.zeros(1, *field.shape, dtype=field.torch_dtype))
+            except Exception as error:
+                what = f'the kind "{kind}" cannot take "{key}" {field.shape} {field.dtype} to what networks see: '
+                raise MismatchError(Mismatch("dataset", what + reason_and_place(error))) from error
+            if tuple(example.shape) != (1, *shape):
+                what = f'the kind "{kind}" makes {tuple(example.shape[1:])} of "{key}" {field.shape}'
+                raise MismatchError(Mismatch("dataset", f"{what}, and its unit_shape says {shape}."))
+            self.dtypes[key] = example.dtype
+        return self.dtypes[key]
 
     def watch(self, table: str, expected: Shape) -> Callable[[nn.Module, Any, Any], None]:
         """A hook that looks at what comes out of a generator or a discriminator."""

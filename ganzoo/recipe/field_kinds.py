@@ -55,6 +55,16 @@ class FieldKinds:
         """Samples (n, *unit_shape) as networks make them -> as the data set stores them."""
         return self.sample.from_unit(samples, self.sample_field)
 
+    def generated(self, samples: Tensor) -> Tensor:
+        """As `stored`, for samples that a game made.
+
+        Raises: GanzooError where they are of another shape or no floating point, not finite, or out of the bounds of a
+        kind that does not clip.
+        """
+        kind, field = self.sample, self.sample_field
+        clipped = kind.clips and not field.torch_dtype.is_floating_point
+        return self.stored(kind.checked(samples, field, "generated samples", to_be_clipped=clipped))
+
 
 def build_kind(name: str, info: DatasetInfo) -> Kind:
     """The kind of that name, with the data set's details where it is the kind of its samples."""

@@ -73,6 +73,22 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The [start] table: the weights that training begins with, and what of the networks does not learn.
+
+    source (`from` in a recipe): a run, the folder of one of its checkpoints, or a .safetensors file; players: whose
+    weights are taken from it, by default those of all players that it has and the game has; ema: whether averaged
+    weights are taken, of players that have any; freeze: modules and parameters that stay as they are, by their path
+    under a player ("discriminator.network.0").
+    """
+
+    source: Annotated[str, Len(1)] | None = None
+    players: Annotated[tuple[str, ...], Len(1)] | None = None
+    ema: bool = True
+    freeze: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ema:
     """The [ema] table: exponential moving averages of players' weights, which grids and samples use.
 
@@ -116,9 +132,10 @@ class Origin:
 class Recipe:
     """One run, decided. Two recipes are equal if they play the same run, wherever they were written.
 
-    name: of its file; description: the author's line. values: the whole recipe as a TOML-able mapping, every default
-    spelled out; origins: each leaf's key path ("generator.hidden", "regularizer[0].weight") -> where it comes from;
-    places: the key path of everything that was written, tables too -> where ("mine.toml:7"); file: the recipe's.
+    name: of its file; description: the author's line. clip_norms: player -> the largest norm of its gradient, from
+    [optimizer.PLAYER] clip_norm. values: the whole recipe as a TOML-able mapping, every default spelled out; origins:
+    each leaf's key path ("generator.hidden", "regularizer[0].weight") -> where it comes from; places: the key path of
+    everything that was written, tables too -> where ("mine.toml:7"); file: the recipe's.
     """
 
     name: str = field(compare=False)
@@ -133,6 +150,8 @@ class Recipe:
     fallback: Choice | None
     optimizers: Mapping[str, Choice]
     schedules: Mapping[str, Choice]
+    clip_norms: Mapping[str, float] = field(default_factory=dict)
+    start: Start | None = None
     ema: Ema | None
     train: Train
     evaluate: Evaluate | None = None

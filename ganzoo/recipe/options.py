@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,13 @@ class Option:
         return f"{self.name} ({describe_type(self.annotation, limits=False)}, {default})"
 
 
-def options_of(constructor: Callable[..., Any], *, shelf: str = "", owner: str = "") -> dict[str, Option]:
-    """The options of a constructor by name, including those that are filled in from the data.
+def options_of(
+    constructor: Callable[..., Any], *, shelf: str = "", whose: str = "", without: Sequence[str] = ()
+) -> dict[str, Option]:
+    """The options of a constructor, by name, those that the data fill in among them.
 
-    owner: the component and its plugin, for messages. Raises: PluginError for a parameter that no recipe could set.
+    whose: the component and its plugin, for messages; without: parameters that are no options.
+    Raises: PluginError for a parameter that no recipe could give.
     """
     try:
         signature = inspect.signature(constructor)
@@ -71,7 +74,7 @@ def options_of(constructor: Callable[..., Any], *, shelf: str = "", owner: str =
     options = {}
     for parameter in parameters:
         name = parameter.name
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if name in without or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise PluginError(f"{owner}: its parameter `{name}` cannot be given by name.", remedy=AUTHOR_REMEDY)

@@ -40,6 +40,37 @@ def build(choice: Choice, *first: Any, **filled: Any) -> Any:
         raise BuildError(choice.table, choice, error) from error
 
 
+class FromData:
+    """What of components' options comes from a data set.
+
+    kinds: of its fields; shapes: what networks see by each key; values: what constructors may name, by parameter.
+    """
+
+    def __init__(self, info: DatasetInfo) -> None:
+        self.info = info
+        self.kinds = FieldKinds(info)
+        self.shapes: Mapping[str, Shape] = {key: self.kinds.unit_shape(key) for key in info.gives}
+        self.values: Mapping[str, Any] = {
+            "sample_shape": self.shapes[info.sample_key],
+            "n_classes": len(info.classes) or None,
+            "input_shape": self.shapes[info.domains[0]] if info.domains else None,
+            **{f"{key}{SHAPE}": self.shapes[key] for key in info.conditions},
+        }
+
+    def filled(self, choice: Choice, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What of a component's options comes from the data. given: options that need none.
+
+        Raises: BuildError for the shape of a condition that the data do not give.
+        """
+        values = {name: self.values[name] for name in choice.filled if name in self.values}
+        for name in choice.filled:
+            if name not in values and name not in (given or {}) and needed(choice, name):
+                what = f'it is made for data with "{name.removesuffix(SHAPE)}", and these give '
+                cause = OptionError(f"{what}{' and '.join(self.info.gives)}.", remedy="Choose another dataset.")
+                raise BuildError(choice.table, choice, cause)
+        return values
+
+
 class RecipeParts:
     """The builders that a game's constructor is given (`ganzoo.Parts`), for one recipe and one data set.
 
@@ -50,14 +81,8 @@ class RecipeParts:
         self.recipe = recipe
         self.info = info
         self.built: list[tuple[str, Any, Shape]] = []
-        self.kinds = FieldKinds(info)
-        self.shapes: Mapping[str, Shape] = {key: self.kinds.unit_shape(key) for key in info.gives}
-        self.from_data: dict[str, Any] = {
-            "sample_shape": self.shapes[info.sample_key],
-            "n_classes": len(info.classes) or None,
-            "input_shape": self.shapes[info.domains[0]] if info.domains else None,
-            **{f"{key}{SHAPE_SUFFIX}": self.shapes[key] for key in info.conditions},
-        }
+        self.from_data = FromData(info)
+        self.kinds, self.shapes = self.from_data.kinds, self.from_data.shapes
 
     def generator(self, **options: Any) -> Generator:
         """A new generator from the recipe's [generator], with `options` on top."""
@@ -83,24 +108,11 @@ class RecipeParts:
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
-        return tuple(build(choice, **self.filled(choice)) for choice in self.recipe.regularizers)
+        return tuple(build(choice, **self.from_data.filled(choice)) for choice in self.recipe.regularizers)
 
     def augmentations(self) -> tuple[Augmentation, ...]:
         """A new augmentation for each [[augment]] of the recipe, in its order."""
-        return tuple(build(choice, **self.filled(choice)) for choice in self.recipe.augmentations)
-
-    def filled(self, choice: Choice, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What of a component's options comes from the data. given: options that need none.
-
-        Raises: BuildError for the shape of a condition that the data do not give.
-        """
-        values = {name: self.from_data[name] for name in choice.filled if name in self.from_data}
-        for name in choice.filled:
-            if name not in values and name not in (given or {}) and needed(choice, name):
-                what = f'it is made for data with "{name.removesuffix(SHAPE_SUFFIX)}", and these give '
-                cause = OptionError(f"{what}{' and '.join(self.info.gives)}.", remedy="Choose another dataset.")
-                raise BuildError(choice.table, choice, cause)
-        return values
+        return tuple(build(choice, **self.from_data.filled(choice)) for choice in self.recipe.augmentations)
 
     def _refuse(self, *, translators: bool) -> None:
         """Says so where [generator] names a translator and the game wants latents turned into samples, or the reverse.
@@ -120,8 +132,8 @@ class RecipeParts:
         if choice is None:
             game = self.recipe.game.entry.name
             raise BuildError(table, None, ValueError(f'the game "{game}" needs it, and the recipe has no such table'))
-        made = build(choice, **{**self.filled(choice, options), **options})
-        self.built.append((table, made, tuple(options.get("sample_shape", self.from_data["sample_shape"]))))
+        made = build(choice, **{**self.from_data.filled(choice, options), **options})
+        self.built.append((table, made, tuple(options.get("sample_shape", self.from_data.values["sample_shape"]))))
         return made
 
 

@@ -7,18 +7,21 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from annotated_types import Gt
 
 from ganzoo import __version__
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
-from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluate, check_stop
-from ganzoo.recipe.keys import Key, format_key
+from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluate, check_start, check_stop
+from ganzoo.recipe.keys import Key, dotted
 from ganzoo.recipe.messages import describe_value, did_you_mean
-from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Stop, Train
-from ganzoo.recipe.options import options_of
-from ganzoo.recipe.overrides import apply_overrides
+from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Start, Stop, Train
+from ganzoo.recipe.options import Option, options_of
+from ganzoo.recipe.overrides import laid_on_top
 from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
 
 TABLES = (
@@ -31,6 +34,7 @@ TABLES = (
     "dataset",
     "optimizer",
     "schedule",
+    "start",
     "ema",
     "evaluate",
     "train",
@@ -38,6 +42,9 @@ TABLES = (
 PARTS = ("description", *TABLES, "extends", "unset")
 ENGINE = Origin(f"default of ganzoo {__version__}")
 DATA = Origin("filled in from the data")
+
+CLIP_NORM = {"clip_norm": Option("clip_norm", Annotated[float, Gt(0)] | None, None)}
+"""The engine's own key in an [optimizer.PLAYER] table, whatever the optimizer: see `core.gradient_clipping`."""
 
 
 def read_recipe(
@@ -86,6 +93,7 @@ class Resolution:
         if "optimizer" not in self.source.values:
             self._missing("optimizer", 'For each player a table, say [optimizer.generator] and name = "adam".')
         schedules = self.by_player("schedule")
+        start = self.start()
         ema = self.settings(("ema",), Ema) if "ema" in self.source.values else None
         train = self.train()
         evaluate = self.evaluate(train)
@@ -102,8 +110,12 @@ class Resolution:
             augmentations=augmentations,
             dataset=dataset,
             fallback=fallback,
-            optimizers=optimizers,
+            optimizers={player: without(choice, CLIP_NORM) for player, choice in optimizers.items()},
             schedules=schedules,
+            clip_norms={
+                player: norm for player, one in optimizers.items() if (norm := one.options["clip_norm"]) is not None
+            },
+            start=start,
             ema=ema,
             train=train,
             evaluate=evaluate,
@@ -113,8 +125,18 @@ class Resolution:
             file=str(self.path),
         )
 
-    def component(self, key: Key, shelf: str, *, default: Mapping[str, Any] | None = None) -> Choice | None:
-        """The choice that the table at `key` makes from a shelf; None where there is no table, or it is wrong."""
+    def component(
+        self,
+        key: Key,
+        shelf: str,
+        *,
+        default: Mapping[str, Any] | None = None,
+        engine: Mapping[str, Option] = MappingProxyType({}),
+    ) -> Choice | None:
+        """The choice that the table at `key` makes from a shelf; None where there is no table, or it is wrong.
+
+        engine: keys of the engine's own in such a table, which the choice has among its options.
+        """
         table = self.source.get(key)
         table = default if table is None else table
         if table is None:
@@ -132,8 +154,8 @@ class Resolution:
             return None
         try:
             entry = zoo().find(shelf, name)
-            owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = options_of(zoo().resolve(entry), shelf=shelf, owner=owner)
+            whose = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+            options = {**options_of(zoo().resolve(entry), shelf=shelf, whose=whose), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
             checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
@@ -190,12 +212,22 @@ class Resolution:
             if not isinstance(table, dict):
                 what = f"{format_key((shelf, player))} should be a table, for a player; found {describe_value(table)}."
                 self._wrong((shelf, player), what, f"Each player has its own: write [{shelf}.generator], say.")
-            elif choice := self.component((shelf, player), shelf):
+            elif choice := self.component((shelf, player), shelf, engine=CLIP_NORM if shelf == "optimizer" else {}):
                 choices[player] = choice
         return choices
 
-    def settings(self, key: Key, kind: type, *, without: Collection[str] = ()) -> Any:
-        """A table of the engine's own, such as [ema], checked against its dataclass; None where it is wrong."""
+    def settings(
+        self,
+        key: Key,
+        kind: type,
+        *,
+        without: Collection[str] = (),
+        written_as: Mapping[str, str] = MappingProxyType({}),
+    ) -> Any:
+        """A table of the engine's own, such as [ema], checked against its dataclass; None where it is wrong.
+
+        written_as: the fields of the dataclass whose keys in a recipe have another name.
+        """
         table = self.source.get(key)
         if not isinstance(table, dict):
             self._wrong(
@@ -205,14 +237,24 @@ class Resolution:
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
-        known = options_of(kind, owner=format_key(key))
-        options = {name: option for name, option in known.items() if name not in without}
-        checked = check(given, options, key=key, place=self.source.place, owner=f"[{format_key(key)}]")
+        known = options_of(kind, whose=dotted(key))
+        fields = {written_as.get(name, name): name for name in known if name not in without}
+        options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
+        checked = check(given, options, key=key, place=self.source.place, whose=f"[{dotted(key)}]")
         self.problems += checked.problems
         if checked.problems:
             return None
         self._keep(key, checked.written, ENGINE)
-        return kind(**checked.values)
+        return kind(**{fields[name]: value for name, value in checked.values.items()})
+
+    def start(self) -> Start | None:
+        """The [start] table."""
+        if "start" not in self.source.values:
+            return None
+        start: Start | None = self.settings(("start",), Start, written_as={"source": "from"})
+        if start:
+            self._add_inconsistencies(check_start(start))
+        return start
 
     def train(self) -> Train | None:
         """The [train] table with its [train.stop]."""
@@ -329,6 +371,11 @@ class Resolution:
 def named(written: str | dict[str, Any]) -> dict[str, Any]:
     """A component that is written as its name alone, as the table that it stands for."""
     return {"name": written} if isinstance(written, str) else written
+
+
+def without(choice: Choice, names: Collection[str]) -> Choice:
+    """A choice without some of its options."""
+    return replace(choice, options={name: value for name, value in choice.options.items() if name not in names})
 
 
 def _default_of(entry: Entry) -> Origin:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ganzoo.core.data import Shape
-from ganzoo.core.interfaces import Regularizer
+from ganzoo.core.interfaces import Augmentation, Regularizer
 from ganzoo.errors import GanzooError, Problem
 from ganzoo.plugins import error_location
 from ganzoo.recipe.messages import did_you_mean, format_value
@@ -48,14 +48,26 @@ class RecordingParts(RecipeParts):
     def __init__(self, recipe: Recipe, *rest: Any) -> None:
         super().__init__(recipe, *rest)
         self.used_tables: set[str] = set()
-        self.penalties: list[tuple[str, Regularizer]] = []
+        self.applied: list[tuple[str, Regularizer | Augmentation]] = []
 
     def regularizers(self) -> tuple[Regularizer, ...]:
         """A new regularizer for each [[regularizer]] of the recipe, in its order."""
         self.used_tables.add("regularizer")
         made = super().regularizers()
-        self.penalties += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.regularizers, made, strict=True)]
         return made
+
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """A new augmentation for each [[augment]] of the recipe, in its order."""
+        self.used_tables.add("augment")
+        made = super().augmentations()
+        self.applied += [(choice.table, one) for choice, one in zip(self.recipe.augmentations, made, strict=True)]
+        return made
+
+    @property
+    def applied_regularizers(self) -> list[tuple[str, Regularizer]]:
+        """The regularizers built, each with the recipe's table that chose it."""
+        return [(table, made) for table, made in self.applied if isinstance(made, Regularizer)]
 
     def _network(self, table: str, choice: Choice | None, options: dict[str, Any]) -> Any:
         self.used_tables.add(table)
@@ -72,7 +84,7 @@ class RecordingParts(RecipeParts):
     def owners(self) -> dict[int, tuple[str, str, Any]]:
         """id of each built object and of its submodules -> table, name of the submodule ("network.1"), object."""
         found: dict[int, tuple[str, str, Any]] = {}
-        for table, made in (*((table, made) for table, made, _ in self.built), *self.penalties):
+        for table, made in (*((table, made) for table, made, _ in self.built), *self.applied):
             found[id(made)] = (table, "", made)
             for name, module in made.named_modules() if isinstance(made, nn.Module) else ():
                 found.setdefault(id(module), (table, name, module))
@@ -82,10 +94,13 @@ class RecordingParts(RecipeParts):
         """Tables of the recipe that the game does not use, which would have no effect."""
         game = self.recipe.game.entry.name
         given = {"generator": self.recipe.generator, "discriminator": self.recipe.discriminator}
-        given |= {"loss": self.recipe.loss, "regularizer": self.recipe.regularizers or None}  # type: ignore[dict-item]
-        for table, choice in given.items():
-            if choice is not None and table not in self.used_tables:
-                yield Mismatch(table, f'the game "{game}" does not use [{table}].', "Take it out.")
+        given["loss"] = self.recipe.loss
+        headings = {table: f"[{table}]" for table, choice in given.items() if choice is not None}
+        headings |= {"regularizer": "[[regularizer]]"} if self.recipe.regularizers else {}
+        headings |= {"augment": "[[augment]]"} if self.recipe.augmentations else {}
+        for table, heading in headings.items():
+            if table not in self.used_tables:
+                yield Mismatch(table, f'the game "{game}" does not use {heading}.', "Take it out.")
 
 
 def build_mismatch(recipe: Recipe, error: BuildError) -> Mismatch:
@@ -161,14 +176,14 @@ def reason_and_place(error: BaseException) -> str:
     return f"{error_summary(error).rstrip('.')}{error_location(error)}."
 
 
-def build_failures(recipe: Recipe) -> Iterator[BuildError]:
-    """The failures of constructors of regularizers and schedules.
+def build_failures(recipe: Recipe, parts: RecipeParts) -> Iterator[BuildError]:
+    """The failures of constructors of regularizers, augmentations and schedules.
 
-    They do not depend on the data, so that they can be reported along with a network's failure.
+    They do not depend on the networks, so that they can be reported along with a network's failure.
     """
-    for choice in (*recipe.regularizers, *recipe.schedules.values()):
+    for choice in (*recipe.regularizers, *recipe.augmentations, *recipe.schedules.values()):
         try:
-            build(choice)
+            build(choice, **parts.from_data.filled(choice))
         except BuildError as error:
             yield error
 

@@ -63,7 +63,7 @@ def load_checkpoint(path: Path, *, only: str | None = None) -> Checkpoint:
     for file, digest in state["digests"].items():
         name = file.removesuffix(".safetensors")
         if only is None or name.startswith(only):
-            tensors[name] = _read_tensors(path / file, digest)
+            tensors[name] = read_tensors(path / file, digest)
     return Checkpoint(tensors, state)
 
 
@@ -100,9 +100,21 @@ def keep_only(path: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def drop_later(folder: Path, step: int) -> None:
+    """Deletes the checkpoints of later steps than that one."""
+    for path in checkpoints_of(folder):
+        if step_of(path) > step:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def step_name(step: int) -> str:
     """The name of a step's checkpoint and grid: "step-00000400"."""
     return f"step-{step:08d}"
+
+
+def step_of(path: Path) -> int:
+    """The step that a checkpoint is of, from its name."""
+    return int(path.name.rpartition("-")[2])
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -129,11 +141,18 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: M
     """Puts a packed state back into a freshly built optimizer of the same kind over the same parameters.
 
     How its step is done (fused, capturable) stays as it was built: that is this device's affair.
+    Raises: CheckpointError where the optimizer has another number of groups.
     """
     state: dict[int, dict[str, Any]] = {}
     for name, value in (*tensors.items(), *rest["state"].items()):
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
+    if len(rest["groups"]) != len(optimizer.param_groups):
+        what = f"the optimizer {type(optimizer).__name__} has {len(optimizer.param_groups)} groups of parameters, and "
+        raise CheckpointError(
+            f"{what}the checkpoint {len(rest['groups'])}.",
+            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
+        )
     groups = [
         {**saved, **{name: group[name] for name in OWN_WAYS if name in group}}
         for saved, group in zip(rest["groups"], optimizer.param_groups, strict=True)
@@ -163,12 +182,16 @@ def load_weights(module: nn.Module, tensors: Tensors, where: str) -> None:
     module.load_state_dict(tensors)
 
 
-def _read_tensors(file: Path, digest: str) -> dict[str, Tensor]:
+def read_tensors(file: Path, digest: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name. digest: the file's SHA-256, where it is known.
+
+    Raises: CheckpointError where the file cannot be read, has another digest, or is of another format.
+    """
     try:
         content = file.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
-    if hashlib.sha256(content).hexdigest() != digest:
+    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise CheckpointError(f"{file}: its digest does not fit: the file was changed or damaged.")
     try:
         return load(content)

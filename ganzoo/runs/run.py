@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,8 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
 from ganzoo.recipe.parts import build_dataset, build_game
-from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights
+from ganzoo.runs.cached_file import CachedFile, FileVersion, version_of
+from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights, step_of
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import dataset_info_of
@@ -38,14 +41,26 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
 
-PIXELS = 2**18
-"""Pixels translated at once, for the same reason: four images of 256 x 256."""
+NUMBERS = 2**18
+"""Numbers of each channel translated at once, for the same reason: four images of 256 x 256."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedGame:
+    """A game with the weights of one version of one checkpoint."""
+
+    path: Path
+    version: FileVersion | None
+    game: Game
 
 
 class Run:
-    """One run's directory, its recipe, its facts, and its networks as the last checkpoint holds them.
+    """One run's directory, its recipe, its facts, and its networks as the newest checkpoint holds them.
 
-    While it trains, `step` follows along; `total_steps` is the budget.
+    A Run that is kept while the run trains or is resumed, here or in another process, follows it: facts, recipe and
+    weights are read again whenever their files were written since. `pinned` gives one whose weights stay.
+    best: the weights are those of the best checkpoint that [evaluate] found. recipe, facts: what the files hold, where
+    that is known already.
     """
 
     def __init__(
@@ -57,12 +72,41 @@ class Run:
         facts: dict[str, Any] | None = None,
     ) -> None:
         self.files = directory
-        self.facts = directory.read_facts() if facts is None else facts
-        self.step: int = self.facts["step"]
-        self.total_steps: int = self.facts["total_steps"]
-        self._recipe = recipe
+        self._facts = CachedFile(directory.facts, directory.read_facts, facts)
+        self._recipe = CachedFile(directory.recipe, self.read_recipe, recipe)
         self._best = best
-        self._games: dict[bool, tuple[tuple[Path, int], Game]] = {}
+        self._pinned: Path | None = None
+        self._games: dict[bool, LoadedGame] = {}
+        self._facts.value()
+
+    def pinned(self) -> Run:
+        """The same run at the checkpoint whose weights it holds now, for work during which it may go on training."""
+        run = Run(self.files, recipe=self.recipe, best=self._best, facts=self.facts)
+        run._pinned = self.checkpoint
+        run._games = dict(self._games)
+        return run
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """run.json, as it is now."""
+        return self._facts.value()
+
+    @property
+    def step(self) -> int:
+        """Steps done. In the process that trains the run it is the present step, else that of the last checkpoint."""
+        step: int = self.facts["step"]
+        return step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        if (facts := self._facts.held) is not None:  # set after every round, so without a look at the file
+            facts["step"] = step
+
+    @property
+    def total_steps(self) -> int:
+        """The budget."""
+        total: int = self.facts["total_steps"]
+        return total
 
     @property
     def directory(self) -> Path:
@@ -83,9 +127,7 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """What ran, every default spelled out."""
-        if self._recipe is None:
-            self._recipe = self.read_recipe()
-        return self._recipe
+        return self._recipe.value()
 
     def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
         """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
@@ -119,6 +161,8 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        if self._pinned:
+            return self._pinned
         found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
         if not found and self._best:
             raise RunError(
@@ -128,6 +172,11 @@ class Run:
         if not found:
             raise RunError(f"{self.directory} has no checkpoint.")
         return found[-1]
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The step that the weights are of."""
+        return step_of(self.checkpoint)
 
     @property
     def data_choice(self) -> Choice:
@@ -145,7 +194,7 @@ class Run:
 
     @property
     def game(self) -> Game:
-        """The game with the players' weights as the newest checkpoint has them, on the CPU, in evaluation mode."""
+        """The game with the players' weights as `checkpoint` has them, on the CPU, in evaluation mode."""
         return self._at_checkpoint(ema=False)
 
     @property
@@ -161,7 +210,7 @@ class Run:
     @property
     def conditions(self) -> Conditions:
         """What samples may be asked to be."""
-        return Conditions(self.game.conditions, self.kinds, self.files.conditions)
+        return Conditions(self._game(ema=True).conditions, self.kinds, self.files.conditions)
 
     @property
     def generator(self) -> Generator:
@@ -183,9 +232,9 @@ class Run:
     ) -> Tensor:
         """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
 
-        conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list or a tensor with a value for
-        each sample; what is left open is drawn as the training data have it. options: the game's own for sampling
-        ({"truncation": 0.7}).
+        conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list, an array or a tensor with a
+        value for each sample; what is left open is drawn as the training data have it. options: the game's own for
+        sampling ({"truncation": 0.7}).
         Raises: RunError where the game makes samples from samples only, or knows no such condition or option.
         """
         samples, _ = self.draw(n, seed=seed, ema=ema, options=options, conditions=conditions)
@@ -214,35 +263,37 @@ class Run:
                 chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
         return torch.cat(chunks), wanted
 
-    def translate(self, images: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] of one domain -> the same in the other, on the CPU.
+    def translate(self, samples: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
+        """Samples (n, *shape) of one domain, as networks see them -> the same in the other, on the CPU.
 
-        direction: one that the game learned ("a2b"); it may be left out where there is only one.
-        Raises: RunError where the game does not translate, or not in that direction, or not images of that shape.
+        direction: one that the game learned ("a2b"); it may be left out where there is only one. Images may be of
+        another size than those that the run learned from, where its networks take them.
+        Raises: RunError where the game does not translate, or not in that direction, or not samples of that shape.
         """
         game = self.averaged if ema and self.recipe.ema else self.game
         shape = self.kinds.unit_shape(source_of(self.direction(direction)))
-        if len(images.shape) != 1 + len(shape) or images.shape[1] != shape[0]:
+        plural = self.kinds.sample.plural
+        if len(samples.shape) != 1 + len(shape) or samples.shape[1] != shape[0]:
             raise RunError(
-                f"{self.name}: images of shape {tuple(images.shape)} cannot be translated.",
-                remedy=f"The game learned from (n, {shape[0]}, {shape[1]}, {shape[2]}).",
+                f"{self.name}: {plural} of shape {tuple(samples.shape)} cannot be translated.",
+                remedy=f"The game learned from (n, {', '.join(map(str, shape))}).",
             )
-        at_once = max(1, PIXELS // (images.shape[2] * images.shape[3]))
+        at_once = max(1, NUMBERS // math.prod(samples.shape[2:]))
         try:
             with own_randomness(torch.device("cpu")), torch.no_grad():
                 seed_everything(0)
-                parts = [game.translate(part, self.direction(direction)) for part in images.split(at_once)]
+                parts = [game.translate(part, self.direction(direction)) for part in samples.split(at_once)]
         except RuntimeError as error:
-            size = f"{images.shape[3]} x {images.shape[2]}"
+            size = " x ".join(map(str, reversed(samples.shape[2:])))
             raise RunError(
-                f"{self.name}: its network takes no images of {size}: {str(error).splitlines()[0]}",
-                remedy=f"It learned from {shape[2]} x {shape[1]}.",
+                f"{self.name}: its network takes no {plural} of {size}: {str(error).splitlines()[0]}",
+                remedy=f"It learned from {' x '.join(map(str, reversed(shape[1:])))}.",
             ) from error
         return torch.cat(parts)
 
     def direction(self, name: str = "") -> str:
         """The direction of that name, or the only one. Raises: RunError where there is none."""
-        directions = self.game.directions
+        directions = self._game(ema=True).directions
         game = self.recipe.game.entry.name
         if not directions:
             raise RunError(f'{self.name}: the game "{game}" does not translate.', remedy="Leave the input out.")
@@ -307,14 +358,22 @@ class Run:
         options: Mapping[str, Any] | None = None,
         **conditions: Any,
     ) -> Image:
-        """n samples as the kind draws them; with labels, of which none is asked for, a column for each class."""
-        classes = len(self.info.classes) if "label" in self.conditions.keys else 0
-        columns = classes if 0 < classes <= min(n, MOST_COLUMNS) and not conditions else None
+        """n samples as the kind draws them; with labels, of which none is asked for, a column for each class.
+
+        Columns are of one length: of 64 samples of ten classes, 60 are drawn.
+        """
+        columns = None if conditions else self.columns(n)
         if columns:
             n -= n % columns
             conditions = {"label": torch.arange(n) % columns}
         samples = self.sample(n, seed=seed, ema=ema, options=options, **conditions)
         return self.kinds.sample.picture(samples, columns=columns, real=self.real_samples())
+
+    def columns(self, n: int) -> int | None:
+        """How many columns a picture of n samples has: one for each class, where samples have labels; None elsewhere,
+        and where there are too many classes."""
+        classes = len(self.info.classes) if "label" in self.conditions.keys else 0
+        return classes if 0 < classes <= min(n, MOST_COLUMNS) else None
 
     def __repr__(self) -> str:
         """One line: where, what, how far."""
@@ -327,10 +386,10 @@ class Run:
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows: a grid of samples, of a game that translates the newest; nothing if there is none."""
         try:
-            if self.game.directions:
+            if self._game(ema=True).directions:
                 return max(self.files.samples.glob("step-*.png")).read_bytes()
             return png(self.grid())
-        except (GanzooError, ValueError):
+        except Exception:  # a kind's or a game's own: a notebook then shows the run in words
             return None
 
     def _repr_html_(self) -> str | None:
@@ -346,13 +405,13 @@ class Run:
         return self.averaged if ema and self.recipe.ema else self.game
 
     def _at_checkpoint(self, *, ema: bool) -> Game:
-        """The game at the newest checkpoint. It is kept until there is a newer one, so that a run that goes on is never
-        sampled from old weights."""
-        path = self.checkpoint
-        written = (path, (path / "state.json").stat().st_mtime_ns)
-        if self._games.get(ema, (None, None))[0] != written:
-            self._games[ema] = (written, self._load(path, ema=ema))
-        return self._games[ema][1]
+        """The game at `checkpoint`, loaded once for each version of it."""
+        path, loaded = self.checkpoint, self._games.get(ema)
+        version = version_of(path / "state.json")
+        # a pinned checkpoint may be gone by now, since only the last ones are kept
+        if loaded is None or loaded.path != path or version not in (loaded.version, None):
+            self._games[ema] = loaded = LoadedGame(path, version, self._load(path, ema=ema))
+        return loaded.game
 
     def _load(self, path: Path, *, ema: bool) -> Game:
         with own_randomness(torch.device("cpu")):
@@ -386,9 +445,9 @@ class Run:
                 f'the game "{name}" has no generator with latents.', remedy=f"run.game holds its players: {players}."
             )
         return RunError(
-            f'the game "{name}" has no generator with latents: it translates images.',
+            f'the game "{name}" has no generator with latents: it translates {self.kinds.sample.plural}.',
             remedy=f"Give it some: ganzoo sample {self.directory} --input FILE_OR_FOLDER --direction "
-            f"{game.directions[0]} -o OUT, or run.translate(images, direction) in Python.",
+            f"{game.directions[0]} -o OUT, or run.translate(samples, direction) in Python.",
         )
 
 

@@ -19,9 +19,9 @@ def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[st
 
     Raises: RunError, listing all problems.
     """
-    owner = f'sampling of the game "{name}"'
-    known = {key: option for key, option in options_of(game.sample, owner=owner).items() if key not in NOT_OPTIONS}
-    checked = check(given, known, key=("option",), place=lambda _: "--option", owner=owner)
+    whose = f'sampling of the game "{name}"'
+    known = options_of(game.sample, whose=whose, without=GIVEN)
+    checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
     if checked.problems:
         raise RunError("\n".join(map(str, checked.problems)))
     return {key: checked.values[key] for key in given}

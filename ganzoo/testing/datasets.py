@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import socket
+import json
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-from unittest import mock
 
 import torch
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples
 from ganzoo.errors import DatasetUnavailable
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
+from ganzoo.testing.offline import offline
 from ganzoo.testing.streams import SEED, start_stream, streams
 from ganzoo.testing.subject import Subject
 
@@ -30,6 +30,9 @@ def dataset_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     """Of a data set."""
     described = Check(str(subject), "is described before it is loaded", is_described, lambda: subject, needs=needs)
     yield described
+    yield Check(
+        str(subject), "is known again from run.json", is_known_again, lambda: subject, needs=[*needs, described]
+    )
     agrees = Check(
         str(subject), "holds what its info says", holds_what_it_says, lambda: subject, needs=[*needs, described]
     )
@@ -60,7 +63,7 @@ def load(dataset: Dataset, root: Path, split: Any = "train") -> Examples:
 
 
 def is_described(subject: Subject) -> None:
-    """`info` is quick and complete: shape, size, classes, and the keys of a batch, before anything is loaded."""
+    """`info` is quick and complete: fields, size, classes, and the kind of samples, before anything is loaded."""
     with tempfile.TemporaryDirectory() as folder, offline():
         start = time.perf_counter()
         info = dataset_info_of(subject, Path(folder))
@@ -70,13 +73,33 @@ def is_described(subject: Subject) -> None:
     require(seconds < MAX_INFO_SECONDS, f"info takes {seconds:.1f} seconds.", "look at names and headers only.")
     require(info.size > 0, f"its size is {info.size}.", "the number of training samples.")
     sizes = bool(info.sample_shape) and all(isinstance(side, int) and side > 0 for side in info.sample_shape)
-    require(sizes, f"its sample_shape is {info.sample_shape}.", "(channels, height, width), or (2,) for points.")
+    require(
+        sizes,
+        f"its sample_shape is {info.sample_shape}.",
+        "the shape of one stored sample: (channels, height, width), (2,).",
+    )
     labelled = ("label" in info.gives) == bool(info.classes)
     require(labelled, f"it gives {info.gives} and has {len(info.classes)} classes.", "labels and classes go together.")
 
 
+def is_known_again(subject: Subject) -> None:
+    """What `info` says can be kept in run.json, and from there its kind is built again as it was."""
+    with tempfile.TemporaryDirectory() as folder, offline():
+        info = info_of(subject, Path(folder))
+    remedy = "details of a kind are JSON: numbers, text, lists and objects of these."
+    try:
+        again = DatasetInfo.from_json(json.loads(json.dumps(info.facts())))
+    except (TypeError, ValueError) as error:
+        raise Failure(f"its info cannot be written as JSON: {error}.", remedy) from error
+    require(again.fields == info.fields, f"from JSON its fields are {again.fields}, not {info.fields}.", remedy)
+    kinds, kinds_again = FieldKinds(info), FieldKinds(again)
+    for key in info.gives:
+        shape, other = kinds.unit_shape(key), kinds_again.unit_shape(key)
+        require(shape == other, f"from JSON networks see {key} as {other}, not {shape}.", remedy)
+
+
 def holds_what_it_says(subject: Subject) -> None:
-    """`load` gives what `info` says: keys, shapes, number; images as uint8, points as float32, labels as int64."""
+    """`load` gives what `info` says: keys, how many of each, shapes and dtypes; labels are int64, from 0 on."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         dataset: Dataset = subject.build()
@@ -145,14 +168,3 @@ def streams_what_it_loads(subject: Subject) -> None:
             known = bool(source.checksum) and source.checksum == examples.listing
             remedy = "give Examples the source's checksum as `listing`: a run is then known by it either way."
             require(known, f"{split}: the source's checksum is not the listing that load gives.", remedy)
-
-
-@contextmanager
-def offline() -> Iterator[None]:
-    """Inside, nothing reaches the network."""
-
-    def refuse(*_: object, **__: object) -> Any:
-        raise OSError("no network during a check")
-
-    with mock.patch.object(socket, "getaddrinfo", refuse), mock.patch.object(socket.socket, "connect", refuse):
-        yield

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.conditions import conditions_of
 from ganzoo.testing.failure import Failure, require
+from ganzoo.testing.network import Network
 from ganzoo.testing.streams import only_torchs_stream, require_other_streams, start_stream, streams
-from ganzoo.testing.subject import Network
+
+
+def call(module: nn.Module, *inputs: Tensor) -> Any:
+    """What it makes of its inputs: the first, and a value of each of its conditions, by their names."""
+    first, *conditions = inputs
+    return module(first, **dict(zip(conditions_of(module), conditions, strict=True)))
+
+
+def outputs(module: nn.Module, *inputs: Tensor, seed: int = 0) -> list[Tensor]:
+    """The tensors that it makes of its inputs, its random numbers drawn from `seed`: one, or a list of them.
+
+    Raises: Failure where it makes anything else.
+    """
+    start_stream(seed)
+    made = call(module, *(given.clone() for given in inputs))  # one that writes into them shall not mislead others
+    if isinstance(made, Tensor):
+        return [made]
+    if isinstance(made, list | tuple) and made and all(isinstance(each, Tensor) for each in made):
+        return list(made)
+    raise Failure(f"forward returns a {type(made).__name__}.", "return a tensor, or a list of them.")
 
 
 def output(module: nn.Module, *inputs: Tensor, seed: int = 0) -> Tensor:
-    """What it makes of its inputs, its random numbers drawn from `seed`. Raises: Failure where that is no tensor."""
-    start_stream(seed)
-    made = module(*(given.clone() for given in inputs))  # one that writes into them shall not mislead other questions
-    if not isinstance(made, Tensor):
-        raise Failure(f"forward returns a {type(made).__name__}.", "return one tensor.")
-    return made
+    """The same as one tensor: several stand side by side (N, numbers of all)."""
+    return joined(outputs(module, *inputs, seed=seed))
+
+
+def joined(made: Tensor | Sequence[Tensor]) -> Tensor:
+    """One tensor as it is; several side by side, (N, numbers of all)."""
+    if isinstance(made, Tensor) or len(made) == 1:
+        return made if isinstance(made, Tensor) else made[0]
+    return torch.cat([each.reshape(len(each), -1).float() for each in made], dim=1)
 
 
 def is_built_alike(network: Network) -> None:
@@ -41,7 +68,7 @@ def same_in_evaluation(network: Network) -> None:
     with torch.no_grad():
         first = output(module, *inputs)
         before = streams()
-        again = module(*(given.clone() for given in inputs))
+        again = joined(call(module, *(given.clone() for given in inputs)))
     remedy = "what is random in training (dropout, noise) asks `self.training` first."
     require(torch.equal(first, again), "the same input gave two outputs in evaluation mode.", remedy)
     require(streams() == before, "forward draws random numbers in evaluation mode.", remedy)

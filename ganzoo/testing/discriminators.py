@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.conditions import conditions_of
 from ganzoo.core.regularizers import R1
 from ganzoo.testing.checks import Check
-from ganzoo.testing.determinism import output
+from ganzoo.testing.determinism import call, joined, output, outputs
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.networks import build_or_skip, network_checks
-from ganzoo.testing.subject import Network, Subject, perturbed
+from ganzoo.testing.network import Network, build_or_skip, perturbed
+from ganzoo.testing.networks import network_checks
+from ganzoo.testing.subject import Subject
 
 BOUND_TOLERANCE = 1e-3
 """The distance to an end of the range of scores, relative to it, below which a score counts as saturated."""
@@ -26,24 +28,44 @@ def discriminator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check
         "says per_sample truly": per_sample_is_true,
         "passes gradients to samples": passes_gradients,
         "can be differentiated twice": twice_differentiable,
+        "gives features, where it offers them": gives_features,
     }
     yield from network_checks(subject, needs, scores_samples, questions)
 
 
 def scores_samples(network: Network) -> None:
-    """A sample gets a score (N,), or one a patch (N, ...), in float32; what it can't score it refuses (OptionError)."""
+    """A sample gets a score (N,), or one a patch (N, ...), or a list of such, one a scale or a head, in float32; what
+    it can't score it refuses (OptionError)."""
     module = build_or_skip(network)
     for n in (3, 1):
         module.train(n > 1)  # batch norm needs two
         with torch.no_grad():
-            scores = output(module, *network.inputs(module, n))
-        require(
-            scores.shape[:1] == (n,),
-            f"{n} samples {network.shape} get scores {tuple(scores.shape)}.",
-            "return (N,), or refuse that sample_shape in the constructor with ganzoo.OptionError.",
-        )
-        require(scores.dtype == torch.float32, f"its scores are {scores.dtype}.", "return float32.")
-        require(scores.isfinite().all(), "its scores are not finite.")
+            made = outputs(module, *network.inputs(module, n))
+        for scores in made:
+            require(
+                scores.shape[:1] == (n,),
+                f"{n} samples {network.shape} get scores {tuple(scores.shape)}.",
+                "return (N,), or refuse that sample_shape in the constructor with ganzoo.OptionError.",
+            )
+            require(scores.dtype == torch.float32, f"its scores are {scores.dtype}.", "return float32.")
+            require(scores.isfinite().all(), "its scores are not finite.")
+
+
+def gives_features(network: Network) -> None:
+    """Where it offers `features`, for games that match them, these are (N, ...) tensors with gradients: a list of what
+    its layers make of samples and conditions."""
+    module = perturbed(network.build())
+    if not callable(getattr(type(module), "features", None)):
+        raise NotChecked("it does not offer the features of its layers")
+    samples, *conditions = network.inputs(module, 3)
+    samples = samples.requires_grad_()
+    made = module.features(samples, **dict(zip(conditions_of(module), conditions, strict=True)))  # type: ignore[operator]
+    remedy = "return a list of what the layers give, from the first layer to the last."
+    right = isinstance(made, list | tuple) and made and all(isinstance(each, Tensor) for each in made)
+    require(right, f"features is a {type(made).__name__}.", remedy)
+    for number, each in enumerate(made):
+        require(each.shape[:1] == (3,), f"of 3 samples, features {number} are {tuple(each.shape)}.", "(N, ...) each.")
+        require(each.requires_grad, f"features {number} have no gradient.", "no detach in features.")
 
 
 def gives_logits(network: Network) -> None:
@@ -90,9 +112,9 @@ def per_sample_is_true(network: Network) -> None:
 def passes_gradients(network: Network) -> None:
     """Every sample gets a gradient from its score: that is all the generator ever learns from."""
     module = perturbed(network.build())
-    samples, *labels = network.inputs(module, 4)
+    samples, *conditions = network.inputs(module, 4)
     samples = samples.requires_grad_()
-    output(module, samples + 0.0, *labels).sum().backward()
+    output(module, samples + 0.0, *conditions).sum().backward()
     reached = samples.grad is not None and bool(samples.grad.flatten(1).any(dim=1).all())
     require(reached, "no gradient reaches some samples.", "no detach, no rounding, no torch.no_grad in forward.")
 
@@ -102,9 +124,9 @@ def twice_differentiable(network: Network) -> None:
     if "double backward" in (network.subject.target.__doc__ or ""):
         raise NotChecked("its docstring says that it has no double backward")
     module = perturbed(network.build())
-    samples, *labels = network.inputs(module, 4)
+    samples, *conditions = network.inputs(module, 4)
     try:
-        penalty = R1().penalty(FixedLabels(module, *labels), samples, samples)
+        penalty = R1().penalty(FixedConditions(module, *conditions), samples, samples)
         if penalty is None:
             raise NotChecked("the penalty was not due")
         penalty.backward()
@@ -117,15 +139,14 @@ def twice_differentiable(network: Network) -> None:
     require(all(bool(slope.isfinite().all()) for slope in slopes), "the gradient of its gradient is not finite.")
 
 
-class FixedLabels(nn.Module):
-    """A discriminator with fixed labels, which gets a copy of the samples."""
+class FixedConditions(nn.Module):
+    """A discriminator with its conditions given, which gets a copy of the samples; its scores side by side."""
 
-    def __init__(self, discriminator: nn.Module, *labels: Tensor) -> None:
+    def __init__(self, discriminator: nn.Module, *conditions: Tensor) -> None:
         super().__init__()
         self.discriminator = discriminator
-        self.labels = labels
+        self.conditions = conditions
 
     def forward(self, samples: Tensor) -> Tensor:
         """samples (N, *sample_shape) -> scores."""
-        scores: Tensor = self.discriminator(samples.clone(), *self.labels)
-        return scores
+        return joined(call(self.discriminator, samples.clone(), *self.conditions))

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
-from ganzoo.testing.determinism import output
+from ganzoo.testing.determinism import output, outputs
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.networks import build_or_skip, network_checks
+from ganzoo.testing.network import Network, build_or_skip, perturbed, samples_like, takes_latents
+from ganzoo.testing.networks import network_checks
 from ganzoo.testing.streams import only_torchs_stream, start_stream
-from ganzoo.testing.subject import Network, Subject, perturbed, samples_like, takes_latents
+from ganzoo.testing.subject import Subject
 
 
 def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
@@ -28,33 +29,38 @@ def generator_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
 
 
 def makes_samples(network: Network) -> None:
-    """One input makes one sample of the data's shape, in float32; what it cannot make it refuses (OptionError)."""
+    """One input makes one sample of the shape that networks see, in float32, or several tensors of which its game makes
+    samples; what it cannot make it refuses (OptionError)."""
     module = build_or_skip(network)
     for n in (3, 1):
         module.train(n > 1)  # batch norm needs two
         with torch.no_grad():
-            made = output(module, *network.inputs(module, n))
-        right = (n, *network.shape)
-        require(
-            made.shape == right,
-            f"{n} inputs make {tuple(made.shape)}; it was built for sample_shape {network.shape}.",
-            f"return {right}, or refuse that sample_shape in the constructor with ganzoo.OptionError.",
-        )
-        require(made.dtype == torch.float32, f"its samples are {made.dtype}.", "return float32.")
-        require(made.isfinite().all(), "its samples are not finite.")
-    if "input_shape" in network.subject.options and len(network.shape) == 3:
+            made = outputs(module, *network.inputs(module, n))
+        for each in made:
+            right = (n, *network.shape) if len(made) == 1 else (n, *each.shape[1:])
+            require(
+                each.shape == right,
+                f"{n} inputs make {tuple(each.shape)}; it was built for sample_shape {network.shape}.",
+                f"return {right}, or refuse that sample_shape in the constructor with ganzoo.OptionError.",
+            )
+            require(each.isfinite().all(), "its samples are not finite.")
+        require(made[0].dtype == torch.float32, f"its samples are {made[0].dtype}.", "return float32.")
+    if "input_shape" in network.subject.options and network.info.kind == "image":
         takes_other_samples(network)
 
 
 def takes_other_samples(network: Network) -> None:
-    """Raises: Failure unless a translator takes samples with other channels than it makes, or refuses them."""
+    """Raises: Failure unless a translator takes images with other channels than it makes, or refuses them."""
     given = (4 - network.shape[0], *network.shape[1:])  # colours for grey, and the other way round
+    if given[0] < 1:
+        return
     try:
-        module = network.subject.build(shape=network.shape, input_shape=given)
+        module = network.build(input_shape=given)
     except GanzooError:
         return
+    _, *conditions = network.inputs(module, 2)
     with torch.no_grad():
-        made = tuple(output(module, samples_like(given, 2)).shape)
+        made = tuple(output(module, samples_like(network.kind, given, 2), *conditions).shape)
     right = made == (2, *network.shape)
     require(
         right,
@@ -93,17 +99,22 @@ def follows_its_input(network: Network) -> None:
 
 
 def in_range(network: Network) -> None:
-    """Images are in [-1, 1], however unusual the input."""
-    if len(network.shape) < 3:
-        raise NotChecked("its samples are no images, and may be anywhere")
+    """Samples keep within their kind's bounds, [-1, 1] for images, however unusual the input."""
+    if network.kind.bounds is None:
+        raise NotChecked(f"{network.kind.plural} may be anywhere")
+    low, high = network.kind.bounds
     module = perturbed(network.build())
-    inputs = network.inputs(module, 4)
-    with torch.no_grad():
-        for scale in (1.0, 1e3):
-            made = output(module, inputs[0] * scale, *inputs[1:])
-            furthest = made.abs().max().item()
-            found = f"its images reach {furthest:.3g}{'' if scale == 1 else ' for very large inputs'}."
-            require(furthest <= 1.0 + 1e-6, found, "end with nn.Tanh() for images.")
+    first, *conditions = network.inputs(module, 4)
+    for scale in (1.0, 1e3):
+        with torch.no_grad():
+            made = outputs(module, first * scale, *conditions)
+        if len(made) > 1:
+            raise NotChecked("it makes several tensors, and its game samples of them")
+        lowest, highest = (end.item() for end in made[0].aminmax())
+        furthest = lowest if low - lowest > highest - high else highest
+        found = f"its {network.kind.plural} reach {furthest:.3g}{'' if scale == 1 else ' for very large inputs'}."
+        remedy = f"end with what keeps within {low:g} and {high:g}: nn.Tanh() for images."
+        require(low - 1e-6 <= lowest and highest <= high + 1e-6, found, remedy)
 
 
 def each_by_itself(network: Network) -> None:

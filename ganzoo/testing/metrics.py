@@ -6,6 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 from unittest import mock
@@ -17,11 +18,14 @@ from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.errors import MetricError
 from ganzoo.metrics.interface import Extractor, Features, Metric, Samples
+from ganzoo.plugins import zoo
+from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.testing.checks import Check
-from ganzoo.testing.datasets import offline
 from ganzoo.testing.failure import Failure, NotChecked, require
+from ganzoo.testing.offline import offline
 from ganzoo.testing.streams import streams
-from ganzoo.testing.subject import N_CLASSES, Subject
+from ganzoo.testing.subject import Subject
+from ganzoo.testing.synthetic import N_CLASSES
 
 N = 80
 """Samples of each kind: enough for neighbours and for ten splits."""
@@ -38,7 +42,7 @@ def extractor_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     """Of a feature extractor."""
     knows = Check(str(subject), "knows its weights", knows_its_weights, lambda: subject, needs=needs)
     yield knows
-    alone = Check(str(subject), "looks at each image by itself", looks_at_each, lambda: subject, needs=[*needs, knows])
+    alone = Check(str(subject), "looks at each sample by itself", looks_at_each, lambda: subject, needs=[*needs, knows])
     yield alone
     yield Check(
         str(subject), "classifies as it says", classifies_as_it_says, lambda: subject, needs=[*needs, knows, alone]
@@ -97,8 +101,9 @@ def same_for_a_seed(subject: Subject) -> None:
 def knows_its_weights(subject: Subject) -> None:
     """Prepared, it has the digest of its weights, by which scores are told apart, and nothing was drawn for it."""
     extractor: Extractor = subject.build()
+    dataset = dataset_for(subject, extractor)
     before = streams()
-    prepare(extractor)
+    prepare(extractor, dataset)
     remedy = "draw and train inside of torch.random.fork_rng()."
     require(streams() == before, "preparing it draws from, or seeds, a global random stream.", remedy)
     known = isinstance(extractor.digest, str) and bool(extractor.digest)
@@ -106,22 +111,24 @@ def knows_its_weights(subject: Subject) -> None:
 
 
 def looks_at_each(subject: Subject) -> None:
-    """Features are (n, d), finite, and of each image by itself, so that they do not depend on how many come at once."""
-    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
+    """Features are (n, d), finite, and of each sample by itself, whatever comes with it."""
+    extractor, dataset = prepared_extractor(subject)
+    images = stored_samples(dataset)
     together = extract(extractor, images)
     shape = tuple(together.features.shape)
-    require(len(shape) == 2 and shape[0] == 6, f"the features of 6 images are {shape}.", "(n, d): flatten them.")
+    require(len(shape) == 2 and shape[0] == 6, f"the features of 6 samples are {shape}.", "(n, d): flatten them.")
     require(
-        bool(together.features.isfinite().all()), "its features are not finite.", "look at the images' scale: 0..255."
+        bool(together.features.isfinite().all()), "its features are not finite.", "look at the scale of what is stored."
     )
     alone = torch.cat([extract(extractor, image).features for image in images.split(1)])
     close = torch.allclose(alone, together.features, rtol=1e-3, atol=1e-3)
-    require(close, "the features of an image depend on the others with it.", "eval mode, and no mean over the batch.")
+    require(close, "the features of a sample depend on the others with it.", "eval mode, and no mean over the batch.")
 
 
 def classifies_as_it_says(subject: Subject) -> None:
     """Logits are (n, classes) where `classifies` says that there are any; "own" are the data set's own classes."""
-    extractor, images = prepared_extractor(subject), SyntheticImages().load(Path(), "test").tensors["real"][:6]
+    extractor, dataset = prepared_extractor(subject)
+    images = stored_samples(dataset)
     logits = extract(extractor, images).logits
     said = f"classifies is {extractor.classifies!r}"
     if not extractor.classifies:
@@ -130,26 +137,38 @@ def classifies_as_it_says(subject: Subject) -> None:
     if logits is None:
         raise Failure(f"{said}, and there are no logits.", "return Features(features, logits).")
     shape = tuple(logits.shape)
-    classes = N_CLASSES if extractor.classifies == "own" else shape[-1]
-    require(shape == (6, classes), f"{said}, and the logits of 6 images are {shape}.", "(n, classes).")
+    classes = len(dataset.info(Path()).classes) if extractor.classifies == "own" else shape[-1]
+    require(shape == (6, classes), f"{said}, and the logits of 6 samples are {shape}.", "(n, classes).")
 
 
 def metric_and_samples(subject: Subject) -> tuple[Metric, Samples, Samples]:
     """The metric and two sets of samples that it says something about. Raises: NotChecked where there are none."""
-    for dataset in (SyntheticImages(), SyntheticImages(2), Gaussians(size=10 * N)):
+    for dataset in (SyntheticImages(), SyntheticImages(2), Gaussians(size=10 * N), *datasets_of_its_plugin(subject)):
         metric: Metric = subject.build()
         info = dataset.info(Path())
-        if not metric.unsupported_reason(dataset, info):
-            real, fake = (
-                Samples(
-                    dataset.load(Path(), split).tensors["real"][:N],
-                    torch.randn(N, 4),
-                    torch.randn(N, len(info.classes)),
-                )
-                for split in splits()
-            )
+        if not metric.misfit(dataset, info):
+            real, fake = (samples_of(dataset, info, split) for split in splits())
             return metric, real, fake
-    raise NotChecked("it says nothing of pictures, stacked ones or points", blocks=True)
+    raise NotChecked("it says nothing of images, stacked ones, points or its plugin's own data", blocks=True)
+
+
+def samples_of(dataset: Dataset, info: DatasetInfo, split: Literal["train", "test"]) -> Samples:
+    """Samples of a split with random features and logits, and what they were made for."""
+    held = dataset.load(Path(), split).tensors
+    raw, kinds = held[info.sample_key][:N], FieldKinds(info)
+    conditions = {key: kinds.to_unit(key, held[key][:N]) for key in info.conditions}
+    return Samples(raw, torch.randn(len(raw), 4), torch.randn(len(raw), len(info.classes)), conditions)
+
+
+def datasets_of_its_plugin(subject: Subject) -> Iterator[Dataset]:
+    """The data sets of a component's plugin that need no files."""
+    for entry in zoo().entries("dataset"):
+        if entry.plugin == subject.entry.plugin:
+            with suppress(Exception), offline():  # what a data set raises, its own checks report
+                dataset: Dataset = Subject(entry).build()
+                dataset.info(Path())
+                dataset.load(Path(), "test")
+                yield dataset
 
 
 def splits() -> tuple[Literal["train"], Literal["test"]]:
@@ -157,18 +176,32 @@ def splits() -> tuple[Literal["train"], Literal["test"]]:
     return "train", "test"
 
 
-def prepared_extractor(subject: Subject) -> Extractor:
-    """The extractor, ready for the kit's pictures. Raises: NotChecked where it cannot be had."""
+def prepared_extractor(subject: Subject) -> tuple[Extractor, Dataset]:
+    """The extractor, ready for a data set, and that. Raises: NotChecked where it cannot be had."""
     extractor: Extractor = subject.build()
-    prepare(extractor)
-    return extractor.eval()
+    dataset = dataset_for(subject, extractor)
+    prepare(extractor, dataset)
+    return extractor.eval(), dataset
 
 
-def prepare(extractor: Extractor) -> None:
+def dataset_for(subject: Subject, extractor: Extractor) -> Dataset:
+    """Data of a kind that the extractor looks at: the kit's images, or its plugin's own. Raises: NotChecked."""
+    for dataset in (SyntheticImages(), *datasets_of_its_plugin(subject)):
+        if not extractor.kinds or dataset.info(Path()).kind in extractor.kinds:
+            return dataset
+    raise NotChecked(f"no data set of its plugin has samples of the kind {' or '.join(extractor.kinds)}", blocks=True)
+
+
+def stored_samples(dataset: Dataset) -> Tensor:
+    """Six samples as they are stored."""
+    return dataset.load(Path(), "test").tensors[dataset.info(Path()).sample_key][:6]
+
+
+def prepare(extractor: Extractor, dataset: Dataset) -> None:
     """Gets it ready without a network and without a trace in ganzoo's cache. Raises: NotChecked."""
     with tempfile.TemporaryDirectory() as folder, offline(), mock.patch.dict("os.environ", GANZOO_CACHE=folder):
         try:
-            extractor.prepare(SyntheticImages(), Path(folder))
+            extractor.prepare(dataset, Path(folder))
         except MetricError as error:
             require(error.remedy, f"it says only: {error.what}", "give MetricError a remedy: what can the user do?")
             raise NotChecked("its weights are not here, and nothing is downloaded for a check", blocks=True) from error

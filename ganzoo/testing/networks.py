@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from ganzoo.errors import GanzooError
-from ganzoo.plugins import error_location
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ganzoo.testing.checks import Check
-from ganzoo.testing.determinism import is_built_alike, output, same_in_evaluation, same_in_training
+from ganzoo.testing.determinism import call, is_built_alike, output, same_in_evaluation, same_in_training
 from ganzoo.testing.failure import Failure, NotChecked, require
-from ganzoo.testing.subject import SHAPES, Network, Subject, format_shape, perturbed
+from ganzoo.testing.network import FirstNetwork, Network, cases_of, perturbed
+from ganzoo.testing.recipe_fixture import RecipeFixture, recipe_reader
+from ganzoo.testing.recording import named_parameters
+from ganzoo.testing.subject import Subject, is_class_of
 from ganzoo.training.ema import WeightAverages
 
 CheckFunction = Callable[[Network], None]
@@ -26,42 +27,28 @@ CheckFunction = Callable[[Network], None]
 def network_checks(
     subject: Subject, needs: list[Check], shapes: CheckFunction, questions: Mapping[str, CheckFunction]
 ) -> Iterator[Check]:
-    """`shapes` at every shape, then the checks of all networks and `questions` at the first shape it accepts."""
+    """`shapes` on every data set, then the checks of all networks and `questions` on the first that it accepts."""
 
     def takes_some(network: Network) -> None:
         """There are samples that it does not refuse, and at their shape it is right, too."""
         shapes(network)
 
+    cases = cases_of(subject)
+    first = FirstNetwork(subject, cases)
     at = [
-        Check(str(subject), f"shapes at {format_shape(shape)}", shapes, partial(Network, subject, shape), needs=needs)
-        for shape in SHAPES
+        Check(str(subject), f"shapes at {case}", shapes, partial(Network, subject, case), needs=needs) for case in cases
     ]
     yield from at
-    taken = Check(str(subject), "takes some samples", takes_some, lambda: subject.network, needs=[*needs, *at])
+    taken = Check(str(subject), "takes some samples", takes_some, lambda: first.network, needs=[*needs, *at])
     yield taken
     needs = [*needs, *at, taken]
-    built = Check(str(subject), "is built from torch's stream", is_built_alike, lambda: subject.network, needs=needs)
+    built = Check(str(subject), "is built from torch's stream", is_built_alike, lambda: first.network, needs=needs)
     yield built
     asked: dict[str, Check] = {}
     for asks, question in {**questions, **NETWORK_CHECKS}.items():
-        first = [asked[name] for name in PREREQUISITES.get(asks, ()) if name in asked]
-        asked[asks] = Check(str(subject), asks, question, lambda: subject.network, needs=[*needs, built, *first])
+        before = [asked[name] for name in PREREQUISITES.get(asks, ()) if name in asked]
+        asked[asks] = Check(str(subject), asks, question, lambda: first.network, needs=[*needs, built, *before])
     yield from asked.values()
-
-
-def build_or_skip(network: Network) -> nn.Module:
-    """A new network. Raises: NotChecked where it refuses this shape as it should; Failure where it crashes."""
-    try:
-        return network.build()
-    except GanzooError as refusal:
-        raise NotChecked(f"refused: {refusal.what}") from refusal
-    except (Failure, NotChecked):
-        raise
-    except Exception as error:
-        raise Failure(
-            f"building it for samples {network.shape} raises {type(error).__name__}: {error}{error_location(error)}",
-            "refuse what it cannot make with ganzoo.OptionError(what, remedy=...), which is shown to the user.",
-        ) from error
 
 
 def leaves_inputs_alone(network: Network) -> None:
@@ -69,7 +56,7 @@ def leaves_inputs_alone(network: Network) -> None:
     module = network.build()
     inputs = network.inputs(module, 3)
     before = [given.clone() for given in inputs]
-    module(*inputs)
+    call(module, *inputs)
     for given, old in zip(inputs, before, strict=True):
         require(
             torch.equal(given, old),
@@ -79,7 +66,7 @@ def leaves_inputs_alone(network: Network) -> None:
 
 
 def every_parameter_learns(network: Network) -> None:
-    """Every parameter gets a gradient: one that gets none is dead weight in files, optimizers and parameter counts."""
+    """Every parameter gets a gradient, from forward or in a game of its plugin: one that gets none is dead weight."""
     module = perturbed(network.build())
     made = output(module, *network.inputs(module, 4))
     (made * torch.randn_like(made)).sum().backward()
@@ -88,7 +75,23 @@ def every_parameter_learns(network: Network) -> None:
         for name, parameter in module.named_parameters()
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     ]
-    require(not dead, f"no gradient reaches {', '.join(dead)}.", "use it in forward, or take it out.")
+    unused = [name for name in dead if name not in trained_in_games(network.subject)] if dead else []
+    remedy = "use it in forward, or ship a recipe whose game trains it, or take it out."
+    require(not unused, f"no gradient reaches {', '.join(unused)}.", remedy)
+
+
+def trained_in_games(subject: Subject) -> set[str]:
+    """The parameters that get a gradient where the plugin's own recipes play the network: heads that a game calls."""
+    found: set[str] = set()
+    for entry in subject.own_recipes:
+        with suppress(Exception):  # the recipe's own checks report it
+            recording = RecipeFixture(recipe_reader(entry), entry.distribution).recording
+            named = named_parameters(recording.training)
+            trained = {id(named[name]) for name in recording.with_gradient if name in named}
+            for module in recording.training.game.modules():
+                if is_class_of(module, subject.target):
+                    found |= {name for name, parameter in module.named_parameters() if id(parameter) in trained}
+    return found
 
 
 def survives_saving(network: Network) -> None:

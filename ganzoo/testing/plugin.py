@@ -11,11 +11,13 @@ from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.discovery import normalize_name
 from ganzoo.plugins.zoo import suggest_names
 from ganzoo.recipe import read_recipe
+from ganzoo.testing.augmentations import augmentation_checks
 from ganzoo.testing.checks import Check
 from ganzoo.testing.commands import command_checks
 from ganzoo.testing.datasets import dataset_checks
 from ganzoo.testing.discriminators import discriminator_checks
 from ganzoo.testing.generators import generator_checks
+from ganzoo.testing.kinds import kind_checks
 from ganzoo.testing.losses import loss_checks
 from ganzoo.testing.metrics import extractor_checks, metric_checks
 from ganzoo.testing.optimizers import optimizer_checks, schedule_checks
@@ -32,16 +34,18 @@ BY_SHELF: dict[str, Callable[[Subject, list[Check]], Iterator[Check]]] = {
     "discriminator": discriminator_checks,
     "loss": loss_checks,
     "regularizer": regularizer_checks,
+    "augmentation": augmentation_checks,
     "optimizer": optimizer_checks,
     "schedule": schedule_checks,
     "dataset": dataset_checks,
+    "kind": kind_checks,
     "metric": metric_checks,
     "extractor": extractor_checks,
     "command": command_checks,
 }
 """Shelf -> what is asked of a thing on it, beyond what is asked of everything."""
 
-WITHOUT_OPTIONS = ("recipe", "command")
+WITHOUT_OPTIONS = ("recipe", "pretrained", "command")
 """Shelves whose things have no constructor that a recipe gives options to."""
 
 

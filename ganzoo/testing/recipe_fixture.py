@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ganzoo.core.data import DatasetInfo, Examples, Field, Shape
+from ganzoo.core.data import DatasetInfo, Examples
 from ganzoo.datasets.obtain import Obtained
-from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError
+from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import DryRun, dry_run
-from ganzoo.recipe.field_kinds import FieldKinds
-from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.testing.datasets import offline
 from ganzoo.testing.recording import RoundRecorder
 from ganzoo.testing.streams import start_stream
-from ganzoo.testing.subject import N_CLASSES, SHAPES
+from ganzoo.testing.synthetic import candidate_infos, info_without_files, resized, synthetic_samples
 from ganzoo.training.launch import assemble
 from ganzoo.training.state import Training
 
@@ -93,10 +88,10 @@ class RecipeFixture:
     def small_dry_run(self) -> DryRun:
         """The same on smaller images, if the networks take them."""
         info = self.rehearsal.info
-        if len(info.sample_shape) == 3 and max(info.sample_shape) > LARGE_SIDE:
+        if info.kind == "image" and max(info.sample_shape) > LARGE_SIDE:
             for side in (32, LARGE_SIDE):
                 try:
-                    return dry_run(self.recipe, resized_info(info, side))
+                    return dry_run(self.recipe, resized(info, side))
                 except (RecipeError, GanzooError):
                     continue
         return self.rehearsal
@@ -128,55 +123,3 @@ class RecipeFixture:
 def recipe_reader(entry: Entry) -> RecipeReader:
     """A function that reads an installed recipe."""
     return lambda settings: read_recipe(zoo().recipe_path(entry), settings=settings)
-
-
-def info_without_files(choice: Choice) -> DatasetInfo | None:
-    """A data set's info, or None if that needs files."""
-    with tempfile.TemporaryDirectory() as folder, offline():
-        try:
-            return build_dataset(choice).info(Path(folder))
-        except DatasetUnavailable:
-            return None
-
-
-def candidate_infos() -> Iterator[DatasetInfo]:
-    """Candidate descriptions of data, for recipes on the user's own files."""
-    yield from map(labelled_info, SHAPES)
-    for shape in SHAPES:
-        if len(shape) > 1:
-            images = Field(shape, "uint8", "domain")
-            yield DatasetInfo(fields={"a": images, "b": images}, size=100)
-
-
-def labelled_info(shape: Shape) -> DatasetInfo:
-    """A description of images or points with labels."""
-    kind, dtype = ("image", "uint8") if len(shape) > 1 else ("point", "float32")
-    fields = {"real": Field(shape, dtype), "label": Field.label([str(number) for number in range(N_CLASSES)])}
-    return DatasetInfo(fields=fields, size=100, kind=kind)
-
-
-def resized_info(info: DatasetInfo, side: int) -> DatasetInfo:
-    """The same data with pictures of `side` pixels."""
-    fields = {
-        key: replace(field, shape=(field.shape[0], side, side)) if len(field.shape) == 3 else field
-        for key, field in info.fields.items()
-    }
-    return replace(info, fields=fields)
-
-
-def synthetic_samples(info: DatasetInfo, n: int) -> dict[str, Tensor]:
-    """n random samples that agree with `info`."""
-    stream = torch.Generator().manual_seed(0)
-    kinds = FieldKinds(info)
-
-    def examples(key: str) -> Tensor:
-        kind, field = kinds.kinds[key], info.fields[key]
-        if field.classes:
-            return (torch.arange(n) % len(field.classes)).view(n, *(1 for _ in field.shape)).expand(n, *field.shape)
-        if kind is None:
-            return torch.rand(n, *field.shape, generator=stream).round().to(field.torch_dtype)
-        low, high = kind.bounds or (-1.0, 1.0)
-        unit = torch.rand(n, *kind.unit_shape(field.shape), generator=stream) * (high - low) + low
-        return kind.from_unit(unit, field)
-
-    return {key: examples(key) for key in info.gives}

@@ -11,6 +11,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.loop import moves
 from ganzoo.errors import RecipeError
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.runs.sampling_options import sampling_options
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.recipe_fixture import RecipeFixture
@@ -134,7 +135,7 @@ def logs_detached(fixture: RecipeFixture) -> None:
 
 
 def shows_samples(fixture: RecipeFixture) -> None:
-    """`preview`, and `sample` or `translate`, give samples of the data's shape, without gradients."""
+    """`preview`, and `sample` or `translate`, give samples of the data's shape, without gradients, by typed options."""
     training = fixture.recording.training
     kinds = FieldKinds(fixture.small_dry_run.info)
     shape = kinds.unit_shape(kinds.info.sample_key)
@@ -153,6 +154,7 @@ def shows_samples(fixture: RecipeFixture) -> None:
     if training.game.directions:
         translates(training)
         return
+    sampling_options(training.game, {}, fixture.recipe.game.entry.name)  # raises where `ganzoo sample` would
     with training.shown():
         sampled = training.game.sample(3, {key: batch[key] for key in training.game.conditions} or None)
     right = sampled.shape == (3, *shape)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from ganzoo.plugins import PluginRow, zoo
 from ganzoo.plugins.hookspecs import PROJECT
 from ganzoo.testing.checks import Check
-from ganzoo.testing.failure import require
+from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.fresh_python import said_by
 from ganzoo.testing.subject import Subject
 
@@ -83,6 +83,8 @@ def exists(subject: Subject) -> None:
     """The target can be imported and is a class or function; a recipe's is a file in the package."""
     if subject.entry.shelf == "recipe":
         zoo().recipe_path(subject.entry)
+    elif subject.entry.shelf == "pretrained":
+        raise NotChecked("what stands there is had when it is used")
     else:
         require(callable(subject.target), f"{subject.entry.component.target} cannot be called.")
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ganzoo.core.interfaces import Regularizer
+from ganzoo.core.interfaces import Generator, Regularizer
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
 from ganzoo.testing.streams import only_torchs_stream, start_stream
@@ -29,10 +29,27 @@ def regularizer_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         yield Check(str(subject), asks, question, lambda: subject, needs=[*needs, scalar])
 
 
-def player() -> nn.Module:
-    """A small smooth discriminator of points."""
+def player(regularizer: Regularizer) -> nn.Module:
+    """A small smooth network of points, for a regularizer of a discriminator or of a generator."""
     start_stream(5)
+    if getattr(regularizer, "player", "") == "generator":
+        return SmoothGenerator()
     return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
+
+
+class SmoothGenerator(Generator):
+    """Points from latents."""
+
+    latent_dim = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Latents (N, 3) -> points (N, 2)."""
+        points: Tensor = self.network(latents)
+        return points
 
 
 def samples() -> tuple[Tensor, Tensor]:
@@ -56,7 +73,7 @@ def adds_a_scalar(subject: Subject) -> None:
     """`penalty` returns a finite scalar, or None at moves where it is not due; or `constrain` changes weights."""
     regularizer: Regularizer = subject.build()
     require(isinstance(regularizer, nn.Module), "it is no module, so that its state would not be saved.")
-    network = player()
+    network = player(regularizer)
     penalty = first_penalty(regularizer, network)
     if penalty is None:
         with torch.no_grad():
@@ -77,8 +94,9 @@ def adds_a_scalar(subject: Subject) -> None:
 
 def can_be_differentiated(subject: Subject) -> None:
     """The penalty's gradient reaches the weights of the player, and is finite."""
-    network = player()
-    penalty = first_penalty(subject.build(), network)
+    regularizer: Regularizer = subject.build()
+    network = player(regularizer)
+    penalty = first_penalty(regularizer, network)
     if penalty is None:
         raise NotChecked("it adds no penalty")
     remedy = "torch.autograd.grad(..., create_graph=True), and no detach, .item() or torch.no_grad around it."
@@ -93,7 +111,7 @@ def can_be_differentiated(subject: Subject) -> None:
 def leaves_things_alone(subject: Subject) -> None:
     """`penalty` changes neither samples nor weights; `constrain` changes weights in place: the optimizer holds them."""
     regularizer: Regularizer = subject.build()
-    network = player()
+    network = player(regularizer)
     given, before, held = samples(), weights(network), list(network.parameters())
     regularizer.penalty(network, *given)
     unchanged = all(torch.equal(old, new) for old, new in zip(samples(), given, strict=True))
@@ -107,7 +125,9 @@ def leaves_things_alone(subject: Subject) -> None:
 
 def resumes(subject: Subject) -> None:
     """Its state_dict holds all that the next penalties depend on, and they draw from torch's default stream alone."""
-    network = player()
+    first: Regularizer = subject.build()
+    second: Regularizer = subject.build()
+    network = player(first)
 
     def penalties(regularizer: Regularizer, calls: range) -> list[float | None]:
         made = []
@@ -118,8 +138,6 @@ def resumes(subject: Subject) -> None:
             made.append(None if penalty is None else penalty.item())
         return made
 
-    first: Regularizer = subject.build()
-    second: Regularizer = subject.build()
     with only_torchs_stream("penalty"):
         penalties(first, range(CALLS))
     state = {name: tensor.contiguous() for name, tensor in first.state_dict().items()}

@@ -7,29 +7,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
-from ganzoo.core.data import Shape
-from ganzoo.core.random_streams import own_randomness
+from ganzoo.core.data import DatasetInfo
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
-from ganzoo.recipe.model import Choice
+from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import Option, options_of
-from ganzoo.recipe.parts import BuildError, build
-from ganzoo.testing.failure import Failure, NotChecked
+from ganzoo.recipe.parts import BuildError, FromData, build
+from ganzoo.testing.failure import NotChecked
 from ganzoo.testing.streams import start_stream
-
-N_CLASSES = 10
-"""Classes of the synthetic data."""
-
-SHAPES: tuple[Shape, ...] = ((1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (2,))
-"""Sample shapes that every network is tested with."""
-
-LARGER_SHAPES: tuple[Shape, ...] = ((1, 64, 64), (3, 128, 128), (3, 256, 256))
-"""Sample shapes for networks that refuse all of SHAPES."""
+from ganzoo.testing.synthetic import POINTS
 
 
 class Subject:
@@ -52,6 +40,19 @@ class Subject:
         return options_of(self.target, shelf=self.entry.shelf, owner=str(self))
 
     @cached_property
+    def own_recipes(self) -> Mapping[Entry, Recipe]:
+        """The recipes of its plugin that use it."""
+        found = {}
+        for entry in zoo().entries("recipe"):
+            if entry.plugin == self.entry.plugin and (recipe := readable(entry)) and self.chosen_by(recipe):
+                found[entry] = recipe
+        return found
+
+    def chosen_by(self, recipe: Recipe) -> Choice | None:
+        """How a recipe chooses it: with which options. None if the recipe does not use it."""
+        return next((choice for choice in recipe.choices() if choice.entry == self.entry), None)
+
+    @cached_property
     def choice(self) -> Choice:
         """The component with its default options, or with those of an installed recipe if one has no default.
 
@@ -63,86 +64,36 @@ class Subject:
             filled = tuple(name for name, option in self.options.items() if option.from_data)
             return Choice(self.entry.shelf, self.entry, checked.values, filled)
         for entry in zoo().entries("recipe"):
-            try:
-                choices = list(read_recipe(zoo().recipe_path(entry)).choices())
-            except GanzooError:
-                continue
-            if found := next((choice for choice in choices if choice.entry == self.entry), None):
+            if (recipe := readable(entry)) and (found := self.chosen_by(recipe)):
                 return found
         raise NotChecked(f"{' and '.join(required)} must be given, and no installed recipe gives it", blocks=True)
 
-    def build(self, *first: Any, seed: int = 0, shape: Shape = (), **given: Any) -> Any:
-        """A new one, its random numbers drawn from `seed`. first: what the engine gives ("params"); shape: the data's.
+    def build(
+        self, *first: Any, seed: int = 0, choice: Choice | None = None, info: DatasetInfo = POINTS, **given: Any
+    ) -> Any:
+        """A new one, its random numbers drawn from `seed`.
 
-        Raises: what the constructor raises.
+        first: what the engine gives ("params"); choice: its options, None for `self.choice`; info: the data that
+        options are filled in from; given: options on top.
+        Raises: what the constructor raises; OptionError where it needs a condition that the data do not give.
         """
-        from_data = {"sample_shape": shape, "n_classes": N_CLASSES, "input_shape": None}
-        filled = {name: from_data[name] for name in self.choice.filled}
+        chosen = choice or self.choice
         start_stream(seed)
         try:
-            return build(self.choice, *first, **{**filled, **given})
+            filled = FromData(info).filled(chosen, given) if chosen.filled else {}
+            return build(chosen, *first, **{**filled, **given})
         except BuildError as error:
             raise error.cause from None
 
-    @cached_property
-    def network(self) -> Network:
-        """The network at the first shape that it accepts. Raises: Failure if it accepts none."""
-        for shape in (*SHAPES, *LARGER_SHAPES):
-            network = Network(self, shape)
-            try:
-                network.build()
-            except GanzooError:
-                continue
-            return network
-        raise Failure(
-            "it refuses samples of every shape that was tried: "
-            f"{', '.join(map(format_shape, (*SHAPES, *LARGER_SHAPES)))}.",
-            "raise OptionError only for what it truly cannot do.",
-        )
+
+def readable(recipe: Entry) -> Recipe | None:
+    """An installed recipe; None where it cannot be read, which a check of its own reports."""
+    try:
+        return read_recipe(zoo().recipe_path(recipe))
+    except GanzooError:
+        return None
 
 
-class Network:
-    """A generator or discriminator for samples of one shape, with its inputs."""
-
-    def __init__(self, subject: Subject, shape: Shape) -> None:
-        self.subject = subject
-        self.shape = shape
-
-    def build(self, seed: int = 0) -> nn.Module:
-        """A new one. Raises: Failure where it is no module."""
-        made = self.subject.build(shape=self.shape, seed=seed)
-        if not isinstance(made, nn.Module):
-            raise Failure(f"{self.subject} is a {type(made).__name__}.", "inherit from ganzoo's class for this shelf.")
-        return made
-
-    def inputs(self, module: nn.Module, n: int, seed: int = 0) -> tuple[Tensor, ...]:
-        """The inputs of its forward: latents or samples, and labels if it names them."""
-        with own_randomness(torch.device("cpu")):
-            start_stream(1000 + seed)
-            first = module.latents(n) if takes_latents(module) else samples_like(self.shape, n)  # type: ignore[operator]
-            labels = torch.arange(n) % N_CLASSES
-        named = "labels" in inspect.signature(module.forward).parameters
-        return (first, labels) if named and "n_classes" in self.subject.choice.filled else (first,)
-
-
-def takes_latents(module: nn.Module) -> bool:
-    """Whether it is a generator from latents; translators have no `latent_dim`."""
-    return hasattr(module, "latent_dim")
-
-
-def samples_like(shape: Shape, n: int) -> Tensor:
-    """n random samples: images in [-1, 1], points around the origin."""
-    return torch.rand(n, *shape) * 2 - 1 if len(shape) > 1 else torch.randn(n, *shape)
-
-
-def perturbed(module: nn.Module) -> nn.Module:
-    """The same module with noise added to every weight, so that zero-initialised weights are not taken for unused."""
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(0.01 * torch.randn_like(parameter))
-    return module
-
-
-def format_shape(shape: Shape) -> str:
-    """A shape as in test ids: "3x32x32", "2 numbers"."""
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
+def is_class_of(module: object, target: Any) -> bool:
+    """Whether an object was made by a component's target."""
+    return inspect.isclass(target) and type(module) is target

@@ -17,7 +17,8 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.model import Recipe
 from ganzoo.testing.failure import Failure, NotChecked
-from ganzoo.testing.recipe_fixture import RecipeFixture, labelled_info, recipe_reader
+from ganzoo.testing.network import FirstNetwork, cases_of
+from ganzoo.testing.recipe_fixture import RecipeFixture, recipe_reader
 from ganzoo.testing.subject import Subject
 
 OPPONENT = {"generator": "discriminator", "discriminator": "generator"}
@@ -39,7 +40,7 @@ class TwoPlayerRecipe:
 
     def info(self) -> DatasetInfo:
         """The description of its data."""
-        return labelled_info(self.subject.network.shape)
+        return FirstNetwork(self.subject, cases_of(self.subject)).network.info
 
     @cached_property
     def opponent(self) -> Entry:

@@ -55,6 +55,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "seeds": {"train": recipe.train.seed},
         "precision": recipe.train.precision,
         "directions": list(training.game.directions),
+        **({"start": training.began} if training.began else {}),
         "parameters": {name: sum(p.numel() for p in player.parameters) for name, player in training.players.items()},
         "dataset": {
             "name": obtained.choice.entry.name,

@@ -25,6 +25,7 @@ from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.runs.checkpoint import save_checkpoint
@@ -36,6 +37,7 @@ from ganzoo.training.activation_checkpointing import checkpoint_activations, net
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
 from ganzoo.training.facts import data_facts, facts_of, runner_of
+from ganzoo.training.fine_tuning import StartWeights, load_start, read_start
 from ganzoo.training.garbage_collection import paused_collection
 from ganzoo.training.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
 from ganzoo.training.runners.choice import choose_runner
@@ -97,7 +99,10 @@ def train(
             )
             ranks.check_batch(decided.train.batch_size)
             place = ranks.choose_device(device)
+            weights = read_start(decided)
             path = str(_new_directory(out, decided)) if ranks.first else ""
+        if weights:
+            ranks.check_same("the weights that training begins with", weights.digests, remedy=SHARED_DISK)
         directory = RunDirectory(Path(ranks.broadcast_text(path)))
 
         def get_data() -> tuple[Obtained, DryRun]:
@@ -110,9 +115,9 @@ def train(
         _check_data(ranks, obtained)
         with own_randomness(place):
             with ranks.fail_together():
-                evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
+                evaluation = evaluation_of(decided, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
                 seed_everything(decided.train.seed)
-                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks)
+                training = assemble(decided, obtained, rehearsal, place, evaluation, ranks, weights)
                 training.keep_streams()
             beginning = training.checkpoint()
             with ranks.fail_together():
@@ -176,14 +181,13 @@ def resume(
         with ranks.fail_together():
             refuse_other_data(run, obtained)
             rehearsal = dry_run(recipe, obtained.info)
-            evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
+            evaluation = evaluation_of(recipe, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
             with own_randomness(place):
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
                 training.restore(checkpoint, str(path))
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         run = Run(run.files, recipe=recipe)
         run.step = training.step
-        run.total_steps = training.total_steps
         if training.step >= training.total_steps and run.status == "finished":
             return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
@@ -209,9 +213,15 @@ def assemble(
     device: torch.device,
     evaluation: Evaluation | None = None,
     ranks: Ranks = SINGLE_RANK,
+    weights: StartWeights | None = None,
 ) -> Training:
-    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream."""
+    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream.
+
+    weights: what they begin with in the place of those. Raises: RecipeError where nothing of them fits.
+    """
     game = build_game(recipe, obtained.info).to(device)
+    began = load_start(weights, recipe, game.players()) if weights else {}
+    frozen = freeze(recipe, game.players())
     info, train = obtained.info, recipe.train
     keys = dict.fromkeys(game.needs)
     data: DeviceData | StreamedData
@@ -225,6 +235,7 @@ def assemble(
     total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
     training = Training(recipe, game, data, total, evaluation, ranks)
     training.draws = draws
+    training.began = began | ({"frozen": frozen} if frozen else {})
     if train.checkpoint_activations:
         for network in networks_of(game):
             checkpoint_activations(network)
@@ -232,7 +243,7 @@ def assemble(
 
 
 def evaluation_of(
-    recipe: Recipe, obtained: Obtained, device: torch.device, *, quiet: bool = False
+    recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device, *, quiet: bool = False
 ) -> Evaluation | None:
     """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
 
@@ -243,7 +254,8 @@ def evaluation_of(
     from ganzoo.metrics.during_training import Evaluation
 
     say = teller("evaluate", quiet=quiet)
-    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
+    seed, conditions = recipe.train.seed, rehearsal.conditions
+    return Evaluation(recipe.evaluate, obtained, conditions=conditions, seed=seed, device=device, say=say)
 
 
 def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:

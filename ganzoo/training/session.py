@@ -13,8 +13,8 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import error_location
-from ganzoo.runs.checkpoint import keep_last, keep_only, save_checkpoint, step_name
+from ganzoo.plugins import frame_said
+from ganzoo.runs.checkpoint import drop_later, keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import check_same_weights
@@ -90,8 +90,8 @@ class Session:
     def log(self) -> str | None:
         """Writes the row of this step, begins a new window, and says why to stop, if there is a reason."""
         training, plan = self.training, self.recipe.evaluate
-        scores = training.scores() if plan and due(training.step, plan.every) else {}
-        row = training.row() | scores
+        row = training.row()  # first: where a loss is no number any more, samples are none either
+        row |= training.scores() if plan and due(training.step, plan.every) else {}
         reason = self.reason_to_stop(row)
         if reason or training.step >= training.total_steps:
             row |= self.last_scores()
@@ -210,12 +210,16 @@ class Session:
 
 
 def rewind(training: Training, files: RunDirectory) -> None:
-    """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from."""
+    """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
+
+    Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
+    """
     plan = training.recipe.evaluate
 
     def odd(step: int) -> Collection[str]:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
+    drop_later(files.checkpoints, training.step)
     files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
     if training.evaluation and training.step < training.total_steps:
         step = training.evaluation.state["step"]

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ganzoo.core.game import Game
+from ganzoo.core.gradient_clipping import GradientClipping
 from ganzoo.core.loop import Means, Player
 from ganzoo.core.noise import JointNoise
 from ganzoo.core.random_streams import (
@@ -23,7 +24,8 @@ from ganzoo.core.random_streams import (
 )
 from ganzoo.errors import TrainingFailed
 from ganzoo.recipe.model import Recipe
-from ganzoo.recipe.parts import build, build_schedule
+from ganzoo.recipe.parameter_groups import build_optimizer
+from ganzoo.recipe.parts import build_schedule
 from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unpack_optimizer
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 class Training:
     """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
 
-    game: on `device`; total_steps: the budget; draws: batches a round. Between rounds nothing here touches the random
-    streams of training: grids and events draw from copies.
+    game: on `device`; total_steps: the budget; draws: batches a round; began: what [start] did, for run.json. Between
+    rounds nothing here touches the random streams of training: grids and events draw from copies.
     ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
     0 alone scores, draws and writes.
     """
@@ -76,6 +78,7 @@ class Training:
         self.played_phases: list[str] = []
         self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
+        self.began: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
         self._clock = time.perf_counter()
@@ -106,7 +109,7 @@ class Training:
         self.read_clock()
         with self.shown():
             samples = self.evaluation.draw(self.game)
-        scores = self.evaluation.scores(*samples)
+        scores = self.evaluation.scores(*samples) if samples else {}
         self.skip_clock()
         return scores
 
@@ -180,8 +183,8 @@ class Training:
         self._clock = time.perf_counter()
 
     def weights(self) -> Iterator[torch.Tensor]:
-        """Every player's parameters."""
-        return (parameter for player in self.players.values() for parameter in player.parameters)
+        """Every player's parameters, frozen ones too."""
+        return (parameter for player in self.players.values() for parameter in player.module.parameters())
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next step depends on. All ranks make it together; that of rank 0 is whole."""
@@ -288,11 +291,13 @@ class Training:
         return random_states(self.device) | (self.noise.state if self.noise else {})
 
     def _player(self, name: str, module: torch.nn.Module) -> Player:
-        optimizer = build(self.recipe.optimizers[name], [p for p in module.parameters() if p.requires_grad])
+        optimizer = build_optimizer(self.recipe.optimizers[name], name, module)
         choice = self.recipe.schedules.get(name)
         player = Player(module, optimizer, build_schedule(choice) if choice else None)
         if self.exchange:
             self.exchange.average_before_step(optimizer, player.parameters)
+        if (norm := self.recipe.clip_norms.get(name)) is not None:  # of the average over ranks
+            player.clipping = GradientClipping(optimizer, player.parameters, clip_norm=norm)
         return player
 
     def _own_state(self) -> dict[str, torch.Tensor]:

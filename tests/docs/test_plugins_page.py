@@ -86,11 +86,15 @@ def test_the_page_can_be_followed_from_nothing_to_a_published_plugin(stranger: A
                     command = command.replace(written, added)
                 stranger.run(*shlex.split(command), cwd=here)
 
-    for run, steps in (("first", 150), ("discs", 60), ("fading", 20), ("drift", 20)):
+    for run, steps in (("first", 150), ("discs", 60), ("fading", 20), ("drift", 20), ("curves", 40)):
         facts = json.loads((here / "runs" / run / "run.json").read_text())
         assert (facts["status"], facts["step"]) == ("finished", steps)
         assert facts["plugins"]["ganzoo-my-gan"] == "0.1.0"
     assert (here / "first.png").is_file()
+    assert (here / "curves.png").is_file()
+    lines = (here / "falling.csv").read_text().splitlines()
+    assert lines[0] == "height"
+    assert {len(line.split(",")) for line in lines[1:]} == {24}
     rows = (here / "runs" / "discs" / "losses.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["10", "20", "30", "40", "50", "60"]
     assert {path.suffix for path in (here / "dist").iterdir()} == {".whl", ".gz"}

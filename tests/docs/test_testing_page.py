@@ -25,9 +25,15 @@ HEAD = """# Testing a plugin: the conformance kit
 ganzoo asks every plugin whether it keeps the contracts: its own components, the plugins of its zoo, and yours. What
 the kit cannot know is what your paper says: write tests of that beside it.
 
-Everything runs on the CPU, on made-up data, in seconds, and nothing is downloaded. A network is looked at with its
-default options, at the first of several shapes of samples that it does not refuse; a recipe is read as it is and
+Everything runs on the CPU, on made-up data, in seconds, and nothing is downloaded. A recipe is read as it is and
 then played for a few steps with small batches.
+
+A network is looked at on the data of its plugin's own recipes, whatever kind of samples these are, with the options
+that the recipe gives it and the conditions that it names; and, with its default options, on images or points of
+several sizes where its recipes' data are images or points, or where there is no recipe that uses it. Most checks are
+made once, on the first data that it does not refuse. Scores may be of any shape, or a list of them; a generator may
+give several tensors, if its game makes samples of them; a part that only the game calls, such as a classifying head,
+counts as used where a recipe of the plugin trains it.
 
 ## From the command line
 ```
@@ -44,8 +50,8 @@ A failure says what was found, what the contract is, and what to change:
 ```
 FAILED generator my-gan: keeps in range
   its images reach 3.94.
-  The contract: Images are in [-1, 1], however unusual the input.
-  To mend it: end with nn.Tanh() for images.
+  The contract: Samples keep within their kind's bounds, [-1, 1] for images, however unusual the input.
+  To mend it: end with what keeps within -1 and 1: nn.Tanh() for images.
 ```
 One fault is one failure: a check that would only tell the same fault again is not made, and says which one it
 needs.
@@ -98,9 +104,11 @@ SECTIONS = {
     "discriminator": "Discriminators",
     "loss": "Losses",
     "regularizer": "Regularizers",
+    "augmentation": "Augmentations",
     "optimizer": "Optimizers",
     "schedule": "Schedules",
     "dataset": "Data sets",
+    "kind": "Kinds of samples",
     "metric": "Metrics",
     "extractor": "Feature extractors",
     "command": "Commands",

@@ -356,7 +356,7 @@ def test_a_game_table_without_a_name_is_the_default_games(tmp_path: Path) -> Non
             ("[loss]", "[los]"),
             "mine.toml:9: los is not part of a recipe.\n"
             "  Did you mean loss? A recipe has: description, game, generator, discriminator, loss, regularizer, "
-            "augment, dataset, optimizer, schedule, ema, evaluate, train, extends, unset.",
+            "augment, dataset, optimizer, schedule, start, ema, evaluate, train, extends, unset.",
         ),
         (
             ('[dataset]\nname = "mnist"', "[dataset]"),

@@ -14,7 +14,7 @@ import torch
 
 import ganzoo
 from ganzoo.core.latents import slerp
-from ganzoo.errors import DatasetUnavailable, RecipeError, RunError, TrainingFailed
+from ganzoo.errors import DatasetUnavailable, GanzooError, RecipeError, RunError, TrainingFailed
 
 POINTS = """
 [generator]
@@ -163,7 +163,11 @@ def test_a_run_that_cannot_be_drawn_shows_no_picture(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ganzoo.train(recipe, out=tmp_path / "run", steps=2, quiet=True)
-    monkeypatch.setattr(type(run.game), "sample", lambda self, n, conditions=None: torch.zeros(n, 7))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise GanzooError("such points cannot be drawn.")
+
+    monkeypatch.setattr(type(run.kinds.sample), "picture", refuse)
     assert (run._repr_png_(), run._repr_html_()) == (None, None)
 
 

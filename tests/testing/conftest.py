@@ -1,4 +1,4 @@
-"""Installs copies of the healthy plugin, whole or broken in one place, as a distribution of their own."""
+"""Installs copies of the plugins in this folder, whole or broken in one place, as distributions of their own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 from ganzoo.plugins import zoo
 
-HEALTHY = Path(__file__).parent / "healthy"
+HERE = Path(__file__).parent
 
 Install = Callable[..., str]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Installs the healthy plugin under the name given, with (file, old, new) changes. Returns the name."""
+    """Installs a plugin of this folder under the name given, with (file, old, new) changes. Returns the name."""
     before = set(sys.modules)
     site = tmp_path / "site"
     site.mkdir()
@@ -26,11 +26,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     installed = []
 
-    def write(name: str, *changes: tuple[str, str, str], requires: str = "ganzoo>=0.1,<0.2") -> str:
+    def write(
+        name: str, *changes: tuple[str, str, str], requires: str = "ganzoo>=0.1,<0.2", source: str = "healthy"
+    ) -> str:
         installed.append(name)
         package = site / name
         package.mkdir()
-        for path in HEALTHY.iterdir():
+        for path in (HERE / source).iterdir():
             if not path.is_file():
                 continue
             text = path.read_text()
@@ -38,7 +40,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
                 if file == path.stem:
                     assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path.name}"
                     text = text.replace(old, new)
-            (package / path.name).write_text(text.replace("healthy", name))
+            (package / path.name).write_text(text.replace(source, name))
         info = site / f"ganzoo_{name}-1.0.dist-info"
         info.mkdir()
         required = f"Requires-Dist: {requires}\n" if requires else ""

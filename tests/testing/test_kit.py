@@ -59,8 +59,11 @@ def test_a_failure_says_what_was_found_what_was_promised_and_what_to_change(inst
         check()
     found, contract, remedy = str(caught.value).splitlines()
     assert "its images reach" in found
-    assert contract == "  The contract: Images are in [-1, 1], however unusual the input."
-    assert remedy == "  To mend it: end with nn.Tanh() for images."
+    assert (
+        contract
+        == "  The contract: Samples keep within their kind's bounds, [-1, 1] for images, however unusual the input."
+    )
+    assert remedy == "  To mend it: end with what keeps within -1 and 1: nn.Tanh() for images."
 
 
 def test_a_check_that_was_not_made_is_a_skipped_test(install: Install) -> None:
@@ -117,18 +120,20 @@ def test_without_a_recipe_that_gives_it_the_network_is_not_checked(install: Inst
     )
 
 
-def test_networks_that_name_labels_are_given_labels(install: Install) -> None:
+def test_networks_that_name_a_condition_are_given_it(install: Install) -> None:
     plugin = install(
         "labelled",
         ("parts", "latent_dim: int = 4", "n_classes: int, latent_dim: int = 4"),
         ("parts", "self.norm = nn.", "self.embedding = nn.Embedding(n_classes, width)\n        self.norm = nn."),
-        ("parts", "def forward(self, latents: torch.Tensor)", "def forward(self, latents, labels: torch.Tensor)"),
-        ("parts", HIDDEN, HIDDEN.replace("self.tilt", "self.tilt + self.embedding(labels)")),
+        ("parts", "def forward(self, latents: torch.Tensor)", "def forward(self, latents, label: torch.Tensor)"),
+        ("parts", HIDDEN, HIDDEN.replace("self.tilt", "self.tilt + self.embedding(label)")),
         ("parts", "sample_shape: Shape, *, width: int = 8", "sample_shape: Shape, *, n_classes: int, width: int = 8"),
         ("parts", "self.first = nn.", "self.embedding = nn.Embedding(n_classes, width)\n        self.first = nn."),
-        ("parts", "def forward(self, samples: torch.Tensor)", "def forward(self, samples, labels: torch.Tensor)"),
+        ("parts", "def forward(self, samples: torch.Tensor) -> torch.Tensor:\n        hidden",
+         "def forward(self, samples, label: torch.Tensor):\n        hidden"),
         ("parts", "hidden = leaky_relu(self.first(samples.flatten(1)))",
-         "hidden = leaky_relu(self.first(samples.flatten(1)) + self.embedding(labels))"),
+         "hidden = leaky_relu(self.first(samples.flatten(1)) + self.embedding(label))"),
+        ("parts", "def features(self, samples: torch.Tensor)", "def features(self, samples, label: torch.Tensor)"),
     )  # fmt: skip
     ended = {
         name: outcome
@@ -141,7 +146,7 @@ def test_networks_that_name_labels_are_given_labels(install: Install) -> None:
 
 
 TRANSLATOR = (
-    ("parts", "    Source,\n)", "    Source,\n    Translator,\n)"),
+    ("parts", "    Source,\n    joint,", "    Source,\n    Translator,\n    joint,"),
     ("parts", "class Sketch(Generator)", "class Sketch(Translator)"),
     ("parts", "*, latent_dim: int = 4,", "*, input_shape: Shape | None = None,"),
     ("parts", "latent_dim: random numbers a sample; width", "width"),

@@ -104,6 +104,8 @@ GAMES: dict[str, tuple[str, ...]] = {
     ),
     "gradient penalty": ("game.n_critic=2", 'loss.name="wasserstein"', 'regularizer=[{name="gradient-penalty"}]'),
     "momentum": ('optimizer.generator.name="sgd"', "optimizer.generator.momentum=0.5"),
+    "clipped gradients": ("optimizer.generator.clip_norm=0.01", "optimizer.discriminator.clip_norm=0.02"),
+    "frozen layers": ('start.freeze=["discriminator.network.1", "generator.network.0.bias"]', "ema.decay=0.9"),
 }
 
 

@@ -76,6 +76,22 @@ n_critic = 2
 """
 )
 
+CONDITIONAL = PENALISED.replace("hidden = [16]", "hidden = [16]\nconditional = true")
+
+CHANGED = (
+    SHARED.replace("[optimizer.generator]\n", "[optimizer.generator]\nclip_norm = 0.01\n").replace(
+        "[optimizer.discriminator]\n", "[optimizer.discriminator]\nclip_norm = 0.02\n"
+    )
+    + """
+[[augment]]
+name = "instance-noise"
+std = 0.3
+[start]
+freeze = ["discriminator.network.1.bias"]
+"""
+)
+"""Gradients clipped after they were averaged, augmentations drawn as one, and a bias that stays."""
+
 OWN = (
     SHARED.replace('name = "mlp"\nlatent_dim = 3\nhidden = [16]\noutput = "none"', 'name = "noisy"')
     + """
@@ -163,7 +179,15 @@ class Played:
 def played(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("ranks")
     streamed = STREAMED.replace("PATH", str(pictures(folder / "pictures")))
-    for name, text in (("shared", SHARED), ("penalised", PENALISED), ("own", OWN), ("streamed", streamed)):
+    for name, text in (
+        ("shared", SHARED),
+        ("penalised", PENALISED),
+        ("conditional", CONDITIONAL),
+        ("changed", CHANGED),
+        ("tuned", SHARED),
+        ("own", OWN),
+        ("streamed", streamed),
+    ):
         (folder / f"{name}.toml").write_text(text)
     launched = torchrun(HERE / "ranks_driver.py", folder, environment=environment)
     assert launched.status == 0, launched.out + launched.err
@@ -181,7 +205,7 @@ def rows(run: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name not in timings} for row in read]
 
 
-@pytest.mark.parametrize("name", ["shared", "penalised", "streamed"])
+@pytest.mark.parametrize("name", ["shared", "penalised", "conditional", "changed", "streamed"])
 def test_two_ranks_follow_one_to_rounding(played: Played, tmp_path: Path, name: str) -> None:
     """Thirty steps move weights by some 5e-3: had the ranks other noise or data, they would differ by about as much.
 
@@ -221,6 +245,15 @@ def assert_same(run: Path, other: Path) -> None:
         assert (last(run) / file).read_bytes() == (last(other) / file).read_bytes(), file
     for grid in (other / "samples").glob("*.png"):
         assert (run / "samples" / grid.name).read_bytes() == grid.read_bytes()
+
+
+def test_ranks_begin_with_the_weights_of_another_run(played: Played) -> None:
+    begun = played.folder / "tuned" / "checkpoints" / "step-00000000"
+    for file, source in (("generator", "ema-generator"), ("discriminator", "discriminator")):
+        there = load_file(last(played.folder / "shared") / f"{source}.safetensors")
+        here = load_file(begun / f"{file}.safetensors")
+        assert all(torch.equal(here[name], weights) for name, weights in there.items())
+    assert [seen["tuned"] for seen in played.seen] == [["finished", 30]] * 2
 
 
 def test_each_rank_has_its_own_statistics_and_its_own_draws(played: Played) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganzoo.runs.run import Run
@@ -50,11 +50,51 @@ def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     if where := data_placement(run):
         yield "", where
     yield "parameters", ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items())
+    if not (going_on and run.step):
+        yield from start_lines(facts.get("start", {}))
     yield "device", f"{device['type']} ({device['name']}){threads}, {facts['precision']}{ranks}"
     if "runner" in facts:
         yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
     yield "run", str(run.directory)
+
+
+def start_lines(start: Mapping[str, Any]) -> Iterator[Pair]:
+    """What a run began with by its [start] table, and what of it is frozen. start: as run.json has it."""
+    label = "start"
+    if "from" in start:
+        step = "" if start["step"] is None else f" at step {start['step']:,}"
+        yield label, f"{start['from']}{step} ({start['path']})"
+        label = ""
+    for player, loaded in start.get("players", {}).items():
+        total = loaded["loaded"] + len(loaded["other_shape"]) + len(loaded["not_given"])
+        averaged = ", averaged weights" if loaded["averaged"] else ""
+        yield label, f"{player}: {loaded['loaded']} of {total} tensors from {loaded['file']}{averaged}"
+        shapes = (
+            f"{name} ({format_shape(theirs)} there, {format_shape(ours)} here)"
+            for name, (theirs, ours) in loaded["other_shape"].items()
+        )
+        for what, names in (
+            ("fresh, of another shape", list(shapes)),
+            ("fresh, not in the file", loaded["not_given"]),
+            ("left out, not in the network", loaded["left_out"]),
+        ):
+            if names:
+                yield "", f"{player}: {what}: {first_of(names)}"
+    if start.get("left_out"):
+        yield label, f"left out, the game has no such player: {first_of(start['left_out'])}"
+    if frozen := start.get("frozen"):
+        yield label, f"frozen: {first_of([f'{path} ({number:,} parameters)' for path, number in frozen.items()])}"
+
+
+def first_of(names: Sequence[str], most: int = 12) -> str:
+    """Names with commas; of many the first `most`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """A shape as people write it: "64 x 3 x 4 x 4"."""
+    return " x ".join(map(str, shape)) or "a number"
 
 
 def data_placement(run: Run) -> str:

@@ -41,6 +41,7 @@ def mode_collapse(history: TrainingHistory, sampled: SampleSets) -> Finding | No
         figures={"spread": relative_spread, "nearest": nearest_distance, "missing_classes": len(missing)},
         means="The generator has found a few samples that pass, and leaves out the rest of the data.",
         change=changes(history),
+        otherwise=(history.scaled("generator", 0.5),),
         paper="arXiv:1712.04086",
         steps=(sampled.step, sampled.step),
     )

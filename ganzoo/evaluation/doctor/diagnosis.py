@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
+from ganzoo.evaluation.doctor.advice import Advice
 from ganzoo.evaluation.doctor.averages import lagging_ema
 from ganzoo.evaluation.doctor.collapse import mode_collapse
 from ganzoo.evaluation.doctor.data import fallback_data
 from ganzoo.evaluation.doctor.divergence import non_finite_value
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.labels import class_collapse, ignored_label
 from ganzoo.evaluation.doctor.memorisation import memorisation
 from ganzoo.evaluation.doctor.rows import row_findings, training_history
 from ganzoo.evaluation.doctor.samples import SampleSets, SamplesUnavailable, collect_samples
@@ -75,6 +77,7 @@ def examine(
         not_examined.append(f"the course of training: {len(history.rows)} rows are too few; lower train.log_every.")
     found += fallback_data(made)
     try:
+        made = made.pinned()  # it may be training meanwhile
         found += unchanged_weights(history, made)
         checked.append("weights: the oldest and the newest checkpoint that are kept")
         if not samples:
@@ -84,6 +87,8 @@ def examine(
         found += sample_findings(history, made, sampled, untrained=any(one.name in UNTRAINED for one in found))
     except GanzooError as error:
         not_examined.append(f"samples: {error.what}")
+    advice = Advice(made)
+    found = [advice.given(finding) for finding in found]
     order = ("failure", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Diagnosis(tuple(found), tuple(not_examined), tuple(checked))
@@ -96,4 +101,11 @@ def sample_findings(history: TrainingHistory, run: Run, sampled: SampleSets, *, 
     behind = lagging_ema(history, run, sampled)
     if behind and sampled.raw:  # the averages lag behind, so the raw weights are judged
         sampled = replace(sampled, fake=sampled.raw)
-    return [finding for finding in (mode_collapse(history, sampled), memorisation(history, sampled), behind) if finding]
+    found = (
+        mode_collapse(history, sampled),
+        ignored_label(history, sampled),
+        class_collapse(history, sampled),
+        memorisation(history, sampled),
+        behind,
+    )
+    return [finding for finding in found if finding]

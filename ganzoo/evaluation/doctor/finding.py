@@ -15,8 +15,9 @@ class Finding:
 
     name: of the problem ("mode-collapse"); severity: "note" (not about training itself), "warning", "failure" (nothing
     is learned any more); seen: the observation as text, with figures and steps; figures: the same as numbers; means:
-    the interpretation; change: recipe settings in the syntax of `--set`, each worth trying by itself; paper: the
-    source; steps: the first and last step of the observation.
+    the interpretation; change: recipe settings in the syntax of `--set`, each worth trying by itself (`Advice` finds
+    those that the run's recipe accepts); paper: the source; steps: the first and last step of the observation;
+    otherwise: settings to suggest if none of `change` is accepted.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Finding:
     change: tuple[str, ...]
     paper: str
     steps: tuple[int, int]
+    otherwise: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -35,7 +37,7 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "otherwise"}
 
     def __str__(self) -> str:
         """Title and observation in one line."""

@@ -30,9 +30,11 @@ class DoctorObserver:
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
         """Loads the rows of a resumed run."""
+        from ganzoo.evaluation.doctor.advice import Advice
         from ganzoo.evaluation.doctor.rows import training_history
 
         self.rows = list(run.metrics)
+        self.advice = Advice(run)
         self.history = training_history(run, self.rows)
 
     @hookimpl
@@ -49,5 +51,6 @@ class DoctorObserver:
         self.present = set(found)
 
     def report(self, finding: Finding) -> None:
-        """Shows a finding with the first change to try."""
-        self.note("doctor", str(finding) + "".join(f"; try {line}" for line in finding.change[:1]))
+        """Shows a finding with the first change to try that the recipe takes."""
+        line = self.advice.first(finding)
+        self.note("doctor", str(finding) + (f"; try {line}" if line else ""))

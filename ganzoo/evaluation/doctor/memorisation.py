@@ -1,4 +1,4 @@
-"""Memorisation: are the samples copies of training images?"""
+"""Memorisation: are the generated samples copies of training samples?"""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.evaluation.doctor.samples import SampleSets
 
 MAX_COPIED_SHARE = 0.4
-"""Of the samples that chance would put nearer to a test image, this share is nearer to a training image instead.
+"""Of the samples that chance would put nearer to a test sample, this share is nearer to a training sample
+instead.
 Healthy runs measured -0.15 to 0.16; one of 1,600 epochs over fifty images 0.66."""
 
 MIN_DISTANCE_RATIO = 0.75
-"""The median distance from a sample to the nearest training image, against that from a test image to it. Healthy runs
+"""The median distance from a sample to the nearest training sample, against that from a test sample to it. Healthy runs
 measured 0.92 to 1.6, the one of fifty images 0.36."""
 
 
 def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | None:
-    """Checks whether samples are nearer to training images than test images are (test of arXiv:2004.05675).
+    """Checks whether generated samples are nearer to training samples than test samples are (test of arXiv:2004.05675).
 
     Typical samples have near neighbours in the training set, copied or not. Therefore it also checks how often a
-    sample's nearest neighbour among all real images is a training image.
+    sample's nearest neighbour among all real ones is a training sample.
     """
     fake, train, test = sampled.coarse_fake, sampled.train, sampled.test
     to_train, to_test = nearest(fake, train), nearest(fake, test)
@@ -36,9 +37,9 @@ def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | Non
     return Finding(
         name="memorisation",
         severity="warning",
-        seen=f"at step {sampled.step:,} a sample is {closer:.2f} times as far from the nearest of {len(train):,} "
-        f"training images as a test image is, and {nearer:.0%} of samples are nearer to a training image than to any "
-        f"test image ({by_chance:.0%} by chance)",
+        seen=f"at step {sampled.step:,} a generated sample is {closer:.2f} times as far from the nearest of "
+        f"{len(train):,} training samples as a test sample is, and {nearer:.0%} of generated samples are nearer to a "
+        f"training sample than to any test sample ({by_chance:.0%} by chance)",
         figures={"closer": closer, "copied": copied, "by_chance": by_chance},
         means="The generator gives back what it was shown: good scores of such samples say nothing.",
         change=changes(history),
@@ -48,15 +49,16 @@ def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | Non
 
 
 def from_test(sampled: SampleSets) -> float:
-    """The median distance from a test image to the nearest training image."""
+    """The median distance from a test sample to the nearest training sample."""
     chosen: Tensor = sampled.test[torch.randperm(len(sampled.test), generator=torch.Generator().manual_seed(0))[:1000]]
     return float(nearest(chosen, sampled.train).median())
 
 
 def changes(history: TrainingHistory) -> tuple[str, ...]:
     """Remedies: less training, and a regularized discriminator."""
-    half = max(1, history.total_steps // 2)
-    lines = [f"train.steps = {half}"]
+    train = history.recipe.train
+    budget = ("epochs", train.epochs) if train.epochs else ("steps", train.steps or history.total_steps)
+    lines = [f"train.{budget[0]} = {max(1, budget[1] // 2)}"]
     if not history.recipe.regularizers:
         lines.append('regularizer = [{ name = "r1", weight = 10.0 }]')
     return tuple(lines)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-from torch import nn
+from collections.abc import Iterable, Iterator
 
 from ganzoo.evaluation.doctor.balance import raised_learning_rate
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
-from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint
+from ganzoo.recipe.freezing import frozen_parameters
+from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint, step_of
 from ganzoo.runs.run import Run
 
 MIN_DISPLACEMENT = 1e-3
@@ -27,8 +25,11 @@ def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
     if not kept or (gap := step_of(kept[-1]) - step_of(kept[0])) < MIN_STEPS_BETWEEN:
         return
     before, after = load_checkpoint(kept[0]).tensors, load_checkpoint(kept[-1]).tensors
-    for player, module in run.game.players().items():
-        moved = displacement(module, before[player], after[player])
+    players = run.game.players()
+    frozen = frozen_parameters(run.recipe, players)
+    for player, module in players.items():
+        learning = [name for name, _ in module.named_parameters() if f"{player}.{name}" not in frozen]
+        moved = displacement(learning, before[player], after[player])
         if moved >= MIN_DISPLACEMENT:
             continue
         yield Finding(
@@ -44,14 +45,9 @@ def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
         )
 
 
-def displacement(module: nn.Module, before: Tensors, after: Tensors) -> float:
-    """The distance of a module's parameters from earlier ones, relative to their norm; without buffers."""
-    names = [name for name, parameter in module.named_parameters() if name in before and name in after]
+def displacement(parameters: Iterable[str], before: Tensors, after: Tensors) -> float:
+    """The distance of the parameters of these names from earlier ones, relative to their norm."""
+    names = [name for name in parameters if name in before and name in after]
     residuals = sum(float((after[name].double() - before[name].double()).square().sum()) for name in names)
     size = sum(float(before[name].double().square().sum()) for name in names)
     return float((residuals / max(size, 1e-30)) ** 0.5)
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step of a checkpoint, from its name."""
-    return int(checkpoint.name.rpartition("-")[2])

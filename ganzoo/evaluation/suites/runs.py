@@ -118,7 +118,7 @@ def recorded_scores(run: Run, scoring: Scoring) -> dict[str, Score] | None:
     """The run's recorded scores that match the suite's scoring, by name; None if one is missing."""
     from ganzoo.recipe.parts import build
 
-    step = int(run.checkpoint.name.rpartition("-")[2])
+    step = run.checkpoint_step
     averaged = scoring.ema and run.recipe.ema is not None
     requested = (step, averaged, scoring.seed, scoring.draws, scoring.split)
     recorded = [

@@ -84,7 +84,7 @@ def test_copies_of_training_images_are_memorisation(course: Any, sampled: MakeSa
     assert finding.name == "memorisation"
     assert finding.figures["copied"] > 0.9
     assert finding.figures["closer"] < 0.5
-    assert "nearer to a training image than to any test image (50% by chance)" in finding.seen
+    assert "nearer to a training sample than to any test sample (50% by chance)" in finding.seen
     for line in finding.change:
         read_recipe("vanilla_mnist", overrides=[line])
 

@@ -48,7 +48,7 @@ class Duel(Game):
         return (self.discriminator(real).mean() - self.discriminator(fake).mean()).detach()
 
     @torch.no_grad()
-    def sample(self, n: int, labels: torch.Tensor | None = None) -> torch.Tensor:
+    def sample(self, n: int, conditions: Batch | None = None) -> torch.Tensor:
         return self.generator(self.generator.latents(n))
 
     def preview(self, batch: Batch) -> Mapping[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Networks, loss, regularizer, data set, optimizer and schedule."""
+"""Networks, loss, regularizer, augmentation, kind, data sets, optimizer and schedule."""
 
 import hashlib
 import math
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.functional import dropout, leaky_relu, softplus
 
 from ganzoo import (
+    Augmentation,
     Dataset,
     DatasetInfo,
     Discriminator,
@@ -18,13 +20,17 @@ from ganzoo import (
     Features,
     Field,
     Generator,
+    Kind,
     Loss,
+    Media,
     Metric,
     OptionError,
     Regularizer,
     Schedule,
     Shape,
     Source,
+    joint,
+    replace_file,
 )
 
 
@@ -69,6 +75,9 @@ class Judge(Discriminator):
         scores = self.last(hidden)
         return scores.squeeze(1)
 
+    def features(self, samples: torch.Tensor) -> list[torch.Tensor]:
+        return [self.first(samples.flatten(1)).tanh()]
+
 
 class Logistic(Loss):
     """The mean cross-entropies."""
@@ -101,6 +110,80 @@ class Flat(Regularizer):
         samples = real.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(network(samples).sum(), samples, create_graph=True)
         return self.weight * slope.square().mean()
+
+
+class Tremble(Augmentation):
+    """Samples made a little larger or smaller, the more so the surer the discriminator was.
+
+    start: how much at first.
+    """
+
+    def __init__(self, *, start: float = 0.1) -> None:
+        super().__init__()
+        self.register_buffer("strength", torch.tensor(start))
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        factor = 1 + self.strength * joint(torch.randn, len(samples), 1)
+        return (samples.flatten(1) * factor).view_as(samples)
+
+    def adapt(self, real_scores: torch.Tensor) -> None:
+        self.strength += 0.01 * real_scores.sign().mean()
+
+
+class Pulse(Kind):
+    """Beats (length,) of 16 bits.
+
+    rate: beats a minute.
+    """
+
+    plural = "pulses"
+    bounds = (-1.0, 1.0)
+    endings = (".npy", ".npz", ".txt")
+
+    def __init__(self, *, rate: int) -> None:
+        self.rate = rate
+
+    def unit_shape(self, shape):
+        return (1, *shape)
+
+    def to_unit(self, stored):
+        return stored.float().unsqueeze(1) / 100
+
+    def from_unit(self, samples, field):
+        return (samples.detach().squeeze(1) * 100).round().to(field.torch_dtype)
+
+    def coarse(self, samples):
+        return samples.flatten(1)[:, :4]
+
+    def picture(self, samples, *, columns=None, real=None):
+        grey = (samples[:, 0].float() * 127 + 128).byte().cpu()
+        return Image.fromarray(grey.repeat_interleave(4, dim=0).numpy())
+
+    def media(self, samples):
+        return [Media("text/plain", str(sample.tolist()).encode()) for sample in samples]
+
+    def write(self, samples, path, field, named=None):
+        if path.suffix != ".txt":
+            super().write(samples, path, field, named)
+            return
+        lines = [" ".join(map(str, row)) for row in self.from_unit(samples, field).tolist()]
+        replace_file(path, "\n".join(lines).encode())
+
+    def read(self, path, field, *, fit=False):
+        if path.suffix != ".txt":
+            return super().read(path, field)
+        return self.to_unit(torch.tensor([list(map(int, line.split())) for line in path.read_text().splitlines()]))
+
+
+class Pulses(Dataset):
+    """A few pulses."""
+
+    def info(self, root: object) -> DatasetInfo:
+        return DatasetInfo(fields={"real": Field((6,), "int16")}, size=20, kind="healthy:pulse", details={"rate": 70})
+
+    def load(self, root: object, split: str = "train") -> Examples:
+        beats = (torch.arange(120).view(20, 6) * 37 % 201 - 100).to(torch.int16)
+        return Examples(tensors={"real": beats}, checksum="sha256:of nothing", origin="made")
 
 
 class Dots(Dataset):

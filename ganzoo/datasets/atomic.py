@@ -20,17 +20,16 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Puts `content` at `path` in one instant: a reader sees the old file or the new one.
+    """Writes `content` to `path` atomically: a reader sees the old file or the new one, even if the process is killed.
 
-    synced: whether it has to survive a power failure, for which it waits until the disk has it. A killed process never
-    leaves half a file.
+    synced: whether to wait until the file is on the disk, so that it survives a power failure.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     if synced:
-        write_durably(beside, content)
+        write_durably(temporary, content)
     else:
-        beside.write_bytes(content)
-    beside.replace(path)
+        temporary.write_bytes(content)
+    temporary.replace(path)
     if synced:
         _sync_folder(path.parent)
 

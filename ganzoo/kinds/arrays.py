@@ -22,7 +22,7 @@ def write_array(path: Path, samples: Tensor, extra: Mapping[str, Tensor]) -> Non
     if path.suffix.lower() == ".npy":
         np.save(content, values, allow_pickle=False)
     else:
-        others: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in named.items()}
+        others: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in extra.items()}
         np.savez_compressed(content, allow_pickle=False, samples=values, **others)
     replace_file(path, content.getvalue(), synced=False)
 

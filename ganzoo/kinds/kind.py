@@ -52,8 +52,8 @@ class Kind(ABC):
     """The smallest and largest value in the unit form; None where it has no bounds."""
 
     clips: ClassVar[bool] = False
-    """Whether `from_unit` clips numbers beyond `bounds` where samples are stored as whole numbers, as pixels are. Where
-    it does not, metrics refuse generated samples that are out of bounds."""
+    """Whether `from_unit` clips values to `bounds` where samples are stored as integers, as pixels are. Where it does
+    not, metrics refuse generated samples that are out of bounds."""
 
     extractor: ClassVar[str] = "flatten"
     """The name of the extractor whose features suit such samples; empty where none does."""
@@ -73,8 +73,8 @@ class Kind(ABC):
         return stored.to(torch.float32)
 
     def from_unit(self, samples: Tensor, field: Field) -> Tensor:
-        """What networks make (n, *unit_shape) -> the stored form (n, *shape), of the field's dtype; whole numbers are
-        rounded, and clipped where the dtype ends."""
+        """Samples in unit form (n, *unit_shape) -> stored form (n, *shape), of the field's dtype; for integers, values
+        are rounded and clipped to the range of the dtype."""
         dtype = field.torch_dtype
         if dtype.is_floating_point or dtype is torch.bool:
             return samples.detach().to(dtype)
@@ -119,9 +119,9 @@ class Kind(ABC):
             raise self.unsupported_ending(path)
         return self.checked(read_array(path), field, str(path))
 
-    def checked(self, samples: Tensor, field: Field, whose: str, *, to_be_clipped: bool = False) -> Tensor:
-        """The same samples. whose: where they are from, for the message; to_be_clipped: whether numbers out of
-        `bounds` are all right.
+    def checked(self, samples: Tensor, field: Field, source: str, *, to_be_clipped: bool = False) -> Tensor:
+        """Returns the samples after checking them. source: where they come from, for messages; to_be_clipped: whether
+        values out of `bounds` are allowed.
 
         Raises: GanzooError where they are not floating point (n, *unit_shape), not finite, or out of `bounds`.
         """
@@ -132,7 +132,7 @@ class Kind(ABC):
                 remedy=f"They should be (n, {', '.join(map(str, shape))}), floating point.",
             )
         if not bool(samples.isfinite().all()):
-            raise GanzooError(f"{whose}: some numbers are not finite.", remedy="Look at the run: has it diverged?")
+            raise GanzooError(f"{source}: some numbers are not finite.", remedy="Look at the run: has it diverged?")
         if self.bounds and len(samples) and not to_be_clipped:
             low, high = (end.item() for end in samples.aminmax())
             if low < self.bounds[0] - 1e-3 or high > self.bounds[1] + 1e-3:

@@ -211,7 +211,7 @@ def fitting(dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> l
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().qualified_name(entry))
         metric: Metric = build(choice)
-        if misfit(metric, dataset, info, conditions):
+        if unsupported_reason(metric, dataset, info, conditions):
             continue
         if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
             continue
@@ -233,7 +233,7 @@ def fitted(
     Raises: MetricError where it says nothing about the data, or about samples made for `conditions`.
     """
     metric: Metric = build(choice)
-    reason = misfit(metric, dataset, info, conditions)
+    reason = unsupported_reason(metric, dataset, info, conditions)
     if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
@@ -261,11 +261,11 @@ def suitable(info: DatasetInfo) -> Choice | None:
     return choice_of("extractor", ANY) if extractor.unsupported_reason(info) else choice
 
 
-def misfit(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
+def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
     """Why a metric says nothing about such data, or samples made for `conditions`; empty where it does."""
     if missing := [key for key in metric.conditions if key not in conditions]:
         return f"it asks whether samples are what they were made to be; these are made for no {' or '.join(missing)}."
-    return metric.misfit(dataset, info)
+    return metric.unsupported_reason(dataset, info)
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

@@ -23,7 +23,7 @@ from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.drawing_check import DrawingCheck
 from ganzoo.recipe.freezing import freeze
-from ganzoo.recipe.keys import dotted
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parameter_groups import ParameterGroupsError, build_optimizer
 from ganzoo.recipe.parts import BuildError, build

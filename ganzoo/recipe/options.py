@@ -48,12 +48,12 @@ class Option:
 
 
 def options_of(
-    constructor: Callable[..., Any], *, shelf: str = "", whose: str = "", without: Sequence[str] = ()
+    constructor: Callable[..., Any], *, shelf: str = "", owner: str = "", without: Sequence[str] = ()
 ) -> dict[str, Option]:
-    """The options of a constructor, by name, those that the data fill in among them.
+    """The options of a constructor by name, including those that are filled in from the data.
 
-    whose: the component and its plugin, for messages; without: parameters that are no options.
-    Raises: PluginError for a parameter that no recipe could give.
+    owner: the component and its plugin, for messages; without: parameters that are not options.
+    Raises: PluginError for a parameter that no recipe could set.
     """
     try:
         signature = inspect.signature(constructor)

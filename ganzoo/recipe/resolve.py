@@ -17,11 +17,11 @@ from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
 from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluate, check_start, check_stop
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Start, Stop, Train
 from ganzoo.recipe.options import Option, options_of
-from ganzoo.recipe.overrides import laid_on_top
+from ganzoo.recipe.overrides import apply_overrides
 from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
 
 TABLES = (
@@ -154,8 +154,8 @@ class Resolution:
             return None
         try:
             entry = zoo().find(shelf, name)
-            whose = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = {**options_of(zoo().resolve(entry), shelf=shelf, whose=whose), **engine}
+            owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+            options = {**options_of(zoo().resolve(entry), shelf=shelf, owner=owner), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
             checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
@@ -237,10 +237,10 @@ class Resolution:
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
-        known = options_of(kind, whose=dotted(key))
+        known = options_of(kind, owner=format_key(key))
         fields = {written_as.get(name, name): name for name in known if name not in without}
         options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
-        checked = check(given, options, key=key, place=self.source.place, whose=f"[{dotted(key)}]")
+        checked = check(given, options, key=key, place=self.source.place, owner=f"[{format_key(key)}]")
         self.problems += checked.problems
         if checked.problems:
             return None

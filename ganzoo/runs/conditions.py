@@ -65,7 +65,7 @@ class Conditions:
         chosen = {key: self.parse(key, value, n) for key, value in given.items()}
         if missing := [key for key in self.keys if key not in chosen]:
             kept = self.load()
-            drawn = self.rows_like(kept, chosen, n)
+            drawn = self.matching_rows(kept, chosen, n)
             chosen |= {key: self.kinds.to_unit(key, kept[key][drawn]) for key in missing}
         return {key: chosen[key] for key in self.keys} or None
 
@@ -129,7 +129,7 @@ class Conditions:
             raise RunError(f"{self.kept} holds no {', '.join(missing)}.", remedy="Give values for them.")
         return kept
 
-    def rows_like(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
+    def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
         """Random kept examples by their numbers (n,), each with the labels that its sample is given, where any has."""
         size = len(next(iter(kept.values())))
         rows = torch.randint(size, (n,))

@@ -19,9 +19,9 @@ def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[st
 
     Raises: RunError, listing all problems.
     """
-    whose = f'sampling of the game "{name}"'
-    known = options_of(game.sample, whose=whose, without=GIVEN)
-    checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
+    owner = f'sampling of the game "{name}"'
+    known = options_of(game.sample, owner=owner, without=NOT_OPTIONS)
+    checked = check(given, known, key=("option",), place=lambda _: "--option", owner=owner)
     if checked.problems:
         raise RunError("\n".join(map(str, checked.problems)))
     return {key: checked.values[key] for key in given}

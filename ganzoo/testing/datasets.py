@@ -85,7 +85,7 @@ def is_described(subject: Subject) -> None:
 def is_known_again(subject: Subject) -> None:
     """What `info` says can be kept in run.json, and from there its kind is built again as it was."""
     with tempfile.TemporaryDirectory() as folder, offline():
-        info = info_of(subject, Path(folder))
+        info = dataset_info_of(subject, Path(folder))
     remedy = "details of a kind are JSON: numbers, text, lists and objects of these."
     try:
         again = DatasetInfo.from_json(json.loads(json.dumps(info.facts())))

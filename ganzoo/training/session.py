@@ -13,7 +13,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import frame_said
+from ganzoo.plugins import error_location
 from ganzoo.runs.checkpoint import drop_later, keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run

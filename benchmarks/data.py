@@ -1,20 +1,20 @@
-"""How fast do images come off the disk, and what does a large folder take in memory?
+"""The speed of reading images from disk, and the memory that a large folder takes.
 
     python benchmarks/data.py [--folder DIR] [--side 64] [--workers 0 1 2] [--sizes 1000 10000 100000 1000000]
                               [--batches 20000]
 
-First, images a second of one folder, in batches of 64: decoded in one process; handed over from a worker to the
-device without decoding anything; both, by workers, as a run draws them; and picked from memory, as from a device that
-holds all of them. Then, for folders of so many images: seconds to the first batch, with and without the index in the
-cache (and the main process's own, which a busy machine does not change), what the processes take beyond one that has
-only imported torch, and what the decoded images would take. With --batches, of the largest of these folders: what the
-processes take while so many batches are drawn, at twenty moments, for one worker and for two; all that they have is
-counted there, but for the files of libraries.
+First, images a second of one folder, in batches of 64: decoded in one process; transferred from a worker to the device
+without decoding; both, by workers, as in a run; and selected from data in memory, as on a device that holds all of
+them. Then, for folders of each of --sizes: seconds to the first batch, with and without the index in the cache (and the
+main process's CPU seconds, which do not depend on other load), the memory of the processes beyond that of one that has
+only imported torch, and the size of the decoded images. With --batches, for the largest of these folders: the memory of
+the processes at twenty points while that many batches are drawn, for one worker and for two; all their memory is
+counted, except the files of libraries.
 
---folder: of real images; without it, 256 are drawn (`glyphs` in colour, 64 px) and saved as JPEG. The large folders are
-hard links to those, a thousand in each subfolder, made below --scratch and deleted again: there are as many names and
-headers to read as it seems, but what is in the files comes from the system's cache and not from the disk.
-Memory is the processes' proportional share (Pss), the run's and its workers', which counts what they share once.
+--folder: with real images; without it, 256 are rendered (`glyphs` in colour, 64 px) and saved as JPEG. The large
+folders are hard links to those, a thousand in each subfolder, made below --scratch and deleted afterwards: all their
+names and headers have to be read, but the contents of the files come from the system's cache and not from the disk.
+Memory is the proportional set size (Pss) of the run and its workers, which counts shared memory once.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ from ganzoo.training.streamed_data import StreamedData
 
 BATCH = 64
 
-EACH = 1000
-"""Images in a subfolder."""
+IMAGES_PER_FOLDER = 1000
+"""Images in each subfolder."""
 
-MANY = 300
-"""Batches after which memory is looked at again."""
+LATER_BATCHES = 300
+"""Batches after which memory is measured again."""
 
-LINKED = 300
-"""Files that the links lead to, at most. A file can have some 65,000 names."""
+MAX_LINKED = 300
+"""The most files to link to. A file can have some 65,000 hard links."""
 
 
-class Ready(Source):
-    """A batch that nobody has to decode."""
+class DecodedSource(Source):
+    """A source of one batch that needs no decoding."""
 
     checksum = "listing:none"
     origin = "made here"
@@ -73,12 +73,12 @@ class Ready(Source):
         self.sizes = {"real": size}
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
-        """A copy of it."""
+        """A copy of the batch."""
         return self.batch[: len(rows)].clone()
 
 
 def images_per_second(draw: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Of `draw`, which gives a batch, after three that are not counted."""
+    """Images a second from `draw`, which returns a batch, after three batches that are not counted."""
 
     def wait() -> None:
         if device.type == "cuda":
@@ -96,8 +96,10 @@ def images_per_second(draw: Callable[[], object], device: torch.device, seconds:
     raise AssertionError
 
 
-def throughput(folder: Path, side: int | None, workers: Sequence[int], device: torch.device, seconds: float) -> Table:
-    """The first table."""
+def throughput_table(
+    folder: Path, side: int | None, workers: Sequence[int], device: torch.device, seconds: float
+) -> Table:
+    """The first table: images a second."""
     data = ImageFolder(path=str(folder), size=side)
     source = data.stream(folder)
     order: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "device": device}
@@ -108,8 +110,8 @@ def throughput(folder: Path, side: int | None, workers: Sequence[int], device: t
         "decoding alone, in one process": lambda: source.fetch("real", next(rows)),
         "picking from memory on the device": held,
     }
-    ready = Ready(source.field.shape, 10**6)
-    found["handing over alone, 1 worker"] = StreamedData(ready, ("real",), workers=1, **order)
+    decoded = DecodedSource(source.field.shape, 10**6)
+    found["handing over alone, 1 worker"] = StreamedData(decoded, ("real",), workers=1, **order)
     for n in workers:
         found[f"both, {n} workers"] = StreamedData(source, ("real",), workers=n, **order)
     table = Table(
@@ -130,21 +132,28 @@ def throughput(folder: Path, side: int | None, workers: Sequence[int], device: t
     return table
 
 
-def growth(files: Sequence[Path], sizes: Sequence[int], side: int, scratch: Path | None) -> Table:
-    """The second table."""
+def folder_size_table(files: Sequence[Path], sizes: Sequence[int], side: int, scratch: Path | None) -> Table:
+    """The second table: time and memory by the size of the folder."""
     table = Table(title=f"Folders of hard links to {len(files)} files, {side} px, 1 worker; {machine()}")
     table.add_column("images", justify="right")
     for column in ("listing", "first batch", "first batch, index kept", "peak memory", "memory", "", "decoded"):
         table.add_column(column, justify="right")
     table.add_row(
-        "", "s (CPU s)", "s (CPU s)", "s (CPU s)", "MB, first time", "MB, index kept", f"MB, {MANY} batches on", "MB"
+        "",
+        "s (CPU s)",
+        "s (CPU s)",
+        "s (CPU s)",
+        "MB, first time",
+        "MB, index kept",
+        f"MB, {LATER_BATCHES} batches on",
+        "MB",
     )
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=scratch) as place:
             folder = Path(place) / "images"
-            link(files, folder, size)
+            link_images(files, folder, size)
             time.sleep(MIN_UNCHANGED_SECONDS + 0.1)  # an index is kept of what has lain still
-            first, again = (measured(folder, Path(place) / "cache", side) for _ in range(2))
+            first, again = (measure_in_subprocess(folder, Path(place) / "cache", side) for _ in range(2))
             rmtree(folder)
         timed = ((first, "listing"), (first, "first_batch"), (again, "first_batch"))
         table.add_row(
@@ -158,34 +167,39 @@ def growth(files: Sequence[Path], sizes: Sequence[int], side: int, scratch: Path
     return table
 
 
-def endurance(files: Sequence[Path], size: int, side: int, scratch: Path | None, batches: int) -> Table:
-    """The third table."""
+def long_stream_table(files: Sequence[Path], size: int, side: int, scratch: Path | None, batches: int) -> Table:
+    """The third table: memory during a long stream."""
     table = Table(title=f"{size:,} images, {side} px, batches of {BATCH}; {machine()}")
     for column in ("batches", "1 worker", "", "", "2 workers", "", ""):
         table.add_column(column, justify="right")
     table.add_row("", *("MB, the run", "MB, workers", "CPU s") * 2)
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         folder = Path(place) / "images"
-        link(files, folder, size)
+        link_images(files, folder, size)
         time.sleep(MIN_UNCHANGED_SECONDS + 0.1)
-        long = [measured(folder, Path(place) / "cache", side, batches=batches, workers=n)["rows"] for n in (1, 2)]
+        long = [
+            measure_in_subprocess(folder, Path(place) / "cache", side, batches=batches, workers=n)["rows"]
+            for n in (1, 2)
+        ]
     for one, two in zip(*long, strict=True):
         cells = [f"{number:,.1f}" for row in (one, two) for number in (row["run"], row["workers"], row["cpu"])]
         table.add_row(f"{one['batches']:,}", *cells)
     return table
 
 
-def link(files: Sequence[Path], folder: Path, size: int) -> None:
-    """`size` names for the files."""
+def link_images(files: Sequence[Path], folder: Path, size: int) -> None:
+    """Makes `size` hard links to the files."""
     for number in range(size):
-        place = folder / f"{number // EACH:04}"
-        if number % EACH == 0:
+        place = folder / f"{number // IMAGES_PER_FOLDER:04}"
+        if number % IMAGES_PER_FOLDER == 0:
             place.mkdir(parents=True)
-        os.link(files[number % len(files)], place / f"{number % EACH:04}.jpg")
+        os.link(files[number % len(files)], place / f"{number % IMAGES_PER_FOLDER:04}.jpg")
 
 
-def measured(folder: Path, cache: Path, side: int, *, batches: int = 0, workers: int = 1) -> dict[str, Any]:
-    """What another process finds, which has nothing in memory yet but torch."""
+def measure_in_subprocess(
+    folder: Path, cache: Path, side: int, *, batches: int = 0, workers: int = 1
+) -> dict[str, Any]:
+    """The result of `measure` or `measure_long_stream` in a new process, which has only imported torch."""
     command = [sys.executable, __file__, "--measure", str(folder), "--side", str(side)]
     command += ["--batches", str(batches), "--workers", str(workers)]
     environment = {**os.environ, "GANZOO_CACHE": str(cache)}
@@ -206,14 +220,14 @@ def measure(folder: Path, side: int) -> dict[str, float]:
     stream()
     found |= {"first_batch": time.perf_counter() - start, "first_batch_cpu": time.process_time() - cpu}
     found |= {"peak": memory(peak=True) - empty, "early": memory() - empty}
-    for _ in range(MANY):
+    for _ in range(LATER_BATCHES):
         stream()
     found["late"] = memory() - empty
     stream.close()
     return found
 
 
-def endure(folder: Path, side: int, batches: int, workers: int) -> dict[str, list[dict[str, float]]]:
+def measure_long_stream(folder: Path, side: int, batches: int, workers: int) -> dict[str, list[dict[str, float]]]:
     """Megabytes, and seconds of CPU time, at twenty moments of a long stream."""
     source = ImageFolder(path=str(folder), size=side).stream(folder)
     stream = StreamedData(source, source.sizes, batch_size=BATCH, seed=0, device=torch.device("cpu"), workers=workers)
@@ -223,20 +237,20 @@ def endure(folder: Path, side: int, batches: int, workers: int) -> dict[str, lis
         if drawn % max(batches // 20, 1) == 0:
             children = here.children()
             cpu = sum(sum(process.cpu_times()[:2]) for process in (here, *children))
-            held = {"run": unmapped(here), "workers": sum(unmapped(worker) for worker in children)}
+            held = {"run": anonymous_memory(here), "workers": sum(anonymous_memory(worker) for worker in children)}
             rows.append({"batches": drawn, "cpu": cpu, **held})
     stream.close()
     return {"rows": rows}
 
 
-def unmapped(process: psutil.Process) -> float:
-    """Megabytes of a process (Pss) but for those of files, whose share depends on what else uses the same libraries."""
+def anonymous_memory(process: psutil.Process) -> float:
+    """Megabytes of a process (Pss) without mapped files, whose share depends on other processes."""
     lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon", "Pss_Shmem"))) / 1e3
 
 
 def memory(*, peak: bool = False) -> float:
-    """Megabytes of this process and of those that it began. peak: what this one alone has had at the most."""
+    """Megabytes of this process and its children. peak: the highest value so far of this process alone."""
     if peak:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
@@ -245,8 +259,8 @@ def memory(*, peak: bool = False) -> float:
 
 
 @contextmanager
-def drawn_here(scratch: Path | None) -> Iterator[Path]:
-    """A folder of glyphs, saved as JPEG."""
+def glyph_folder(scratch: Path | None) -> Iterator[Path]:
+    """A temporary folder of glyphs, saved as JPEG."""
     images = Glyphs(size=64, channels=3).load(Path(), "test").tensors["real"][:256]
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         for number, image in enumerate(images):
@@ -255,7 +269,7 @@ def drawn_here(scratch: Path | None) -> Iterator[Path]:
 
 
 def machine() -> str:
-    """What this machine is."""
+    """A description of this machine."""
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
@@ -274,30 +288,32 @@ def main() -> None:
     options = parser.parse_args()
     if options.measure:
         if options.batches:
-            found: object = endure(options.measure, options.side, options.batches, options.workers[0])
+            found: object = measure_long_stream(options.measure, options.side, options.batches, options.workers[0])
         else:
             found = measure(options.measure, options.side)
         print(json.dumps(found))
         return
     console = Console(width=130)
-    with drawn_here(options.scratch) as made:
+    with glyph_folder(options.scratch) as made:
         folder = options.folder or made
         device = choose_device(options.device)
         workers = options.workers or [n for n in (0, 1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]
-        console.print(throughput(folder, options.side, workers, device, options.seconds))
+        console.print(throughput_table(folder, options.side, workers, device, options.seconds))
         if options.sizes:
-            files = linkable(folder, made)
-            console.print(growth(files, options.sizes, options.side, options.scratch))
+            files = copies_to_link(folder, made)
+            console.print(folder_size_table(files, options.sizes, options.side, options.scratch))
             if options.batches:
-                console.print(endurance(files, max(options.sizes), options.side, options.scratch, options.batches))
+                console.print(
+                    long_stream_table(files, max(options.sizes), options.side, options.scratch, options.batches)
+                )
 
 
-def linkable(folder: Path, made: Path) -> list[Path]:
-    """Copies of the folder's first files: others' files may not be linked to, and these go with the scratch."""
+def copies_to_link(folder: Path, made: Path) -> list[Path]:
+    """Copies of the folder's first files, because linking to files of other owners may be forbidden."""
     place = made / "linked"
     place.mkdir()
     copies = []
-    for number, path in enumerate(islice(list_images(folder), LINKED)):
+    for number, path in enumerate(islice(list_images(folder), MAX_LINKED)):
         copies.append(place / f"{number}{path.suffix}")
         copies[-1].write_bytes(path.read_bytes())
     return copies

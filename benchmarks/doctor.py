@@ -1,12 +1,11 @@
-"""Does `ganzoo doctor` find what is broken, and nothing where nothing is?
+"""The accuracy of `ganzoo doctor`: what it finds in broken runs, and in healthy ones.
 
     python benchmarks/doctor.py [--seed 1] [--out DIR] [--healthy RUN]... [--broken-only]
 
-Trains runs that are broken on purpose, each by a few settings on top of a real recipe, and healthy ones of three
-recipes; diagnoses all of them; and prints what was found in each. The thresholds were set on runs of seed 0: take
-another one. Runs that are in --out already are not trained again. --healthy: runs to diagnose in the place of the
-healthy ones that this would train, which take most of the time. MNIST is read from GANZOO_DATA; elsewhere glyphs take
-its place.
+Trains runs that are broken on purpose by a few overrides of a real recipe, and healthy ones of three recipes; diagnoses
+all of them; and prints what was found in each. The thresholds were set on runs of seed 0: use another seed. Runs that
+already exist in --out are not trained again. --healthy: runs to diagnose instead of training healthy ones, which takes
+most of the time. MNIST is read from GANZOO_DATA; without it, glyphs are used instead.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ from ganzoo.recipe import read_recipe
 SMALL = ("generator.hidden=[128,256]", "discriminator.hidden=[256,128]")
 POINTS = ("generator.hidden=[64,64]", "discriminator.hidden=[64,64]")
 ROWS = ("train.log_every=20", "train.sample_every=0", "train.checkpoint_every=250")
-FEW = 50
-"""Training images of the run that is to learn them by heart."""
+FEW_IMAGES = 50
+"""Training images of the run that is meant to memorise them."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run to make. broken: what the doctor is to say of it; "" for nothing; few: on a few images alone."""
+    """A run to train. broken: the finding expected of the doctor, "" for none; few: whether to train on few images."""
 
     name: str
     broken: str
@@ -113,7 +112,7 @@ BROKEN = (
         ),
     ),
     Case(
-        f"{FEW} training images, 1,600 epochs",
+        f"{FEW_IMAGES} training images, 1,600 epochs",
         "memorisation",
         "vanilla_mnist",
         2500,
@@ -128,7 +127,7 @@ BROKEN = (
     ),
     Case("averages that are never updated", "ema-lag", "vanilla_mnist", 1000, (*SMALL, "ema.every=5000")),
 )
-"""A decay of 0.9999 is no way to make averages lag: their memory is a ninth of the steps so far, whatever the decay."""
+"""A decay of 0.9999 would not make averages lag: they span a ninth of the steps so far, whatever the decay."""
 
 HEALTHY = (
     Case("vanilla_mnist", "", "vanilla_mnist", 6500, ()),
@@ -150,21 +149,21 @@ def main() -> None:
     cases = [*BROKEN, *(() if options.healthy or options.broken_only else HEALTHY)]
     found = []
     for number, case in enumerate(cases):
-        run = made(case, options.out / f"{number:02d}-seed-{options.seed}", options.seed, options.out)
+        run = trained_run(case, options.out / f"{number:02d}-seed-{options.seed}", options.seed, options.out)
         found.append((case, examine(run)))
-        print(f"{case.name}: {names(found[-1][1])}, {time.process_time() - began:.0f} s so far", flush=True)
+        print(f"{case.name}: {finding_names(found[-1][1])}, {time.process_time() - began:.0f} s so far", flush=True)
     for path in options.healthy:
         run = ganzoo.load(path)
         case = Case(f"{run.facts['recipe']}, {run.step:,} steps", "", run.facts["recipe"], run.step, ())
         found.append((case, examine(run)))
-        print(f"{case.name}: {names(found[-1][1])}", flush=True)
+        print(f"{case.name}: {finding_names(found[-1][1])}", flush=True)
     Console(width=150).print(table(found, options.seed))
     print("\n".join(markdown(found)))
     print(f"{time.process_time() - began:.0f} s of CPU time on one thread")
 
 
-def made(case: Case, place: Path, seed: int, out: Path) -> ganzoo.Run:
-    """The case's run, trained if it is not there."""
+def trained_run(case: Case, place: Path, seed: int, out: Path) -> ganzoo.Run:
+    """The case's run, trained if it does not exist."""
     if (place / "run.json").is_file():
         return ganzoo.load(place)
     few = ("dataset.name=image-folder", f"dataset.path={few_images(out)}") if case.few else ()
@@ -184,39 +183,39 @@ def made(case: Case, place: Path, seed: int, out: Path) -> ganzoo.Run:
 
 def few_images(out: Path) -> Path:
     """A folder with a few of the recipe's training images, and five hundred of its test images."""
-    folder = (out / f"{FEW}-images").resolve()
+    folder = (out / f"{FEW_IMAGES}-images").resolve()
     if not folder.exists():
         recipe = read_recipe("vanilla_mnist")
         obtained = obtain(recipe.dataset, recipe.fallback, data_root(), allow_fallback=True).load()
-        splits = (("train", obtained.examples, FEW), ("test", obtained.dataset.load(obtained.root, "test"), 500))
+        splits = (("train", obtained.examples, FEW_IMAGES), ("test", obtained.dataset.load(obtained.root, "test"), 500))
         for split, examples, size in splits:
-            for number, (image, label) in enumerate(pictures(examples.tensors, size)):
+            for number, (image, label) in enumerate(first_images(examples.tensors, size)):
                 place = folder / split / str(label)
                 place.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image.numpy()).save(place / f"{number:05d}.png")
     return folder
 
 
-def pictures(tensors: object, size: int) -> Iterator[tuple[torch.Tensor, int]]:
-    """The first so many grey images of a split (28, 28), with their labels."""
+def first_images(tensors: object, size: int) -> Iterator[tuple[torch.Tensor, int]]:
+    """The first `size` grey images of a split (28, 28), with their labels."""
     assert isinstance(tensors, dict)
     for image, label in zip(tensors["real"][:size, 0], tensors["label"][:size], strict=True):
         yield image, int(label)
 
 
-def names(diagnosis: Diagnosis) -> str:
-    """What was found, in a line."""
+def finding_names(diagnosis: Diagnosis) -> str:
+    """The names of the findings as one line."""
     return ", ".join(finding.name for finding in diagnosis.findings) or "nothing"
 
 
 def columns(found: Sequence[tuple[Case, Diagnosis]]) -> list[str]:
-    """Every kind of finding, in the order in which they were meant to be found."""
+    """The names of all findings, the expected ones first."""
     kinds = [case.broken for case, _ in found if case.broken]
     return list(dict.fromkeys([*kinds, *(one.name for _, diagnosis in found for one in diagnosis.findings)]))
 
 
 def table(found: Sequence[tuple[Case, Diagnosis]], seed: int) -> Table:
-    """The confusion table: what was broken a row, what was found a column."""
+    """The confusion table: a row for each run, a column for each finding."""
     drawn = Table(title=f"ganzoo doctor on runs of seed {seed}: X as meant, o found besides", title_justify="left")
     drawn.add_column("run")
     for kind in columns(found):
@@ -229,12 +228,12 @@ def table(found: Sequence[tuple[Case, Diagnosis]], seed: int) -> Table:
 
 
 def markdown(found: Sequence[tuple[Case, Diagnosis]]) -> Iterator[str]:
-    """The same for docs/doctor.md, with the figures."""
+    """The table for docs/doctor.md, with the figures."""
     yield "| run | what was broken | found |"
     yield "| --- | --- | --- |"
     for case, diagnosis in found:
-        told = "; ".join(f"**{finding.title}**: {finding.seen}" for finding in diagnosis.findings) or "nothing"
-        yield f"| `{case.recipe}`, {case.steps:,} steps | {case.name if case.broken else 'nothing'} | {told} |"
+        findings = "; ".join(f"**{finding.title}**: {finding.seen}" for finding in diagnosis.findings) or "nothing"
+        yield f"| `{case.recipe}`, {case.steps:,} steps | {case.name if case.broken else 'nothing'} | {findings} |"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What no loop can be faster than: a step's matrix products and convolutions, played alone.
+"""A lower bound for the time of a step: its matrix products and convolutions alone.
 
-They are taken down from the step itself, with their sizes, layouts and types, and played again one after the other on
-random numbers. What a step takes beyond that is everything else: activations, losses, optimizers, data, Python.
+They are recorded from the step itself, with their sizes, layouts and types, and replayed one after the other on random
+numbers. The rest of a step's time is everything else: activations, losses, optimizers, data, Python.
 """
 
 from __future__ import annotations
@@ -26,26 +26,29 @@ PRODUCTS = frozenset(
 
 @dataclass(slots=True)
 class Products:
-    """The products of a step: what to call with which stand-ins; flops: floating point operations of all of them."""
+    """The products of a step.
+
+    calls: function, placeholder arguments and options of each; flops: floating point operations of all of them.
+    """
 
     calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
     flops: int = 0
 
     def play(self, times: int) -> None:
-        """Does them so many times, and nothing else."""
+        """Computes them `times` times, and nothing else."""
         with torch.no_grad():
             for _ in range(times):
                 for function, arguments, options in self.calls:
                     function(*arguments, **options)
 
 
-class TakeDown(TorchDispatchMode):
-    """Inside, every product that is asked of the device is done, and taken down."""
+class ProductRecorder(TorchDispatchMode):
+    """Inside, every product is computed and recorded."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.products = Products()
-        self.stand_ins: dict[tuple[Any, ...], Tensor] = {}
+        self.placeholders: dict[tuple[Any, ...], Tensor] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -54,26 +57,26 @@ class TakeDown(TorchDispatchMode):
         result = func(*args, **options)
         if func in PRODUCTS:
             self.products.flops += int(flop_registry[func.overloadpacket](*args, **options, out_val=result))
-            call = (func, *tree_map_only(Tensor, self.stand_in, (args, options)))
+            call = (func, *tree_map_only(Tensor, self.placeholder, (args, options)))
             self.products.calls.append(without_bias(*call))
         return result
 
-    def stand_in(self, tensor: Tensor) -> Tensor:
-        """Random numbers in the shape, layout and type of a tensor: one for all that are alike."""
+    def placeholder(self, tensor: Tensor) -> Tensor:
+        """Random numbers in the shape, layout and type of a tensor, shared by all tensors with these."""
         key = (tuple(tensor.shape), tensor.stride(), tensor.dtype)
-        if key not in self.stand_ins:
+        if key not in self.placeholders:
             made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device)
             for side, stride in enumerate(made.stride()):
-                if stride == 0:  # an expanded number stands in one place, which is written once
+                if stride == 0:  # expanded elements share memory, which is written once
                     made = made.narrow(side, 0, 1)
-            self.stand_ins[key] = made.normal_().expand(tensor.shape)
-        return self.stand_ins[key]
+            self.placeholders[key] = made.normal_().expand(tensor.shape)
+        return self.placeholders[key]
 
 
 def without_bias(
     function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """The product alone, where a bias is added in the same call."""
+    """The call without its bias, so that it is the product alone."""
     if function is aten.addmm.default:
         return aten.mm.default, arguments[1:3], {}
     if function is aten.convolution.default:
@@ -82,8 +85,8 @@ def without_bias(
 
 
 def products_of(step: Callable[[], object]) -> Products:
-    """The products of one step, which is played."""
-    taken = TakeDown()
-    with taken:
+    """Runs one step and returns its products."""
+    recorder = ProductRecorder()
+    with recorder:
         step()
-    return taken.products
+    return recorder.products

@@ -1,16 +1,16 @@
-"""What does a GPU make of it? Every figure that needs one, in one call of less than ten minutes.
+"""All speed figures that need a GPU, in one call of less than ten minutes.
 
     python benchmarks/gpu.py [--json FILE] [--minutes 9] [--seconds 2] [--cpu-rehearsal]
 
-Plain float32 loops over the same networks, as a tutorial has them, against each runner in each precision: the MLP GAN
-of `vanilla_mnist` (whose plain loop reads its images as a tutorial does), DCGAN at 64 pixels, WGAN-GP, and CycleGAN at
-256 pixels (whose plain loops find their data on the device). Two floors for each: the step's matrix products and
-convolutions alone, and as many of the smallest kernels as a step launches, both replayed as a graph. At last 100 epochs
-of `vanilla_mnist`, 93,800 steps, or as many as a minute takes and the rest by rule of three, which is said. Data are
-random numbers. What fails is a row that says so; what there was no time for, too.
+Plain float32 loops over the same networks, as in tutorials, against each runner in each precision: the MLP GAN of
+`vanilla_mnist` (whose plain loop reads its images as tutorials do), DCGAN at 64 pixels, WGAN-GP, and CycleGAN at 256
+pixels (whose plain loops have their data on the device). Two lower bounds for each: the step's matrix products and
+convolutions alone, and as many of the smallest kernels as a step launches, both replayed as a graph. Finally 100 epochs
+of `vanilla_mnist`, 93,800 steps, or as many as fit into a minute, extrapolated, which the note states. Data are random
+numbers. Failures and measurements for which there was no time are rows with a note.
 
-Without a GPU it says so and ends with status 2. --cpu-rehearsal walks through all of it on the CPU with tiny sizes,
-without compiling and capturing: its figures mean nothing.
+Without a GPU it reports that and exits with status 2. --cpu-rehearsal runs all of it on the CPU with tiny sizes,
+without compiling and capturing; its figures are meaningless.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model: its recipe and settings, its data, how many batches a round draws, those for a rehearsal."""
+    """A model to measure.
+
+    shapes: of its data by key; draws: batches in a round; tiny, tiny_side: settings and image size for a rehearsal.
+    """
 
     name: str
     recipe: str
@@ -98,7 +101,7 @@ CASES = (
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table. note: what went wrong, or how the figure came about."""
+    """A row of the table. note: an error, or how the figure was obtained."""
 
     model: str
     loop: str
@@ -108,10 +111,10 @@ class Row:
 
 
 class UncapturedWork:
-    """Replaces graphs in a rehearsal: the work is run where a graph would be replayed."""
+    """Replaces CUDA graphs in a rehearsal: runs the work instead of replaying a graph."""
 
     def run(self, work: Work) -> None:
-        """Does the work."""
+        """Runs the work."""
         work()
 
     def capture(self, work: Work) -> Work:
@@ -119,8 +122,8 @@ class UncapturedWork:
         return work
 
 
-class Launches(TorchDispatchMode):
-    """Counts the operations that make or change something: views launch nothing."""
+class LaunchCounter(TorchDispatchMode):
+    """Counts the operations that create or modify a tensor: views launch no kernels."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -138,7 +141,7 @@ class Launches(TorchDispatchMode):
 
 
 class Bench:
-    """The measuring of all cases on one device. rehearsal: on the CPU, tiny, without compiling and capturing."""
+    """Measures all cases on one device. rehearsal: on the CPU, tiny, without compiling and capturing."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.rehearsal: bool = options.cpu_rehearsal
@@ -149,7 +152,7 @@ class Bench:
         self.plain: dict[str, float] = {}
 
     def run(self) -> None:
-        """Every row, in order."""
+        """Measures all rows in order."""
         for case in CASES:
             self.measure(case, "plain loop, fp32", lambda case=case: self.plain_loop(case))  # type: ignore[misc]
             for precision in PRECISIONS:
@@ -157,14 +160,14 @@ class Bench:
                     self.measure(
                         case,
                         f"{runner}, {precision}",
-                        lambda case=case, runner=runner, precision=precision: self.ours(case, runner, precision),  # type: ignore[misc]
+                        lambda case=case, runner=runner, precision=precision: self.ganzoo_loop(case, runner, precision),  # type: ignore[misc]
                     )
                 self.measure(
                     case,
                     f"products alone, {precision}",
                     lambda case=case, precision=precision: self.products(case, precision),  # type: ignore[misc]
                 )
-            self.measure(case, "as many of the smallest kernels", lambda case=case: self.launches(case))  # type: ignore[misc]
+            self.measure(case, "as many of the smallest kernels", lambda case=case: self.smallest_kernels(case))  # type: ignore[misc]
         self.epochs()
 
     def measure(self, case: Case, loop: str, made: Callable[[], Callable[[int], object]]) -> None:
@@ -187,7 +190,7 @@ class Bench:
             row.times_plain = self.plain[case.name] / row.milliseconds
 
     def time(self, play: Callable[[int], object]) -> float:
-        """Milliseconds a step: warm first, then the best of three, each about a third of `seconds` long."""
+        """Milliseconds a step: after a warm-up, the best of three runs, each about a third of `seconds` long."""
         warm = 3 if self.rehearsal else 40
         play(warm)
         self.wait()
@@ -204,7 +207,7 @@ class Bench:
         return min(taken)
 
     def wait(self) -> None:
-        """Until the device is through."""
+        """Waits for the device."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
@@ -214,8 +217,8 @@ class Bench:
             return dict(case.shapes)
         return {key: (shape[0], case.tiny_side, case.tiny_side) for key, shape in case.shapes.items()}
 
-    def parts(self, case: Case, precision: str = "fp32") -> tuple[Any, DatasetInfo, Examples]:
-        """The recipe, and data for it."""
+    def recipe_and_data(self, case: Case, precision: str = "fp32") -> tuple[Any, DatasetInfo, Examples]:
+        """The recipe, and random data for it."""
         settings = [*case.settings, *(case.tiny if self.rehearsal else ()), f"train.precision={precision}"]
         recipe = read_recipe(case.recipe, overrides=[*settings, f"train.steps={10**9}"])
         shapes = self.shapes(case)
@@ -234,8 +237,8 @@ class Bench:
         return recipe, info, Examples(tensors=tensors, checksum="", origin="random numbers")
 
     def training(self, case: Case, precision: str) -> Training:
-        """The live state of the case's run."""
-        recipe, info, examples = self.parts(case, precision)
+        """The training state of the case's run."""
+        recipe, info, examples = self.recipe_and_data(case, precision)
         game = build_game(recipe, info).to(self.device)
         data = DeviceData(
             examples, info.gives, batch_size=recipe.train.batch_size, seed=0, device=self.device, paired=info.paired
@@ -245,8 +248,8 @@ class Bench:
         training.keep_streams()
         return training
 
-    def ours(self, case: Case, runner: str, precision: str) -> Callable[[int], object]:
-        """The recipe as `ganzoo run` plays it, a row of means read every `log_every` steps."""
+    def ganzoo_loop(self, case: Case, runner: str, precision: str) -> Callable[[int], object]:
+        """The recipe as `ganzoo run` trains it, with a row of means every `log_every` steps."""
         training = self.training(case, precision)
         compiled = CompiledNetworksRunner(training, "asked for") if "compile" in runner else None
         if runner.startswith("cudagraph"):
@@ -268,8 +271,8 @@ class Bench:
         return play
 
     def plain_loop(self, case: Case) -> Callable[[int], object]:
-        """The loop that a tutorial would write over the same networks."""
-        recipe, info, examples = self.parts(case)
+        """A loop as in tutorials over the same networks."""
+        recipe, info, examples = self.recipe_and_data(case)
         game = build_game(recipe, info).to(self.device)
         size = recipe.train.batch_size
         if "a" in info.gives:
@@ -293,7 +296,7 @@ class Bench:
         return play
 
     def on_device(self, images: Tensor, size: int) -> Iterator[Tensor]:
-        """Batches of images that are on the device as floats."""
+        """Batches of images, which are on the device as floating point."""
         there = images.to(self.device).float() / 127.5 - 1
         for _ in count():
             yield there[torch.randint(len(there), (size,), device=self.device)]
@@ -303,25 +306,25 @@ class Bench:
         training = self.training(case, precision)
         training.advance()
         found = products_of(training.advance)
-        return self.graph_of(lambda: found.play(1))
+        return self.captured(lambda: found.play(1))
 
-    def launches(self, case: Case) -> Callable[[int], object]:
-        """As many of the smallest kernels as a step has operations that make or change something."""
+    def smallest_kernels(self, case: Case) -> Callable[[int], object]:
+        """As many of the smallest kernels as a step has operations that create or modify a tensor."""
         training = self.training(case, "fp32")
         training.advance()
-        with Launches() as launches:
+        with LaunchCounter() as smallest_kernels:
             training.advance()
-        number, one = launches.count, torch.zeros(1, device=self.device)
+        number, one = smallest_kernels.count, torch.zeros(1, device=self.device)
         self.rows[-1].note = f"{number} of them"
 
         def work() -> None:
             for _ in range(number):
                 one.add_(1)
 
-        return self.graph_of(work)
+        return self.captured(work)
 
-    def graph_of(self, work: Callable[[], None]) -> Callable[[int], object]:
-        """What replays the work so many times."""
+    def captured(self, work: Callable[[], None]) -> Callable[[int], object]:
+        """A function that replays the captured work `times` times."""
         capture: GraphCapture = UncapturedWork() if self.rehearsal else CudaGraphCapture(self.device)
         for _ in range(2):
             capture.run(work)
@@ -334,19 +337,19 @@ class Bench:
         return play
 
     def epochs(self) -> None:
-        """100 epochs of `vanilla_mnist`, by the fastest of our loops."""
+        """100 epochs of `vanilla_mnist`, with the fastest of ganzoo's runners."""
         case = CASES[0]
-        ours = [
+        measured = [
             row for row in self.rows if row.model == case.name and row.loop.startswith(RUNNERS) and row.milliseconds
         ]
         row = Row(case.name, "100 epochs")
         self.rows.append(row)
-        if not ours or time.monotonic() > self.deadline:
-            row.note = "no time was left" if ours else "nothing played"
+        if not measured or time.monotonic() > self.deadline:
+            row.note = "no time was left" if measured else "nothing played"
             return
-        best = min(ours, key=lambda one: one.milliseconds or 0.0)
+        best = min(measured, key=lambda one: one.milliseconds or 0.0)
         runner, _, precision = best.loop.rpartition(", ")
-        play = self.ours(case, runner, precision)
+        play = self.ganzoo_loop(case, runner, precision)
         play(3 if self.rehearsal else 100)
         self.wait()
         left = min(60.0, self.deadline - time.monotonic())
@@ -360,7 +363,7 @@ class Bench:
 
 
 def translation_step(game: Game, real_a: Iterator[Tensor], real_b: Iterator[Tensor]) -> Callable[[], None]:
-    """CycleGAN's step as a tutorial has it: identity, adversarial and cycle terms, no pool of images."""
+    """CycleGAN's step as in tutorials: identity, adversarial and cycle terms, without a pool of images."""
     networks: dict[str, Any] = {name: game.get_submodule(name) for name in ("a2b", "b2a", "judge_a", "judge_b")}
     a2b, b2a, judge_a, judge_b = networks.values()
     makers = torch.optim.Adam([*a2b.parameters(), *b2a.parameters()], lr=2e-4, betas=(0.5, 0.999))
@@ -401,7 +404,7 @@ def table_of(rows: list[Row], title: str) -> Table:
 
 
 def main() -> None:
-    """Prints the table, and writes it."""
+    """Prints the table, and writes it to a file if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=9.0)

@@ -1,9 +1,9 @@
-"""What does a step's way forward and back take of memory, as it is and with activations computed a second time?
+"""Peak memory of a step's forward and backward passes, with and without activation checkpointing.
 
     python benchmarks/memory.py [--model RECIPE ...] [--set KEY=VALUE ...]
 
-One round of each game, without its updates, on torch's meta device: every tensor that is made is counted while it
-lives, and none is really there. Weights, optimizers' averages and the data are not counted; gradients are.
+One round of each game, without its updates, on torch's meta device: every tensor is counted while it is referenced, and
+none is allocated. Weights, optimizers' states and the data are not counted; gradients are.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ganzoo.training.activation_checkpointing import checkpoint_activations, net
 
 
 def images(channels: int, side: int) -> DatasetInfo:
-    """Data of such images."""
+    """The info of a data set of images (channels, side, side)."""
     return DatasetInfo(fields={"real": Field((channels, side, side), "uint8")}, size=1)
 
 
 def domains(side: int) -> DatasetInfo:
-    """Data of two domains of such coloured images."""
+    """The info of a data set with two domains of colour images (3, side, side)."""
     images = Field((3, side, side), "uint8", "domain")
     return DatasetInfo(fields={"a": images, "b": images}, size=1, paired=False)
 
@@ -52,8 +52,8 @@ CASES: dict[str, tuple[str, DatasetInfo, tuple[str, ...]]] = {
 """A row's name -> recipe, data, settings."""
 
 
-class Alive(TorchDispatchMode):
-    """Counts the bytes of what is made inside, as long as it lives. peak: the most at any one time."""
+class LiveMemory(TorchDispatchMode):
+    """Counts the bytes of tensors created inside while they are referenced. peak: the most at any time."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -71,7 +71,7 @@ class Alive(TorchDispatchMode):
         return result
 
     def count(self, made: Tensor, given: set[int]) -> None:
-        """Takes in what an operation made, unless it is a view of what was there."""
+        """Counts the result of an operation, unless it is a view of an existing tensor."""
         storage = made.untyped_storage()
         if id(storage) in given or id(storage) in self.seen:
             return
@@ -81,27 +81,27 @@ class Alive(TorchDispatchMode):
         weakref.finalize(storage, self.forget, id(storage), storage.nbytes())
 
     def forget(self, storage: int, size: int) -> None:
-        """Takes out what is gone."""
+        """Subtracts a storage that was freed."""
         self.seen.discard(storage)
         self.bytes -= size
 
 
 def peak(recipe: str, info: DatasetInfo, settings: tuple[str, ...], *, twice: bool) -> int:
-    """The most bytes that a round has at any one time. twice: activations are computed a second time."""
+    """The peak memory of a round in bytes. twice: whether activations are recomputed (activation checkpointing)."""
     decided = read_recipe(recipe, overrides=settings)
     rehearsal = Rehearsal(decided, info, torch.device("meta"), decided.train.batch_size, recipe)
     game = rehearsal.build()
     if twice:
         for network in networks_of(game):
             checkpoint_activations(network)
-    with Alive() as alive:
+    with LiveMemory() as live:
         rehearsal.round(game, rehearsal.players(game), {})
-    most: int = alive.peak
+    most: int = live.peak
     return most
 
 
 def rows(cases: Mapping[str, tuple[str, DatasetInfo, tuple[str, ...]]]) -> Iterator[tuple[str, int, int]]:
-    """The table's rows: name, bytes as it is, bytes with activations computed a second time."""
+    """The table's rows: name, bytes, bytes with activation checkpointing."""
     for name, case in cases.items():
         yield name, peak(*case, twice=False), peak(*case, twice=True)
 

@@ -1,9 +1,9 @@
-"""What does it cost to look: rows, grids, checkpoints and the display, at a recipe's defaults?
+"""The overhead of logging: rows, grids, checkpoints and the display, at a recipe's defaults.
 
     python benchmarks/overhead.py [--model vanilla_mnist ...] [--times 7] [--device cpu] [--threads N] [--cpu-time]
 
-Each thing is done so many times in a run of the recipe that has played a few steps; the table shows the median time of
-one, how often the recipe asks for it, and the share of a step's time that this is.
+Each is done --times times in a run of the recipe after a few steps; the table shows the median time of one, its
+interval in steps, and its share of wall time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from rich.console import Console as Terminal
 from rich.table import Table
-from step_speed import MODELS, a_training, processor
+from step_speed import MODELS, build_training, processor
 
 from ganzoo.datasets.obtain import obtain
 from ganzoo.datasets.root import data_root
@@ -33,11 +33,11 @@ from ganzoo.training.facts import facts_of
 from ganzoo.training.session import Session
 
 STEPS = 20
-"""Of training, timed together."""
+"""Training steps that are timed together."""
 
 
 def median(work: Callable[[], object], times: int, clock: Callable[[], float]) -> float:
-    """Seconds of one, the first left out."""
+    """The median time of one call in seconds, without the first."""
     taken = []
     for _ in range(times + 1):
         start = clock()
@@ -46,13 +46,13 @@ def median(work: Callable[[], object], times: int, clock: Callable[[], float]) -
     return statistics.median(taken[1:])
 
 
-def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable[[], float]) -> Table:
+def cost_table(model: str, options: argparse.Namespace, folder: Path, clock: Callable[[], float]) -> Table:
     """The table for one recipe."""
     device = torch.device(options.device)
     recipe = read_recipe(model)
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
     torch.manual_seed(0)
-    training = a_training(model, obtained, device, [])
+    training = build_training(model, obtained, device, [])
     files = RunDirectory(folder)
     files.samples.mkdir()
     files.checkpoints.mkdir()
@@ -63,7 +63,7 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
     events.register(Console(plain=True))
     events.hook.ganzoo_run_started(run=run)
 
-    def some_steps() -> None:
+    def train_steps() -> None:
         end = training.step + STEPS
         while training.step < end:
             training.advance(end - training.step)
@@ -77,8 +77,8 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
 
     session = Session(training, run, events)
 
-    some_steps()
-    step = median(some_steps, options.times, clock) / STEPS
+    train_steps()
+    step = median(train_steps, options.times, clock) / STEPS
     train = recipe.train
     counted = (("a row", session.log, train.log_every), ("a grid", session.draw_grids, train.sample_every))
     table = Table(title=f"{model}, a step of {step * 1e3:.2f} ms\n{processor(device)}")
@@ -110,7 +110,7 @@ def main() -> None:
     clock = time.process_time if options.cpu_time else time.perf_counter
     for model in options.model:
         with tempfile.TemporaryDirectory() as folder:
-            Terminal(width=100).print(costs(model, options, Path(folder), clock))
+            Terminal(width=100).print(cost_table(model, options, Path(folder), clock))
 
 
 if __name__ == "__main__":

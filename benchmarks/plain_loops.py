@@ -1,8 +1,8 @@
-"""The loops that a tutorial would write, over the same networks: what ganzoo's steps are measured against.
+"""Training loops as in tutorials, over the same networks: the baseline for the speed of ganzoo's steps.
 
-Each draws from a DataLoader over torchvision's MNIST with ToTensor and Normalize, steps torch's Adam as it comes, puts
-no `detach` anywhere, passes real and generated samples through the discriminator one after the other, and prints its
-losses every batch (into the void), for which it waits for the device.
+Each draws from a DataLoader over torchvision's MNIST with ToTensor and Normalize, uses torch's Adam with its default
+implementation, never calls `detach`, passes real and generated samples through the discriminator separately, and prints
+its losses every batch (to the null device), for which it waits for the device.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 
 Play = Callable[[int], object]
-"""Plays so many steps."""
+"""Trains for the given number of steps."""
 
 
 def plain_loop(recipe: Recipe, info: DatasetInfo, examples: Examples, device: torch.device) -> Play:
     """The tutorial's loop for a two-player recipe: Wasserstein's with its penalty, or the binary cross-entropies."""
-    return loop_over(build_game(recipe, info).to(device), recipe, examples, device)
+    return plain_loop_over(build_game(recipe, info).to(device), recipe, examples, device)
 
 
-def loop_over(game: Game, recipe: Recipe, examples: Examples, device: torch.device) -> Play:
-    """The same over the networks of a game that is there."""
+def plain_loop_over(game: Game, recipe: Recipe, examples: Examples, device: torch.device) -> Play:
+    """The same over the networks of an existing game."""
     generator, discriminator = game.players()["generator"], game.players()["discriminator"]
     real = batches(examples, recipe.train.batch_size, device)
     if recipe.loss is not None and recipe.loss.entry.name == "wasserstein":
@@ -48,9 +48,9 @@ def loop_over(game: Game, recipe: Recipe, examples: Examples, device: torch.devi
     return play
 
 
-def learns_the_same(recipe: Recipe, info: DatasetInfo) -> bool:
-    """Whether the tutorial's loop is the recipe's algorithm, with its rates: then their scores may be compared, and not
-    only their steps' times.
+def is_same_algorithm(recipe: Recipe, info: DatasetInfo) -> bool:
+    """Whether the tutorial's loop is the recipe's algorithm with the same learning rates, so that not only the times of
+    their steps but also their scores may be compared.
     """
     if recipe.game.entry.name != "two-player" or recipe.loss is None or recipe.generator is None or recipe.schedules:
         return False
@@ -97,7 +97,7 @@ def cross_entropy_step(
     criterion = nn.BCELoss()
     generator_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    void = the_void()
+    log = devnull()
 
     def step() -> None:
         images = next(real)
@@ -111,7 +111,7 @@ def cross_entropy_step(
         loss_g = criterion(discriminator(generator(torch.randn(len(images), 100, device=device))), ones)
         loss_g.backward()
         generator_optimizer.step()
-        print(f"[D loss: {loss_d.item():f}] [G loss: {loss_g.item():f}]", file=void)
+        print(f"[D loss: {loss_d.item():f}] [G loss: {loss_g.item():f}]", file=log)
 
     return step
 
@@ -119,10 +119,10 @@ def cross_entropy_step(
 def wasserstein_step(
     generator: nn.Module, critic: nn.Module, real: Iterator[Tensor], device: torch.device, *, n_critic: int
 ) -> Callable[[], None]:
-    """A step of WGAN-GP: so many of the critic's, one of the generator's."""
+    """A step of WGAN-GP: `n_critic` updates of the critic, one of the generator."""
     generator_optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.0, 0.9))
     critic_optimizer = torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.0, 0.9))
-    void = the_void()
+    log = devnull()
 
     def penalty(images: Tensor, fake: Tensor) -> Tensor:
         share = torch.rand(len(images), 1, 1, 1, device=device)
@@ -144,14 +144,14 @@ def wasserstein_step(
         loss_g = -critic(generator(torch.randn(len(images), 100, device=device))).mean()
         loss_g.backward()
         generator_optimizer.step()
-        print(f"[D loss: {loss_d.item():f}] [G loss: {loss_g.item():f}]", file=void)
+        print(f"[D loss: {loss_d.item():f}] [G loss: {loss_g.item():f}]", file=log)
 
     return step
 
 
 @cache
-def the_void() -> TextIO:
-    """Where what is printed goes, of all loops."""
-    void = Path(os.devnull).open("w")  # noqa: SIM115  # open for as long as the process is
-    atexit.register(void.close)
-    return void
+def devnull() -> TextIO:
+    """The null device, to which all loops print."""
+    log = Path(os.devnull).open("w")  # noqa: SIM115  # open for as long as the process is
+    atexit.register(log.close)
+    return log

@@ -1,22 +1,23 @@
-"""After how many seconds of training is a recipe's FID as good as asked for, and when is that of a tutorial's loop?
+"""Seconds of training until a recipe reaches a target FID, compared with a loop as in tutorials.
 
     python benchmarks/quality_time.py RECIPE_OR_RUN ... [--target 100 50 ...] [--plain] [--score fid]
                                       [--extractor digits] [--samples 2000] [--every 250] [--limit 600] [--cpu-time]
                                       [--set KEY=VALUE ...] [--device cpu] [--threads N]
 
 A recipe is trained until its score reaches the last target, its budget is spent, or --limit seconds of training are
-over. --plain trains beside it the loop that a tutorial would write (`plain_loops.py`) over the same networks, from the
-same first weights, with the same rates; only `vanilla_mnist`, `dcgan_mnist` and `wgan_gp_mnist` have one. The two take
-turns in one process, `--every` steps at a time, and are then scored in the same way: so many samples from the same
-latents, in evaluation mode, against the test split. ganzoo shows the averages of its recipe's [ema], and a tutorial has
-none: --set ema.decay=0.0 takes ganzoo's away. The time that scoring takes is nobody's. A run's directory is only read.
+over. --plain also trains a loop as in tutorials (`plain_loops.py`) over the same networks, with the same initial
+weights and learning rates; only `vanilla_mnist`, `dcgan_mnist` and `wgan_gp_mnist` have one. The two alternate in one
+process, `--every` steps at a time, and are scored in the same way: --samples samples from the same latents, in
+evaluation mode, against the test split. ganzoo's samples come from the averaged weights of its recipe's [ema], which
+the plain loop does not have: --set ema.decay=0.0 disables averaging. The time for scoring is not counted. A run's
+directory is only read.
 
-Columns of targets are seconds of training, and the step: of the first score that was as low, so that they are a little
-late, by --every steps at the most; "not in" says for how long one was trained that did not get there, and "x" how many
-times sooner ganzoo was. One seed is one seed: another (--set train.seed=1) moves a time as much as a recipe does.
+The columns of targets show the seconds of training and the step of the first score at or below the target, at most
+--every steps too late; "not in" shows the time of trainings that did not reach it, and "x" the speed-up of ganzoo. The
+figures are for one seed: another (--set train.seed=1) changes a time as much as another recipe does.
 
---cpu-time counts the process's time instead of the wall's, for a machine where others are at work; it only means
-something with one thread.
+--cpu-time counts the process's CPU time instead of wall time, for a machine with other load; it is only meaningful with
+one thread.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from plain_loops import Play, learns_the_same, loop_over
+from plain_loops import Play, is_same_algorithm, plain_loop_over
 from rich.console import Console
 from rich.table import Table
-from step_speed import ganzoo_loop, processor, waited_for
+from step_speed import ganzoo_loop, processor, synchronized
 from torch import Tensor
 
 import ganzoo
@@ -57,7 +58,7 @@ from ganzoo.training.runners.choice import choose_runner
 
 @dataclass(slots=True)
 class TrainingHistory:
-    """What is known of one training: a row a score, with `step`, `seconds` and the score by its name."""
+    """The scores of one training: a row for each score, with `step`, `seconds` and the score by its name."""
 
     recipe: str
     data: str
@@ -70,15 +71,15 @@ class TrainingHistory:
 
     @property
     def milliseconds(self) -> str:
-        """A step's, in the mean."""
+        """The mean time of a step in milliseconds."""
         return f"{1e3 * self.rows[-1]['seconds'] / self.rows[-1]['step']:.1f}" if self.rows else "-"
 
 
 @dataclass(slots=True)
-class Contestant:
-    """A loop in training. samples: what its generator makes now, to be scored; streams: its own random ones."""
+class TimedLoop:
+    """A loop in training. samples: draws samples to be scored; streams: its random states."""
 
-    course: TrainingHistory
+    history: TrainingHistory
     play: Play
     samples: Callable[[], tuple[Tensor, Batch]]
     evaluation: Evaluation
@@ -87,7 +88,7 @@ class Contestant:
     seconds: float = 0.0
 
     def turn(self, steps: int, clock: Callable[[], float]) -> None:
-        """So many steps by the clock, and a score off it. Raises: TrainingFailed."""
+        """Trains `steps` steps, which are timed, and scores the result, which is not. Raises: TrainingFailed."""
         restore_random_states(self.streams, self.evaluation.device)
         began = clock()
         self.play(steps)
@@ -95,21 +96,21 @@ class Contestant:
         self.streams = random_states(self.evaluation.device)
         self.steps += steps
         scores = self.evaluation.scores(*self.samples())
-        self.course.rows.append({"step": self.steps, "seconds": self.seconds, **scores})
-        told = ", ".join(f"{name} {value:.1f}" for name, value in scores.items()) or "no score: not finite"
-        said = f"{self.course.recipe}, {self.course.loop}: step {self.steps:,}, {self.seconds:,.1f} s, {told}"
-        print(said, file=sys.stderr, flush=True)
+        self.history.rows.append({"step": self.steps, "seconds": self.seconds, **scores})
+        result = ", ".join(f"{name} {value:.1f}" for name, value in scores.items()) or "no score: not finite"
+        message = f"{self.history.recipe}, {self.history.loop}: step {self.steps:,}, {self.seconds:,.1f} s, {result}"
+        print(message, file=sys.stderr, flush=True)
 
 
-def decided(name: str, options: argparse.Namespace) -> Recipe:
-    """The recipe, with the scores that are asked for."""
+def recipe_with_scores(name: str, options: argparse.Namespace) -> Recipe:
+    """The recipe, with an [evaluate] table for the requested score."""
     scores = [f"evaluate.{key}" for key in (f"every={options.every}", f"n={options.samples}", "split=test")]
     scores += [f'evaluate.metrics=["{options.score}"]', f'evaluate.extractor="{options.extractor}"']
     return read_recipe(name, overrides=[*options.set, *scores])
 
 
-def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHistory]) -> None:
-    """Adds ganzoo's training of a recipe to the courses, and with --plain, where there is one, the tutorial's."""
+def train(recipe: Recipe, options: argparse.Namespace, histories: list[TrainingHistory]) -> None:
+    """Adds the history of ganzoo's training of a recipe, and with --plain that of its plain loop, if there is one."""
     device = choose_device(options.device)
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True)
     rehearsal = dry_run(recipe, obtained.info)
@@ -117,8 +118,8 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
     evaluation = evaluation_of(recipe, obtained, rehearsal, device)
     assert evaluation is not None  # the overrides ask for it
     found = []
-    if options.plain and learns_the_same(recipe, obtained.info):
-        found.append(plain_contestant(recipe, obtained, evaluation))
+    if options.plain and is_same_algorithm(recipe, obtained.info):
+        found.append(plain_timed_loop(recipe, obtained, evaluation))
     elif options.plain:
         print(f"{recipe.name}: no plain loop is the same algorithm; ganzoo's is trained alone.", file=sys.stderr)
     seed_everything(recipe.train.seed)
@@ -130,18 +131,18 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
         with training.shown():
             return evaluation.samples(training.game)
 
-    course = TrainingHistory(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
-    play = waited_for(ganzoo_loop(training), device)
-    found.append(Contestant(course, play, samples, evaluation, streams))
-    courses += [contestant.course for contestant in found]
+    history = TrainingHistory(recipe.name, obtained.choice.entry.name, f"ganzoo, {training.runner.name}")
+    play = synchronized(ganzoo_loop(training), device)
+    found.append(TimedLoop(history, play, samples, evaluation, streams))
+    histories += [loop.history for loop in found]
     try:
-        compete(found, training.total_steps, options)
+        train_in_turns(found, training.total_steps, options)
     finally:
         training.data.close()
 
 
-def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation) -> Contestant:
-    """The tutorial's loop, from the weights that ganzoo begins with."""
+def plain_timed_loop(recipe: Recipe, obtained: Obtained, evaluation: Evaluation) -> TimedLoop:
+    """The plain loop, with ganzoo's initial weights."""
     device = evaluation.device
     seed_everything(recipe.train.seed)
     game = build_game(recipe, obtained.info).to(device)
@@ -153,30 +154,30 @@ def plain_contestant(recipe: Recipe, obtained: Obtained, evaluation: Evaluation)
         finally:
             game.train()
 
-    play = waited_for(loop_over(game, recipe, obtained.examples, device), device)
-    course = TrainingHistory(recipe.name, obtained.choice.entry.name, "plain loop")
-    return Contestant(course, play, samples, evaluation, random_states(device))
+    play = synchronized(plain_loop_over(game, recipe, obtained.examples, device), device)
+    history = TrainingHistory(recipe.name, obtained.choice.entry.name, "plain loop")
+    return TimedLoop(history, play, samples, evaluation, random_states(device))
 
 
-def compete(found: list[Contestant], total: int, options: argparse.Namespace) -> None:
-    """Turns for each until it is at the last target, its budget is spent, its time is over, or its numbers broke."""
+def train_in_turns(found: list[TimedLoop], total: int, options: argparse.Namespace) -> None:
+    """Trains in turns until each reaches the last target, its budget or time is spent, or its score is not finite."""
     clock = time.process_time if options.cpu_time else time.perf_counter
     left = list(found)
     while left:
-        for contestant in tuple(left):
+        for loop in tuple(left):
             try:
-                contestant.turn(min(options.every, total - contestant.steps), clock)
-                broken = options.score not in contestant.course.rows[-1]
+                loop.turn(min(options.every, total - loop.steps), clock)
+                broken = options.score not in loop.history.rows[-1]
             except TrainingFailed as error:
-                print(f"{contestant.course.recipe}, {contestant.course.loop}: {error}", file=sys.stderr)
+                print(f"{loop.history.recipe}, {loop.history.loop}: {error}", file=sys.stderr)
                 broken = True
-            there = contestant.course.reached(options.score, min(options.target))
-            if broken or there or contestant.steps >= total or contestant.seconds >= options.limit:
-                left.remove(contestant)
+            there = loop.history.reached(options.score, min(options.target))
+            if broken or there or loop.steps >= total or loop.seconds >= options.limit:
+                left.remove(loop)
 
 
-def read(directory: str, options: argparse.Namespace) -> TrainingHistory:
-    """A run that has such scores. Raises: GanzooError for one that has others, or none."""
+def read_history(directory: str, options: argparse.Namespace) -> TrainingHistory:
+    """The history of a run with such scores. Raises: GanzooError where its scores have another protocol, or none."""
     run = ganzoo.load(directory)
     plan = run.recipe.evaluate
     rows = [row for row in run.metrics if options.score in row]
@@ -194,7 +195,7 @@ def read(directory: str, options: argparse.Namespace) -> TrainingHistory:
     return TrainingHistory(run.recipe.name, run.facts["dataset"]["name"], "a run, read", rows)
 
 
-def result(courses: list[TrainingHistory], options: argparse.Namespace) -> Table:
+def result_table(histories: list[TrainingHistory], options: argparse.Namespace) -> Table:
     """Seconds and steps by target, the best score, and milliseconds a step."""
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     clock = "CPU time" if options.cpu_time else "wall time"
@@ -205,26 +206,26 @@ def result(courses: list[TrainingHistory], options: argparse.Namespace) -> Table
     for column in ("recipe", "on", "loop", *(f"{target:g}" for target in targets), "best", "ms a step"):
         table.add_column(column, justify="left" if column in ("recipe", "on", "loop") else "right")
     plain = None
-    for course in courses:
-        plain = course if course.loop == "plain loop" else plain if plain and plain.recipe == course.recipe else None
-        cells = [cell(course, plain, options.score, target) for target in targets]
-        best = min((row[options.score] for row in course.rows if options.score in row), default=math.nan)
-        table.add_row(course.recipe, course.data, course.loop, *cells, f"{best:.1f}", course.milliseconds)
+    for history in histories:
+        plain = history if history.loop == "plain loop" else plain if plain and plain.recipe == history.recipe else None
+        cells = [cell(history, plain, options.score, target) for target in targets]
+        best = min((row[options.score] for row in history.rows if options.score in row), default=math.nan)
+        table.add_row(history.recipe, history.data, history.loop, *cells, f"{best:.1f}", history.milliseconds)
     return table
 
 
-def cell(course: TrainingHistory, plain: TrainingHistory | None, score: str, target: float) -> str:
-    """When a target was reached, and how many times sooner than by the plain loop."""
-    row = course.reached(score, target)
+def cell(history: TrainingHistory, plain: TrainingHistory | None, score: str, target: float) -> str:
+    """The time at which a target was reached, and the speed-up over the plain loop."""
+    row = history.reached(score, target)
     if row is None:
-        return f"not in {course.rows[-1]['seconds']:,.0f} s" if course.rows else "not at all"
-    slower = plain.reached(score, target) if plain and plain is not course else None
+        return f"not in {history.rows[-1]['seconds']:,.0f} s" if history.rows else "not at all"
+    slower = plain.reached(score, target) if plain and plain is not history else None
     times = f", {slower['seconds'] / row['seconds']:.1f} x" if slower else ""
     return f"{row['seconds']:,.1f} s ({row['step']:,}){times}"
 
 
-def follow(options: argparse.Namespace, courses: list[TrainingHistory]) -> None:
-    """Adds everything's course to the courses, the recipes as they are being trained. Raises: GanzooError."""
+def train_and_read(options: argparse.Namespace, histories: list[TrainingHistory]) -> None:
+    """Adds the histories of runs, and those of recipes, which are trained. Raises: GanzooError."""
     if not all(0 < target < math.inf for target in options.target) or options.every < 1 or not options.limit > 0:
         raise GanzooError("--target, --every and --limit are numbers above 0.")
     if options.cpu_time and torch.get_num_threads() > 1:
@@ -232,14 +233,16 @@ def follow(options: argparse.Namespace, courses: list[TrainingHistory]) -> None:
     runs = [what for what in options.what if (Path(what) / "run.json").exists()]
     if options.plain and runs:
         raise GanzooError(f"--plain trains beside a recipe, and {runs[0]} is a run, which is only read.")
-    recipes = [decided(what, options) for what in options.what if what not in runs]  # what is wrong is said at once
-    courses += [read(run, options) for run in runs]
+    recipes = [
+        recipe_with_scores(what, options) for what in options.what if what not in runs
+    ]  # what is wrong is said at once
+    histories += [read_history(run, options) for run in runs]
     for recipe in recipes:
-        train(recipe, options, courses)
+        train(recipe, options, histories)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the table, after Ctrl-C as far as it has come. Exit status 2: the input was wrong."""
+    """Prints the table, after Ctrl-C with the results so far. Exit status 2: the input was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", metavar="RECIPE_OR_RUN")
     parser.add_argument("--target", nargs="+", type=float, default=[100.0, 50.0])
@@ -257,17 +260,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    courses: list[TrainingHistory] = []
+    histories: list[TrainingHistory] = []
     status = 0
     try:
-        follow(options, courses)
+        train_and_read(options, histories)
     except GanzooError as error:
         print(error, file=sys.stderr)
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
-    if any(course.rows for course in courses):  # what is known already is not lost
-        Console(width=150).print(result(courses, options))
+    if any(history.rows for history in histories):  # what is known already is not lost
+        Console(width=150).print(result_table(histories, options))
     return status
 
 

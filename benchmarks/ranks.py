@@ -1,16 +1,16 @@
-"""How fast do several ranks train, against one that has the machine to itself?
+"""The speed of training on several ranks, compared with one rank on the same cores.
 
     python benchmarks/ranks.py [RECIPE ...] [--ranks 2] [--rounds 9] [--steps 20] [--set KEY=VALUE] [--data-root DIR]
 
-Same recipe, same batch over all ranks, same cores, on the CPU: one rank with a thread for each of `--ranks`, and that
-many ranks with one thread each, started by torchrun. They take turns in the same processes, `--steps` steps at a time,
-with a row of means read as often as the recipe says: while the single rank trains, the others sleep. The table has the
-median over the rounds, the ratio to the single rank of the same round, what a rank hands over to be averaged in a step,
-how long that takes alone, and by how much the weights of the two trainings differ after their first step, on average
-and at most. (Adam's first step has full length wherever a gradient is not zero: one that is rounding alone may go
-either way. After a hundred they differ by more: rounding grows in a game, and where there is batch norm each rank has
-its own statistics; see docs/distributed.md.) Measure on a quiet machine: two threads that wait for each other suffer
-most from company.
+Same recipe, same batch over all ranks, same cores, on the CPU: one rank with --ranks threads, and --ranks ranks with
+one thread each, started by torchrun. They alternate in the same processes, `--steps` steps at a time, with a row of
+means as often as in the recipe: while the single rank trains, the others sleep. The table shows the median over the
+rounds, the ratio to the single rank of the same round, the size of the gradients that a rank sends in a step, the time
+to average them alone, and the mean and largest difference of the weights of the two trainings after their first step.
+(Adam's first step has full length wherever a gradient is not zero, so a gradient of rounding errors may have either
+sign. After a hundred steps the weights differ more: rounding errors grow, and with batch norm each rank has its own
+statistics; see docs/distributed.md.) Measure on an idle machine: threads that wait for each other are slowed down most
+by other load.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     for column in ("recipe", "batch", *times, "MB a step", "ms to average", "weights differ: mean, most"):
         table.add_column(column, justify="left" if column == "recipe" else "right")
     for recipe in options.recipes:
-        found = launched(recipe, options)
+        found = measure_with_torchrun(recipe, options)
         alone, shared = found["alone"], found["shared"]
         ratio = statistics.median(a / s for a, s in zip(alone, shared, strict=True))
         table.add_row(
@@ -71,7 +71,7 @@ def main() -> None:
     Console(width=130).print(table)
 
 
-def launched(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
+def measure_with_torchrun(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
     """What rank 0 measured of a recipe."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "measured.json"
@@ -86,7 +86,7 @@ def launched(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """One rank's part: the single rank's turns are rank 0's, all others are everybody's."""
+    """The measurement on each rank: rank 0 also trains the single-rank baseline."""
     import torch
 
     from ganzoo.core.random_streams import seed_everything
@@ -143,7 +143,7 @@ def measure(options: argparse.Namespace) -> None:
         return (time.perf_counter() - begin) / steps * 1e3
 
     def averaging() -> float:
-        """Milliseconds for the messages of a step alone, without anything to compute."""
+        """Milliseconds for the averaging of a step alone, without any computation."""
         ranks.broadcast_text("begin")
         begin = time.perf_counter()
         for average, moves in sent:

@@ -1,14 +1,14 @@
-"""How long do the quick commands take, alone and with a hundred plugins installed, and a run until its first step?
+"""Start-up times: of quick commands, without and with a hundred plugins, and of a run until its first step.
 
     python benchmarks/startup.py [--runs 10] [--plugins 100] [--model vanilla_mnist] [--only commands|run]
 
-Each command is started so many times after a warm-up; the first table shows the median wall time, and whether torch was
-imported. The hundred plugins are distributions of one module each, written into a temporary folder on PYTHONPATH.
+Each command is started --runs times after a warm-up; the first table shows the median wall time, and whether torch was
+imported. The plugins are distributions of one module each, written into a temporary folder on PYTHONPATH.
 
-The second table is that of a run on the CPU, from the start of Python to the row of its first step: what torch takes to
-be imported; what its compiler takes, which torch's optimizers import when the first of them is made, in any program;
-and the rest, which is ganzoo's, with its parts. The column of the processor tells how busy the machine was: where the
-clock's is much larger, other programs ran too.
+The second table is for a run on the CPU, from the start of Python to the row of its first step: the import of torch;
+the import of its compiler, which torch's optimizers trigger when the first of them is constructed, in any program; and
+the rest, which is ganzoo's, with its parts. Where wall time is much larger than the processor's, the machine had other
+load.
 """
 
 from __future__ import annotations
@@ -107,20 +107,20 @@ ganzoo.train(recipe, steps=1, device="cpu", out=out, quiet=True, observers=[Firs
 MACHINE = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
 
 Seconds = Sequence[float]
-"""By the clock, and of the processor."""
+"""Wall time and CPU time."""
 
 
 OWN = "ganzoo, to the first row"
 
 
 def environment(path: str | None = None) -> dict[str, str]:
-    """Our own, in which modules are compiled once, as they are where ganzoo is installed. path: PYTHONPATH."""
+    """The environment, with bytecode caching enabled, as for an installed ganzoo. path: PYTHONPATH."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept if path is None else {**kept, "PYTHONPATH": path}
 
 
 def install_dummies(target: Path, count: int) -> None:
-    """Writes `count` distributions with an entry point each, as an installer would lay them out."""
+    """Writes `count` distributions with an entry point each, in the layout of installed packages."""
     for number in range(count):
         (target / f"dummy_{number}.py").write_text(PLUGIN.format(number=number))
         info = target / f"ganzoo_dummy_{number}-1.0.dist-info"
@@ -150,7 +150,7 @@ def imports_torch(arguments: list[str], path: str) -> bool:
 
 
 def first_step(recipe: str, folder: str) -> list[dict[str, Seconds]]:
-    """The shares of one start, and the parts of ganzoo's."""
+    """The shares of one start, and the parts of ganzoo's share."""
     start = time.time()
     command = [sys.executable, "-c", FIRST_STEP, recipe, str(Path(folder) / f"run-{start}"), str(start)]
     said = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout

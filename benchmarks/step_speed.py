@@ -1,17 +1,17 @@
-"""How long is a recipe's step, against the loop that a tutorial would write, and against its matrix products alone?
+"""The time of a recipe's step, compared with a loop as in tutorials and with its matrix products alone.
 
     python benchmarks/step_speed.py [--model vanilla_mnist ...] [--batch N ...] [--precision fp32 bf16 ...]
                                     [--runner eager ...] [--set KEY=VALUE ...] [--device cpu] [--threads N]
                                     [--rounds 9] [--seconds 1.0] [--cpu-time] [--phases]
 
-A table for each model and batch size. Same networks, same batch, same process: the contestants take turns, about
-`--seconds` at a time, and the table shows the median of the rounds, and that of the ratios to the plain loop within a
-round. The plain loop is in `plain_loops.py`, in float32 without any setting. ganzoo's is the recipe as it runs, with
-its averages and its rows. Products alone are the step's own matrix products and convolutions, one after the other, in
-each precision: what no loop can be faster than.
+A table for each model and batch size. Same networks, same batch, same process: the loops alternate, about `--seconds`
+at a time, and the table shows the median over the rounds, and the median ratio to the plain loop within a round. The
+plain loop is in `plain_loops.py`, in float32 with default settings. ganzoo's loop is the recipe as it runs, with weight
+averaging and logging. "products alone" are the step's own matrix products and convolutions, one after the other, in
+each precision: a lower bound for any loop.
 
---cpu-time counts the process's time instead of the wall's, for a machine where others are at work; it only means
-something with one thread. --phases adds a table of where ganzoo's step goes, by torch's profiler.
+--cpu-time counts the process's CPU time instead of wall time, for a machine with other load; it is only meaningful with
+one thread. --phases adds a breakdown of ganzoo's step by torch's profiler.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ PHASES = {
     "optimizers' kernels": ("_fused_adam_", "_fused_adamw_", "_fused_sgd_"),
     "copies and casts": ("copy_", "_to_copy", "cat", "index", "fill_", "zero_"),
 }  # fmt: skip
-"""Phase -> aten operations; their time without that of what they call. Other operations are elementwise or sums."""
+"""Phase -> aten operations, counted by their self time. Other operations are elementwise or sums."""
 
 
 @dataclass(slots=True)
-class Contestant:
-    """One loop: its name, how it plays steps, its milliseconds a step by round; floor: of its precision, by name."""
+class TimedLoop:
+    """A loop to be timed. play: runs steps; floor: the precision of its lower bound; times: ms a step by round."""
 
     name: str
     play: Play
@@ -66,8 +66,8 @@ class Contestant:
         return statistics.median(self.times)
 
 
-def a_training(model: str, obtained: Obtained, device: torch.device, settings: list[str]) -> Training:
-    """The recipe's live state, as `ganzoo run` has it."""
+def build_training(model: str, obtained: Obtained, device: torch.device, settings: list[str]) -> Training:
+    """The training state of the recipe, as in `ganzoo run`."""
     recipe = read_recipe(model, overrides=settings)
     training = assemble(recipe, obtained, dry_run(recipe, obtained.info), device)
     training.keep_streams()
@@ -76,7 +76,7 @@ def a_training(model: str, obtained: Obtained, device: torch.device, settings: l
 
 
 def ganzoo_loop(training: Training) -> Play:
-    """The recipe as `ganzoo run` plays it, with a row of means read every `log_every` steps."""
+    """The recipe as `ganzoo run` trains it, with a row of means every `log_every` steps."""
     every = training.recipe.train.log_every or 50
 
     def play(steps: int) -> None:
@@ -90,8 +90,8 @@ def ganzoo_loop(training: Training) -> Play:
     return play
 
 
-def waited_for(play: Play, device: torch.device) -> Play:
-    """The same, until the device is through."""
+def synchronized(play: Play, device: torch.device) -> Play:
+    """The same, followed by a synchronisation with the device."""
     if device.type == "cpu":
         return play
 
@@ -102,69 +102,69 @@ def waited_for(play: Play, device: torch.device) -> Play:
     return play_and_wait
 
 
-def contestants(
+def timed_loops(
     model: str, batch: int | None, options: argparse.Namespace, device: torch.device
-) -> Iterator[Contestant | str]:
-    """All loops over a model at a batch size. The strings are what the title says."""
+) -> Iterator[TimedLoop | str]:
+    """All loops over a model at a batch size, and strings, which are parts of the table's title."""
     settings = [*options.set, *([f"train.batch_size={batch}"] if batch else []), f"train.steps={10**9}"]
     recipe = read_recipe(model, overrides=settings)
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True).load()
     yield f"{model} on {obtained.choice.entry.name}, batch {recipe.train.batch_size}"
     torch.manual_seed(0)
-    yield Contestant("plain loop, fp32", plain_loop(recipe, obtained.info, obtained.examples, device))
+    yield TimedLoop("plain loop, fp32", plain_loop(recipe, obtained.info, obtained.examples, device))
     for precision in options.precision:
         at_it = [*settings, f"train.precision={precision}"]
         for runner in options.runner:
-            training = a_training(model, obtained, device, [*at_it, f"train.runner={runner}"])
-            yield Contestant(f"ganzoo, {precision}, {training.runner.name}", ganzoo_loop(training), precision)
-        measured = a_training(model, obtained, device, [*at_it, "train.runner=eager"])
+            training = build_training(model, obtained, device, [*at_it, f"train.runner={runner}"])
+            yield TimedLoop(f"ganzoo, {precision}, {training.runner.name}", ganzoo_loop(training), precision)
+        measured = build_training(model, obtained, device, [*at_it, "train.runner=eager"])
         measured.advance(1)
         products = products_of(lambda: measured.advance(1))  # noqa: B023  # called at once
         yield f"{products.flops / 1e9:.2f} GFLOP a step"
-        yield Contestant(f"products alone, {precision}", products.play, precision)
+        yield TimedLoop(f"products alone, {precision}", products.play, precision)
 
 
-def take_turns(found: list[Contestant], rounds: int, seconds: float, clock: Callable[[], float]) -> None:
-    """Times each contestant in turn, about so long at a time."""
+def measure_in_turns(found: list[TimedLoop], rounds: int, seconds: float, clock: Callable[[], float]) -> None:
+    """Times the loops in turns of about `seconds` each."""
     steps = {}
-    for contestant in found:
-        contestant.play(3)
+    for timed in found:
+        timed.play(3)
         start = clock()
-        contestant.play(3)
-        steps[contestant.name] = max(1, round(seconds * 3 / max(clock() - start, 1e-9)))
+        timed.play(3)
+        steps[timed.name] = max(1, round(seconds * 3 / max(clock() - start, 1e-9)))
     for _ in range(rounds):
-        for contestant in found:
+        for timed in found:
             start = clock()
-            contestant.play(steps[contestant.name])
-            contestant.times.append((clock() - start) / steps[contestant.name] * 1e3)
+            timed.play(steps[timed.name])
+            timed.times.append((clock() - start) / steps[timed.name] * 1e3)
 
 
-def result(found: list[Contestant], title: str, clock_name: str) -> Table:
-    """Milliseconds, ratios to the plain loop, and the share of the floor."""
+def result_table(found: list[TimedLoop], title: str, clock_name: str) -> Table:
+    """A table of milliseconds, ratios to the plain loop, and the share of the lower bound."""
     table = Table(title=title, caption=f"medians of {len(found[0].times)} rounds, {clock_name}")
     for column in ("loop", "ms a step", "steps a second", "times the plain loop", "products' share"):
         table.add_column(column, justify="left" if column == "loop" else "right")
     plain = found[0].times
-    floors = {contestant.floor: contestant.times for contestant in found if contestant.name.startswith("products")}
-    for contestant in found:
-        ratio = statistics.median(p / t for p, t in zip(plain, contestant.times, strict=True))
-        floor = floors.get(contestant.floor)
-        share = floor and statistics.median(f / t for f, t in zip(floor, contestant.times, strict=True))
+    floors = {timed.floor: timed.times for timed in found if timed.name.startswith("products")}
+    for timed in found:
+        ratio = statistics.median(p / t for p, t in zip(plain, timed.times, strict=True))
+        floor = floors.get(timed.floor)
+        share = floor and statistics.median(f / t for f, t in zip(floor, timed.times, strict=True))
         table.add_row(
-            contestant.name,
-            f"{contestant.median:.2f}",
-            f"{1e3 / contestant.median:,.0f}",
+            timed.name,
+            f"{timed.median:.2f}",
+            f"{1e3 / timed.median:,.0f}",
             f"{ratio:.2f}",
             f"{100 * share:.0f} %" if share else "",
         )
     return table
 
 
-def phases(contestant: Contestant, steps: int = 20) -> Table:
-    """Where a step goes on the host's side. The profiler counts with the last phase, which is therefore too large."""
+def phases(timed: TimedLoop, steps: int = 20) -> Table:
+    """A breakdown of a step on the host. The profiler's own time is in the last phase, which is therefore too large."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         start = time.perf_counter()
-        contestant.play(steps)
+        timed.play(steps)
         whole = (time.perf_counter() - start) / steps * 1e3
     taken = dict.fromkeys((*PHASES, "elementwise, sums, random numbers"), 0.0)
     for event in profiler.key_averages():
@@ -175,7 +175,7 @@ def phases(contestant: Contestant, steps: int = 20) -> Table:
             )
             taken[phase] += event.self_cpu_time_total / steps / 1e3
     taken["Python, autograd, optimizers' Python, the profiler"] = whole - sum(taken.values())
-    table = Table(title=f"where a step goes: {contestant.name}")
+    table = Table(title=f"where a step goes: {timed.name}")
     for column in ("phase", "ms a step", "share"):
         table.add_column(column, justify="left" if column == "phase" else "right")
     for phase, milliseconds in taken.items():
@@ -222,20 +222,20 @@ def main() -> None:
     console = Console(width=110)
     for model in options.model:
         for batch in options.batch:
-            found: list[Contestant] = []
+            found: list[TimedLoop] = []
             title: list[str] = []
-            for one in contestants(model, batch, options, device):
-                if isinstance(one, Contestant):
-                    found.append(Contestant(one.name, waited_for(one.play, device), one.floor))
+            for one in timed_loops(model, batch, options, device):
+                if isinstance(one, TimedLoop):
+                    found.append(TimedLoop(one.name, synchronized(one.play, device), one.floor))
                 elif one not in title:
                     title.append(one)
-            take_turns(found, options.rounds, options.seconds, clock)
+            measure_in_turns(found, options.rounds, options.seconds, clock)
             whole = f"{', '.join(title)}\n{processor(device)}, torch {torch.__version__}"
-            console.print(result(found, whole, clock_name))
+            console.print(result_table(found, whole, clock_name))
             if options.phases:
-                for contestant in found:
-                    if contestant.name.startswith("ganzoo"):
-                        console.print(phases(contestant))
+                for timed in found:
+                    if timed.name.startswith("ganzoo"):
+                        console.print(phases(timed))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""CPU seconds a step of each entry of a suite, and the steps that a budget buys: how the suites' `steps` were chosen.
+"""CPU seconds a step of each entry of a suite, and the steps that fit into a budget: how suites' `steps` were chosen.
 
     python benchmarks/suite_cost.py mnist-small --seconds 160
 
-One thread. All entries are trained in one process, a few steps each in turn, so that whatever else the machine does
-falls on all alike; the median over the turns counts, of `time.process_time`.
+One thread. All entries are trained in one process, a few steps each in turn, so that other load on the machine affects
+all of them equally; the figure is the median over the turns of `time.process_time`.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Does a translation change the style of a digit, and keep the digit?
+"""Evaluates translations of digits: whether they change the style and preserve the digit.
 
     python benchmarks/translation.py RUN [RUN ...] [--seed 0]
 
-For runs on `glyph-domains`. The domains' labels, which no game sees, train a digit classifier in each domain, and a
-classifier that tells the domains apart. Then the test split is translated, and the table shows, of what was translated,
-of the same images untranslated (the baseline) and of real ones of the other domain (the ceiling):
+For runs on `glyph-domains`. A digit classifier is trained in each domain, with the labels, which no game sees, and a
+classifier of the domains. Then the test split is translated, and the table shows, for the translations, for the same
+images untranslated (the baseline) and for real images of the other domain (the ceiling):
 
-    same digit      how many the digit classifier of the target domain reads as what the input was
-    style           how many the domain classifier takes for the target domain
-    told apart      how often a classifier, trained for just that, tells them from real ones: 50 % is by chance
-    L1 to the pair  the mean distance of a pixel, of 255, to the true answer, where the data are paired
+    same digit      the share that the digit classifier of the target domain recognises as the digit of the input
+    style           the share that the domain classifier assigns to the target domain
+    told apart      the accuracy of a classifier trained to tell them from real ones (two-sample test): chance is 50 %
+    L1 to the pair  the mean absolute difference to the true translation, of 255, where the data are paired
 
 Each network is a small convolutional one trained for a few epochs on the training split; all of it takes minutes.
 """
@@ -36,8 +36,8 @@ from ganzoo.recipe.parts import build_dataset
 
 EPOCHS = 4
 BATCH = 128
-LOOKED_AT = 4000
-"""Training images of each side that the classifiers of style learn from."""
+STYLE_IMAGES = 4000
+"""Training images of each domain for the classifiers of style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def classifier(channels: int, classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64 * 4, classes))
 
 
-def trained(images: Tensor, labels: Tensor, classes: int, *, epochs: int = EPOCHS) -> nn.Sequential:
-    """A classifier that has learned from images (n, C, H, W) and labels (n,), in evaluation mode."""
+def train_classifier(images: Tensor, labels: Tensor, classes: int, *, epochs: int = EPOCHS) -> nn.Sequential:
+    """A classifier trained on images (n, C, H, W) with labels (n,), in evaluation mode."""
     network = classifier(images.shape[1], classes)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     steps = epochs * (len(images) // BATCH)
@@ -72,33 +72,33 @@ def trained(images: Tensor, labels: Tensor, classes: int, *, epochs: int = EPOCH
 
 
 @torch.no_grad()
-def right(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The share of images that a classifier gives their label, in percent."""
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The accuracy of a classifier, in percent."""
     found = torch.cat([network(part).argmax(dim=1) for part in images.split(500)])
     return 100 * (found == labels).float().mean().item()
 
 
 def with_channels(images: Tensor, channels: int) -> Tensor:
-    """Grey images in three channels, or coloured ones as grey."""
+    """Images with 3 channels or 1: grey ones repeated, or colours averaged."""
     if images.shape[1] == channels:
         return images
     return images.expand(-1, 3, -1, -1) if channels == 3 else images.mean(dim=1, keepdim=True)
 
 
-def told_apart(made: Tensor, real: Tensor, made_test: Tensor, real_test: Tensor) -> float:
-    """How well a classifier trained on the first two tells the last two apart, in percent."""
+def two_sample_accuracy(made: Tensor, real: Tensor, made_test: Tensor, real_test: Tensor) -> float:
+    """The test accuracy of a classifier of generated against real images (classifier two-sample test), in percent."""
     labels = torch.cat((torch.zeros(len(made)), torch.ones(len(real)))).long()
-    network = trained(torch.cat((made, real)), labels, 2)
+    network = train_classifier(torch.cat((made, real)), labels, 2)
     test_labels = torch.cat((torch.zeros(len(made_test)), torch.ones(len(real_test)))).long()
-    return right(network, torch.cat((made_test, real_test)), test_labels)
+    return accuracy(network, torch.cat((made_test, real_test)), test_labels)
 
 
 def rows(run: ganzoo.Run) -> Iterator[tuple[str, ...]]:
     """The table's rows for one run: direction, images, same digit, style, told apart, L1 to the pair."""
     dataset, root = build_dataset(run.recipe.dataset), data_root(None)
     train, test = (split_of(dataset.load(root, name)) for name in ("train", "test"))
-    both = torch.cat([with_channels(train.images[key][:LOOKED_AT], 3) for key in ("a", "b")])
-    domain = trained(both, torch.arange(2).repeat_interleave(LOOKED_AT), 2)
+    both = torch.cat([with_channels(train.images[key][:STYLE_IMAGES], 3) for key in ("a", "b")])
+    domain = train_classifier(both, torch.arange(2).repeat_interleave(STYLE_IMAGES), 2)
     for direction in run.game.directions:
         yield from scores(run, direction, train, test, domain)
 
@@ -106,16 +106,16 @@ def rows(run: ganzoo.Run) -> Iterator[tuple[str, ...]]:
 def scores(run: ganzoo.Run, direction: str, train: Split, test: Split, domain: nn.Module) -> Iterator[tuple[str, ...]]:
     """The rows of one direction. domain: tells a, 0, from b, 1."""
     source, target = direction.split("2")
-    seen, given = train.images[source][:LOOKED_AT], test.images[source]
-    real, real_test = train.images[target][:LOOKED_AT], test.images[target]
-    digits = trained(train.images[target], train.labels[target], 10)
+    seen, given = train.images[source][:STYLE_IMAGES], test.images[source]
+    real, real_test = train.images[target][:STYLE_IMAGES], test.images[target]
+    digits = train_classifier(train.images[target], train.labels[target], 10)
     wanted = torch.full((len(given),), "ab".index(target))
 
     def row(name: str, images: Tensor, like: Tensor | None, labels: Tensor) -> tuple[str, ...]:
         """like: more of the same, from the training split (None: these are real)."""
-        same = right(digits, images, labels)
-        style = right(domain, with_channels(images, 3), wanted)
-        apart = "" if like is None else f"{told_apart(like, real, images, real_test):.1f} %"
+        same = accuracy(digits, images, labels)
+        style = accuracy(domain, with_channels(images, 3), wanted)
+        apart = "" if like is None else f"{two_sample_accuracy(like, real, images, real_test):.1f} %"
         distance = (images - real_test).abs().mean().item() * 127.5
         near = f"{distance:.1f}" if run.info.paired and like is not None else ""
         return direction, name, f"{same:.1f} %", f"{style:.1f} %", apart, near

@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, OptionError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice, Recipe
+from ganzoo.recipe.options import SHAPE_SUFFIX
 
 
 class BuildError(GanzooError):

@@ -80,7 +80,7 @@ def test_both_loops_begin_with_the_same_weights_and_are_scored_on_the_same_laten
     bench: ModuleType, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[Any] = []
-    monkeypatch.setattr(bench, "compete", lambda found, *_: begun.extend(found))
+    monkeypatch.setattr(bench, "train_in_turns", lambda found, *_: begun.extend(found))
     bench.main([str(recipe), "--plain", *QUICK])
     plain, ours = begun
     assert torch.equal(plain.samples()[0], ours.samples()[0])
@@ -139,14 +139,14 @@ def test_a_training_that_breaks_loses_no_other(
 def test_ctrl_c_loses_nothing_that_is_known(
     bench: ModuleType, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    turn = bench.Contestant.turn
+    turn = bench.TimedLoop.turn
 
     def interrupted(contestant: Any, *told: Any) -> None:
         if contestant.steps == 8:
             raise KeyboardInterrupt
         turn(contestant, *told)
 
-    monkeypatch.setattr(bench.Contestant, "turn", interrupted)
+    monkeypatch.setattr(bench.TimedLoop, "turn", interrupted)
     assert bench.main([str(recipe), "--target", "1e6", "0.001", *QUICK]) == 130
     row = cells(capsys.readouterr().out, "ganzoo")
     assert row[3].endswith("s (4)")
@@ -202,4 +202,4 @@ def test_a_tutorials_loop_stands_only_beside_the_recipe_that_it_plays(
 ) -> None:
     recipe = read_recipe(name, overrides=overrides)
     info = ganzoo.DatasetInfo(fields={"real": ganzoo.Field((1, 28, 28), "uint8")}, size=10)
-    assert importlib.import_module("plain_loops").learns_the_same(recipe, info) is same
+    assert importlib.import_module("plain_loops").is_same_algorithm(recipe, info) is same

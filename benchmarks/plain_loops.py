@@ -54,6 +54,8 @@ def learns_the_same(recipe: Recipe, info: DatasetInfo) -> bool:
     """
     if recipe.game.entry.name != "two-player" or recipe.loss is None or recipe.generator is None or recipe.schedules:
         return False
+    if recipe.generator.options.get("conditional"):
+        return False
     penalties = [(rule.entry.name, rule.options.get("weight")) for rule in recipe.regularizers]
     rates = {(by.entry.name, by.options.get("lr"), by.options.get("betas")) for by in recipe.optimizers.values()}
     algorithm = (recipe.loss.entry.name, penalties, rates)

@@ -114,7 +114,7 @@ def train(recipe: Recipe, options: argparse.Namespace, courses: list[TrainingHis
     obtained = obtain(recipe.dataset, recipe.fallback, data_root(options.data_root), allow_fallback=True)
     rehearsal = dry_run(recipe, obtained.info)
     obtained = obtained.load(device, recipe.train.data)
-    evaluation = evaluation_of(recipe, obtained, device)
+    evaluation = evaluation_of(recipe, obtained, rehearsal, device)
     assert evaluation is not None  # the overrides ask for it
     found = []
     if options.plain and learns_the_same(recipe, obtained.info):

@@ -91,7 +91,7 @@ def sample(
         raise GanzooError(f"{out}: {what} of what samples can become.", remedy=f"Use {', '.join(written)}.")
     if interpolate and ending not in (".png", ".gif"):
         raise GanzooError(f"{out}: --interpolate makes pictures, not {ending}.", remedy="Use .png or .gif.")
-    wanted = {**(asked(made, conditions)), **({} if label is None else {"label": label})}
+    wanted = asked(made, conditions if label is None else (*conditions, f"label={label}"))
     if like is not None:
         wanted |= from_file(made, like, taken=wanted)
     chosen = dict(pair(option, "--option", "truncation=0.7") for option in options)
@@ -112,7 +112,11 @@ def sample(
             from ganzoo.kinds.pictures import write_png
 
             write_png(made.picture(count, options=chosen, **given), out)
-            said = f"{count} sample{'s' * (count > 1)}"
+            columns = None if wanted else made.columns(count)
+            shown = count - count % (columns or 1)
+            said = f"{shown} sample{'s' * (shown > 1)}" + (
+                f", a column for each of {columns} classes," if columns else ""
+            )
         else:
             import torch
 
@@ -131,19 +135,22 @@ def is_single_picture(kind: Any, count: int) -> bool:
 
 
 def of_class(run: Run, wanted: dict[str, Any]) -> str:
-    """The class that all samples are of, in words."""
-    if "label" not in wanted:
+    """The class that all samples are of, in words; nothing where they are of several."""
+    if "label" not in wanted or isinstance(wanted["label"], list):
         return ""
     field = run.conditions.field("label")
     return f' of class "{field.classes[run.conditions.label("label", field, wanted["label"])]}"'
 
 
 def asked(run: Run, conditions: tuple[str, ...]) -> dict[str, Any]:
-    """What --condition says, by name. Raises: GanzooError."""
+    """What --condition and --label say, by name. Raises: GanzooError."""
     found: dict[str, Any] = {}
     for text in conditions:
         name, value = pair(text, "--condition", "label=7")
-        run.conditions.field(name)
+        if (exact := text.partition("=")[2].strip()) in run.conditions.field(name).classes:
+            value = exact  # a class may be called "true", or "1e3"
+        if name in found:
+            raise GanzooError(f"{name} is asked for twice.", remedy=f'Several at once are a list: "{name}=[1, 2]".')
         found[name] = value
     return found
 

@@ -14,6 +14,7 @@ from ganzoo.core.data import Batch
 from ganzoo.core.game import Draw, Game, Move, Parts, Preview
 from ganzoo.core.interfaces import Loss, Regularizer
 from ganzoo.core.scores import chance, over_scales, scales
+from ganzoo.errors import OptionError
 
 Truncation = Annotated[float, Interval(gt=0.0, le=100.0)]
 
@@ -29,6 +30,7 @@ class TwoPlayer(Game):
 
     n_critic: discriminator moves for each generator move, every one on fresh real samples and fresh latents (the
         paper's k).
+    Raises: OptionError for a condition that only one of the players knows.
     """
 
     def __init__(self, parts: Parts, *, n_critic: Annotated[int, Ge(1)] = 1) -> None:
@@ -43,6 +45,25 @@ class TwoPlayer(Game):
         seen = (self.generator, self.discriminator, *self.augmentations)
         self.needs = tuple(dict.fromkeys(("real", *(key for network in seen for key in conditions_of(network)))))
         self.classes = len(parts.info.classes) if "label" in self.conditions else 0
+        if type(self) is TwoPlayer:  # a game derived from it may teach a condition in another way
+            self.refuse_unshared_conditions()
+
+    def refuse_unshared_conditions(self) -> None:
+        """Refuses a condition that only one player knows: under Eq. 2 of arXiv:1411.1784, both do.
+
+        What an augmentation reads, the discriminator sees in the samples. Raises: OptionError.
+        """
+        seen = {key for augmentation in self.augmentations for key in conditions_of(augmentation)}
+        made_of, judged_by = set(conditions_of(self.generator)), set(conditions_of(self.discriminator))
+        remedy = "Condition both or neither: networks with the option take conditional = true or false."
+        if unjudged := made_of - judged_by - seen:
+            keys = " and ".join(sorted(unjudged))
+            what = f"the generator is conditioned on {keys} and the discriminator is not: samples of the wrong {keys}"
+            raise OptionError(f"{what} would cost nothing, so that the generator would not learn it.", remedy=remedy)
+        if unmade := judged_by - made_of - seen:
+            keys = " and ".join(sorted(unmade))
+            what = f"the discriminator is conditioned on {keys} and the generator is not: it could never make samples"
+            raise OptionError(f"{what} that go with the {keys} they are judged by.", remedy=remedy)
 
     def players(self) -> Mapping[str, nn.Module]:
         """The discriminator and the generator."""

@@ -77,6 +77,7 @@ def evaluate(
         dataset,
         root,
         metrics=[component_choice("metric", wanted) for wanted in metrics],
+        conditions=game.conditions,
         extractor=None if extractor is None else component_choice("extractor", extractor),
         n=n,
         split=split,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,8 +22,8 @@ from ganzoo.runs.score import Better
 class Evaluation:
     """Scores a game now and then, from the same latents against the same real samples, and knows the best so far.
 
-    say: told in a few words what takes long. `state` is saved with checkpoints. Whatever is drawn here, training's
-    random streams stay as they are.
+    conditions: what the game's samples are made for; say: told in a few words what takes long. `state` is saved with
+    checkpoints. Whatever is drawn here, training's random streams stay as they are.
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
 
@@ -32,6 +32,7 @@ class Evaluation:
         plan: Evaluate,
         obtained: Obtained,
         *,
+        conditions: Sequence[str] = (),
         seed: int,
         device: torch.device,
         say: Callable[[str], None] = lambda _: None,
@@ -45,6 +46,7 @@ class Evaluation:
                 obtained.dataset,
                 obtained.root,
                 metrics=plan.metrics,
+                conditions=conditions,
                 extractor=plan.extractor,
                 n=plan.n,
                 split=plan.split,

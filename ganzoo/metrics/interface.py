@@ -115,6 +115,9 @@ class Metric(ABC):
     """What it reads of `Samples`: the raw ones alone, features, or logits; "labels" are logits over the data set's own
     classes."""
 
+    conditions: ClassVar[tuple[str, ...]] = ()
+    """The keys of `Samples.conditions` that it reads: it says nothing of a game whose samples are not made for them."""
+
     n: ClassVar[int | None] = None
     """How many generated samples the published protocol asks for; None where it is the user's choice."""
 

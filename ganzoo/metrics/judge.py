@@ -57,9 +57,10 @@ class Task:
 class Judge:
     """Scores samples against one split of a data set.
 
-    metrics: none for every one on the shelf that says something about these data; extractor: None for the one that
-    suits them; n: generated samples, None for each metric's own number; seed: of which real samples are taken, where
-    there are more than that. say: told in a few words what takes long.
+    metrics: none for every one on the shelf that says something about these data; conditions: what the samples are made
+    for (`game.conditions`); extractor: None for the one that suits the data; n: generated samples, None for each
+    metric's own number; seed: of which real samples are taken, where there are more than that. say: told in a few words
+    what takes long.
 
     Raises: MetricError where a metric does not fit the data, or the extractor cannot be had.
     """
@@ -70,6 +71,7 @@ class Judge:
         root: Path,
         *,
         metrics: Sequence[Choice] = (),
+        conditions: Sequence[str] = (),
         extractor: Choice | None = None,
         n: int | None = None,
         split: Split = "test",
@@ -84,11 +86,10 @@ class Judge:
             raise MetricError(
                 "these metrics score samples that are made from latents, and these data are two domains to translate."
             )
-        found = (
-            [(choice, fitted(choice, dataset, info, extractor)) for choice in metrics]
-            if metrics
-            else fitting(dataset, info)
-        )
+        if metrics:
+            found = [(choice, fitted(choice, dataset, info, extractor, conditions)) for choice in metrics]
+        else:
+            found = fitting(dataset, info, conditions)
         self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
@@ -199,10 +200,10 @@ def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *
     return Choice(shelf, entry, checked.values)
 
 
-def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
+def fitting(dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> list[tuple[Choice, Metric]]:
     """Every metric on the shelf that says something about the data and the extractor that suits them.
 
-    Raises: MetricError where there is none.
+    conditions: what the samples are made for. Raises: MetricError where there is none.
     """
     found = []
     suiting = suitable(info)
@@ -210,7 +211,7 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     for entry in zoo().entries("metric"):
         choice = choice_of("metric", zoo().spelling(entry))
         metric: Metric = build(choice)
-        if metric.misfit(dataset, info):
+        if misfit(metric, dataset, info, conditions):
             continue
         if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
             continue
@@ -220,13 +221,19 @@ def fitting(dataset: Dataset, info: DatasetInfo) -> list[tuple[Choice, Metric]]:
     return found
 
 
-def fitted(choice: Choice, dataset: Dataset, info: DatasetInfo, extractor: Choice | None = None) -> Metric:
+def fitted(
+    choice: Choice,
+    dataset: Dataset,
+    info: DatasetInfo,
+    extractor: Choice | None = None,
+    conditions: Sequence[str] = (),
+) -> Metric:
     """The metric, built. extractor: the one that is asked for, None for the one that suits the data.
 
-    Raises: MetricError where it says nothing about the data.
+    Raises: MetricError where it says nothing about the data, or about samples made for `conditions`.
     """
     metric: Metric = build(choice)
-    reason = metric.misfit(dataset, info)
+    reason = misfit(metric, dataset, info, conditions)
     if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
@@ -252,6 +259,13 @@ def suitable(info: DatasetInfo) -> Choice | None:
     choice = choice_of("extractor", named)
     extractor: Extractor = build(choice)
     return choice_of("extractor", ANY) if extractor.misfit(info) else choice
+
+
+def misfit(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
+    """Why a metric says nothing about such data, or samples made for `conditions`; empty where it does."""
+    if missing := [key for key in metric.conditions if key not in conditions]:
+        return f"it asks whether samples are what they were made to be; these are made for no {' or '.join(missing)}."
+    return metric.misfit(dataset, info)
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

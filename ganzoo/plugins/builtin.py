@@ -67,6 +67,7 @@ METRICS = [
     ("inception-score", "metrics.fidelity:InceptionScore", "sure and varied classes", "arXiv:1606.03498"),
     ("precision-recall", "metrics.fidelity:PrecisionRecall", "quality and variety, apart", "arXiv:1904.06991"),
     ("density-coverage", "metrics.neighbours:DensityCoverage", "the same, robust to outliers", "arXiv:2002.09797"),
+    ("label-accuracy", "metrics.label_accuracy:LabelAccuracy", "samples that are of their label", "arXiv:1610.09585"),
     ("modes", "metrics.modes:Modes", "modes captured of stacked digits", "arXiv:1712.04086"),
     ("gaussian-modes", "metrics.gaussian_modes:GaussianModes", "modes captured of a mixture", "arXiv:1705.07761"),
 ]

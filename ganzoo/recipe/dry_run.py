@@ -56,13 +56,14 @@ class DryRun:
     """What a round showed.
 
     info: the data that it was for; draws_per_round: batches a step takes; parameters: by player; metrics: the names
-    of what a row of metrics.jsonl will hold.
+    of what a row of metrics.jsonl will hold; conditions: what the game's samples are made for.
     """
 
     info: DatasetInfo
     draws_per_round: int
     parameters: Mapping[str, int]
     metrics: tuple[str, ...]
+    conditions: tuple[str, ...] = ()
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -153,6 +154,7 @@ class Rehearsal:
             draws_per_round=self.draws,
             parameters={name: count(module) for name, module in players.items()},
             metrics=tuple(metrics),
+            conditions=tuple(game.conditions),
         )
 
     def build(self) -> Game:

@@ -57,16 +57,15 @@ class Conditions:
     def of(self, n: int, given: Mapping[str, Any]) -> Batch | None:
         """n values (n, ...) by key: those that are given, and for the rest those of random training examples.
 
-        given: for each key one value for all samples, or a list or a tensor with one for each; of a label its name or
-        its number. What is not given is that of training examples drawn from torch's default stream, of those with the
-        single label that is given where there are such. None for a game without conditions.
+        given: for each key one value for all samples, or a list, an array or a tensor with one for each; of a label its
+        name or its number. What is not given is that of training examples drawn from torch's default stream, for each
+        sample of those with its label where there are such. None for a game without conditions.
         Raises: RunError for a key or a value that the run does not know.
         """
         chosen = {key: self.values(key, value, n) for key, value in given.items()}
         if missing := [key for key in self.keys if key not in chosen]:
             kept = self.load()
-            rows = self.rows_like(kept, chosen)
-            drawn = rows[torch.randint(len(rows), (n,))]
+            drawn = self.rows_like(kept, chosen, n)
             chosen |= {key: self.kinds.to_unit(key, kept[key][drawn]) for key in missing}
         return {key: chosen[key] for key in self.keys} or None
 
@@ -80,12 +79,14 @@ class Conditions:
     def values(self, key: str, value: Any, n: int) -> Tensor:
         """A given value as (n, ...), as networks see it."""
         field, shape = self.field(key), self.kinds.unit_shape(key)
+        if not isinstance(value, Tensor) and hasattr(value, "tolist"):  # an array of numpy's, or a number of its
+            value = value.tolist()
         if field.classes and not isinstance(value, Tensor):
             several = isinstance(value, Sequence) and not isinstance(value, str)
             numbers = [self.label(key, field, each) for each in (value if several else [value])]
             value = torch.tensor(numbers)
         try:
-            tensor = torch.as_tensor(value)
+            tensor = torch.as_tensor(value).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{key} = {value!r} is no number, list or tensor: {error}.") from error
         if field.classes and (
@@ -128,14 +129,20 @@ class Conditions:
             raise RunError(f"{self.kept} holds no {', '.join(missing)}.", remedy="Give values for them.")
         return kept
 
-    def rows_like(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor]) -> Tensor:
-        """The numbers of those kept examples that have the given labels, where one label is given for all samples."""
+    def rows_like(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
+        """Random kept examples by their numbers (n,), each with the labels that its sample is given, where any has."""
         size = len(next(iter(kept.values())))
-        alike = torch.ones(size, dtype=torch.bool)
-        for key, value in chosen.items():
-            if self.kinds.info.fields[key].classes and len(value.unique()) == 1 and key in kept:
-                alike &= kept[key] == value[0]
-        return alike.nonzero().squeeze(1) if bool(alike.any()) else torch.arange(size)
+        rows = torch.randint(size, (n,))
+        keys = [key for key in chosen if self.kinds.info.fields[key].classes and key in kept]
+        if not keys:
+            return rows
+        given, had = (torch.stack([values[key] for key in keys], dim=1) for values in (chosen, kept))
+        for labels in given.unique(dim=0):
+            alike = (had == labels).all(dim=1).nonzero().squeeze(1)
+            wanted = (given == labels).all(dim=1)
+            if len(alike):
+                rows[wanted] = alike[torch.randint(len(alike), (int(wanted.sum()),))]
+        return rows
 
 
 def outside(labels: Tensor, field: Field) -> Tensor:

@@ -232,9 +232,9 @@ class Run:
     ) -> Tensor:
         """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
 
-        conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list or a tensor with a value for
-        each sample; what is left open is drawn as the training data have it. options: the game's own for sampling
-        ({"truncation": 0.7}).
+        conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list, an array or a tensor with a
+        value for each sample; what is left open is drawn as the training data have it. options: the game's own for
+        sampling ({"truncation": 0.7}).
         Raises: RunError where the game makes samples from samples only, or knows no such condition or option.
         """
         samples, _ = self.draw(n, seed=seed, ema=ema, options=options, conditions=conditions)
@@ -358,14 +358,22 @@ class Run:
         options: Mapping[str, Any] | None = None,
         **conditions: Any,
     ) -> Image:
-        """n samples as the kind draws them; with labels, of which none is asked for, a column for each class."""
-        classes = len(self.info.classes) if "label" in self.conditions.keys else 0
-        columns = classes if 0 < classes <= min(n, MOST_COLUMNS) and not conditions else None
+        """n samples as the kind draws them; with labels, of which none is asked for, a column for each class.
+
+        Columns are of one length: of 64 samples of ten classes, 60 are drawn.
+        """
+        columns = None if conditions else self.columns(n)
         if columns:
             n -= n % columns
             conditions = {"label": torch.arange(n) % columns}
         samples = self.sample(n, seed=seed, ema=ema, options=options, **conditions)
         return self.kinds.sample.picture(samples, columns=columns, real=self.real_samples())
+
+    def columns(self, n: int) -> int | None:
+        """How many columns a picture of n samples has: one for each class, where samples have labels; None elsewhere,
+        and where there are too many classes."""
+        classes = len(self.info.classes) if "label" in self.conditions.keys else 0
+        return classes if 0 < classes <= min(n, MOST_COLUMNS) else None
 
     def __repr__(self) -> str:
         """One line: where, what, how far."""

@@ -115,7 +115,7 @@ def train(
         _check_data(ranks, obtained)
         with own_randomness(place):
             with ranks.fail_together():
-                evaluation = evaluation_of(decided, obtained, place, quiet=quiet) if ranks.first else None
+                evaluation = evaluation_of(decided, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
                 seed_everything(decided.train.seed)
                 training = assemble(decided, obtained, rehearsal, place, evaluation, ranks, weights)
                 training.keep_streams()
@@ -181,7 +181,7 @@ def resume(
         with ranks.fail_together():
             refuse_other_data(run, obtained)
             rehearsal = dry_run(recipe, obtained.info)
-            evaluation = evaluation_of(recipe, obtained, place, quiet=quiet) if ranks.first else None
+            evaluation = evaluation_of(recipe, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
             with own_randomness(place):
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
                 training.restore(checkpoint, str(path))
@@ -243,7 +243,7 @@ def assemble(
 
 
 def evaluation_of(
-    recipe: Recipe, obtained: Obtained, device: torch.device, *, quiet: bool = False
+    recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device, *, quiet: bool = False
 ) -> Evaluation | None:
     """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
 
@@ -254,7 +254,8 @@ def evaluation_of(
     from ganzoo.metrics.during_training import Evaluation
 
     say = teller("evaluate", quiet=quiet)
-    return Evaluation(recipe.evaluate, obtained, seed=recipe.train.seed, device=device, say=say)
+    seed, conditions = recipe.train.seed, rehearsal.conditions
+    return Evaluation(recipe.evaluate, obtained, conditions=conditions, seed=seed, device=device, say=say)
 
 
 def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:

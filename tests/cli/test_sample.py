@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 
 import ganzoo
@@ -25,6 +24,13 @@ latent_dim = 8
 hidden = [16]
 [discriminator]
 hidden = [16]
+"""
+
+LABELLED = """
+[generator]
+conditional = true
+[discriminator]
+conditional = true
 """
 
 POINTS = """
@@ -51,21 +57,41 @@ steps = 5
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 20 steps on 100 random pictures in MNIST's files."""
-    folder = tmp_path_factory.mktemp("digits")
-    raw = folder / "data" / "MNIST" / "raw"
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 random pictures in MNIST's files."""
+    root = tmp_path_factory.mktemp("data")
+    raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = torch.randint(256, (100, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     (raw / "train-images-idx3-ubyte.gz").write_bytes(
         gzip.compress(struct.pack(">4i", 0x803, 100, 28, 28) + pixels.numpy().tobytes())
     )
     (raw / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, 100) + bytes(range(10)) * 10)
+    return root
+
+
+@pytest.fixture(scope="module")
+def digits(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 20 steps on them."""
+    return trained(data, tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="module")
+def labelled(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a conditional GAN on them."""
+    return trained(
+        data, tmp_path_factory.mktemp("labelled"), "generator.conditional=true", "discriminator.conditional=true"
+    )
+
+
+def trained(data: Path, folder: Path, *overrides: str) -> Path:
     recipe = folder / "small.toml"
     recipes = Path(__file__).parents[2] / "recipes"
     recipe.write_text(IMAGES.replace("vanilla_mnist.toml", str(recipes / "vanilla_mnist.toml")))
     out = folder / "run"
-    ganzoo.train(recipe, out=out, steps=20, device="cpu", data_root=folder / "data", fallback=False, quiet=True)
+    ganzoo.train(
+        recipe, out=out, steps=20, overrides=overrides, device="cpu", data_root=data, fallback=False, quiet=True
+    )
     return out
 
 
@@ -161,6 +187,11 @@ def test_points_are_drawn_over_real_ones(points: Path, tmp_path: Path) -> None:
         ("a.png", ("--seed", -1), "-1 is not in the range"),
         ("a.png", ("--seed", 2**70), "is not in the range"),
         ("a.png", ("--label", 3), 'samples of this run have no condition "label"'),
+        ("a.png", ("--condition", "label=3"), 'samples of this run have no condition "label"'),
+        ("a.png", ("--condition", "label"), "this should be NAME=VALUE"),
+        ("a.png", ("--option", "trunkation=0.7"), "Did you mean truncation?"),
+        ("a.png", ("--option", "truncation=-1"), "truncation"),
+        ("a.gif", ("--option", "truncation=0.7"), "a walk has none"),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_one_message(
@@ -197,42 +228,82 @@ def test_a_folder_that_is_no_run_is_said(tmp_path: Path, capsys: Captured) -> No
 
 
 class TestLabels:
-    """A game that uses labels: each sample is a picture as bright as its label."""
+    """A conditional GAN: each sample is a picture as bright as its label."""
 
     @pytest.fixture(autouse=True)
-    def conditional(self, digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bright(self, labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def forward(self: object, latents: Tensor, label: Tensor) -> Tensor:
             assert len(label) == len(latents)
             return (label / 10).reshape(-1, 1, 1, 1).expand(-1, 1, 28, 28)
 
-        run = ganzoo.load(digits)
-        save_file({"label": torch.arange(100) % 10}, run.files.conditions)
-        generator = type(run.generator)
-        monkeypatch.setattr(generator, "conditions", ("label",))
-        monkeypatch.setattr(generator, "forward", forward)
+        monkeypatch.setattr(type(ganzoo.load(labelled).generator), "forward", forward)
 
-    @pytest.mark.parametrize("asked", ["7", 7])
-    def test_one_class_is_sampled(self, asked: object, digits: Path, tmp_path: Path) -> None:
-        assert sample(digits, tmp_path / "sevens.npz", "-n", 5, "--label", asked) == 0
+    @pytest.mark.parametrize("asked", [("--label", 7), ("--label", "7"), ("--condition", "label=7")])
+    def test_one_class_is_sampled(self, asked: tuple[object, ...], labelled: Path, tmp_path: Path) -> None:
+        assert sample(labelled, tmp_path / "sevens.npz", "-n", 5, *asked) == 0
         with np.load(tmp_path / "sevens.npz") as found:
             assert found["label"].tolist() == [7] * 5
             assert np.allclose(found["samples"], 0.7)
 
-    def test_a_class_has_its_name_in_what_is_said(self, digits: Path, tmp_path: Path, capsys: Captured) -> None:
-        assert sample(digits, tmp_path / "a.png", "-n", 5, "--label", 7) == 0
+    def test_each_sample_may_have_a_class_of_its_own(self, labelled: Path, tmp_path: Path) -> None:
+        assert sample(labelled, tmp_path / "some.npz", "-n", 3, "--condition", "label=[3, 1, 4]") == 0
+        with np.load(tmp_path / "some.npz") as found:
+            assert found["label"].tolist() == [3, 1, 4]
+            assert np.allclose(found["samples"][:, 0, 0, 0], [0.3, 0.1, 0.4])
+
+    def test_an_archive_holds_the_labels_that_were_drawn_where_none_is_asked_for(
+        self, labelled: Path, tmp_path: Path
+    ) -> None:
+        assert sample(labelled, tmp_path / "any.npz", "-n", 50) == 0
+        with np.load(tmp_path / "any.npz") as found:
+            assert set(found) == {"samples", "label", "seed", "step"}
+            assert len(set(found["label"].tolist())) > 5
+            assert np.allclose(found["samples"][:, 0, 0, 0], found["label"] / 10)
+
+    def test_a_grid_has_a_column_for_each_class(self, labelled: Path, tmp_path: Path, capsys: Captured) -> None:
+        assert sample(labelled, tmp_path / "grid.png") == 0
+        assert "60 samples, a column for each of 10 classes, from run" in capsys.readouterr().out
+        shown = pixels(tmp_path / "grid.png")
+        assert shown.shape == (6 * 30 + 2, 10 * 30 + 2)
+        brightness = [round((label / 10 + 1) * 127.5) for label in range(10)]
+        assert all(np.abs(shown[row, 15::30] - brightness).max() <= 1 for row in range(15, 180, 30))
+
+    def test_a_class_has_its_name_in_what_is_said(self, labelled: Path, tmp_path: Path, capsys: Captured) -> None:
+        assert sample(labelled, tmp_path / "a.png", "-n", 5, "--label", 7) == 0
         assert '5 samples of class "7' in capsys.readouterr().out
 
     @pytest.mark.parametrize("asked", ["10", "cat", "-1"])
     def test_a_class_that_the_data_have_not_is_refused(
-        self, asked: str, digits: Path, tmp_path: Path, capsys: Captured
+        self, asked: str, labelled: Path, tmp_path: Path, capsys: Captured
     ) -> None:
-        assert sample(digits, tmp_path / "a.png", "--label", asked) == 2
+        assert sample(labelled, tmp_path / "a.png", "--label", asked) == 2
         assert f"there is no class {asked}" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
 
-    def test_walks_show_the_classes_in_turn_or_the_one_asked_for(self, digits: Path, tmp_path: Path) -> None:
-        assert sample(digits, tmp_path / "all.png", "--interpolate", "-n", 30) == 0
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            (("--condition", "lable=7"), "Did you mean label?"),
+            (("--condition", "label=[1, 2]"), "one for each of the 5 samples"),
+            (("--condition", "label=1.5"), "there is no class 1.5"),
+            (("--label", "1", "--condition", "label=2"), "label is asked for twice"),
+            (("--condition", "label=1", "--condition", "label=2"), "label is asked for twice"),
+            (("--like", "x.png"), "none can come from a file"),
+        ],
+    )
+    def test_what_no_sample_can_be_is_refused(
+        self, asked: tuple[str, ...], said: str, labelled: Path, tmp_path: Path, capsys: Captured
+    ) -> None:
+        assert sample(labelled, tmp_path / "a.png", "-n", 5, *asked) == 2
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert "Traceback" not in captured.err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_walks_show_the_classes_in_turn_or_the_one_asked_for(self, labelled: Path, tmp_path: Path) -> None:
+        assert sample(labelled, tmp_path / "all.png", "--interpolate", "-n", 30) == 0
         rows = pixels(tmp_path / "all.png")[15::30, 15]
         assert rows.tolist() == [128, 140, 153]  # (label / 10 + 1) * 127.5
-        assert sample(digits, tmp_path / "one.gif", "-n", 4, "--label", 9) == 0
+        assert sample(labelled, tmp_path / "one.gif", "-n", 4, "--label", 9) == 0
         with Image.open(tmp_path / "one.gif") as shown:
             assert len(shown.convert("L").getcolors()) == 2  # the class and the gap

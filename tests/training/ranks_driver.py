@@ -32,6 +32,7 @@ def main(folder: Path) -> None:
     attempt("penalised", "penalised")
     attempt("changed", "changed")
     attempt("tuned", "tuned", start__from=folder / "shared")
+    attempt("conditional", "conditional")
     attempt("straight", "own")
     attempt("streamed", "streamed")
     for name, recipe in (("stopped", "own"), ("streamed, stopped", "streamed")):

@@ -76,6 +76,8 @@ n_critic = 2
 """
 )
 
+CONDITIONAL = PENALISED.replace("hidden = [16]", "hidden = [16]\nconditional = true")
+
 CHANGED = (
     SHARED.replace("[optimizer.generator]\n", "[optimizer.generator]\nclip_norm = 0.01\n").replace(
         "[optimizer.discriminator]\n", "[optimizer.discriminator]\nclip_norm = 0.02\n"
@@ -180,6 +182,7 @@ def played(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     for name, text in (
         ("shared", SHARED),
         ("penalised", PENALISED),
+        ("conditional", CONDITIONAL),
         ("changed", CHANGED),
         ("tuned", SHARED),
         ("own", OWN),
@@ -202,7 +205,7 @@ def rows(run: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name not in timings} for row in read]
 
 
-@pytest.mark.parametrize("name", ["shared", "penalised", "changed", "streamed"])
+@pytest.mark.parametrize("name", ["shared", "penalised", "conditional", "changed", "streamed"])
 def test_two_ranks_follow_one_to_rounding(played: Played, tmp_path: Path, name: str) -> None:
     """Thirty steps move weights by some 5e-3: had the ranks other noise or data, they would differ by about as much.
 

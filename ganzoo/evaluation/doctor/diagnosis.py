@@ -14,6 +14,7 @@ from ganzoo.evaluation.doctor.data import fallback_data
 from ganzoo.evaluation.doctor.divergence import non_finite_value
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
+from ganzoo.evaluation.doctor.labels import class_collapse, ignored_label
 from ganzoo.evaluation.doctor.memorisation import memorisation
 from ganzoo.evaluation.doctor.rows import row_findings, training_history
 from ganzoo.evaluation.doctor.samples import SampleSets, SamplesUnavailable, collect_samples
@@ -100,4 +101,11 @@ def sample_findings(history: TrainingHistory, run: Run, sampled: SampleSets, *, 
     behind = lagging_ema(history, run, sampled)
     if behind and sampled.raw:  # the averages lag behind, so the raw weights are judged
         sampled = replace(sampled, fake=sampled.raw)
-    return [finding for finding in (mode_collapse(history, sampled), memorisation(history, sampled), behind) if finding]
+    found = (
+        mode_collapse(history, sampled),
+        ignored_label(history, sampled),
+        class_collapse(history, sampled),
+        memorisation(history, sampled),
+        behind,
+    )
+    return [finding for finding in found if finding]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganzoo.core.data import Dataset, DatasetInfo
+from ganzoo.core.data import Batch, Dataset, DatasetInfo
 from ganzoo.core.game import Game, makes_samples
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.root import data_root as find_data_root
@@ -52,7 +52,8 @@ class SampleSets:
 
     fake: of the generator, with averaged weights if the recipe has [ema]; raw: of the raw weights, None without [ema];
     real: of the test split; coarse_fake, train, test: coarse features of `fake` and of both whole splits; extractor:
-    its name; classes: the data set's class names, if the extractor classifies them; step: of the checkpoint.
+    its name; classes: the data set's class names, if the extractor classifies them; step: of the checkpoint; labels:
+    the class names, if samples are conditioned on a label, which is then in the conditions of fake, raw and real.
     """
 
     fake: Samples
@@ -64,6 +65,7 @@ class SampleSets:
     extractor: str
     classes: tuple[str, ...]
     step: int
+    labels: tuple[str, ...] = ()
 
 
 def collect_samples(
@@ -85,31 +87,32 @@ def collect_samples(
         raise SamplesUnavailable(f"the data cannot be had here: {error.what}") from error
     refuse_other_data(run, train)
     info = dataset.info(root)
-    coarse = CoarseExtractor(FieldKinds(info))
+    kinds = FieldKinds(info)
+    coarse = CoarseExtractor(kinds)
     extractor, name = extractor_for(dataset, info, root, report_progress) or (coarse, "coarse features")
     report_progress(f"drawing {n:,} samples")
     fake_game, raw_game = run.averaged if run.recipe.ema else run.game, run.game
     cpu = torch.device("cpu")
 
-    def drawn(game: Game) -> Tensor:
-        samples, _ = draw_samples(game, n, derived(seed, 0), cpu, train, FieldKinds(info))
-        return samples
+    def drawn(game: Game) -> tuple[Tensor, Batch]:
+        return draw_samples(game, n, derived(seed, 0), cpu, train, kinds)
 
-    fake = drawn(fake_game)
+    fake, requested = drawn(fake_game)
     held_out = test.tensors[info.sample_key]
     chosen = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(derived(seed, 1)))[:n]
-    real = held_out[chosen]
+    real, conditions = held_out[chosen], {key: kinds.to_unit(key, test.tensors[key][chosen]) for key in requested}
     report_progress("comparing them with real ones")
     return SampleSets(
-        fake=extract_features(extractor, fake),
-        raw=extract_features(extractor, drawn(raw_game)) if run.recipe.ema else None,
-        real=extract_features(extractor, real),
+        fake=extract_features(extractor, fake, requested),
+        raw=extract_features(extractor, *drawn(raw_game)) if run.recipe.ema else None,
+        real=extract_features(extractor, real, conditions),
         coarse_fake=coarse(fake).features,
         train=coarse(train.tensors[info.sample_key]).features,
         test=coarse(held_out).features,
         extractor=name,
         classes=run.info.classes if extractor.classifies == "own" else (),
         step=run.checkpoint_step,
+        labels=run.info.classes if "label" in run.game.conditions else (),
     )
 
 
@@ -129,9 +132,9 @@ def extractor_for(
     return extractor.eval().requires_grad_(False), info.extractor
 
 
-def extract_features(extractor: Extractor, raw: Tensor) -> Samples:
-    """Samples with what the extractor sees in them. raw: as in `Samples`."""
+def extract_features(extractor: Extractor, raw: Tensor, conditions: Batch) -> Samples:
+    """Samples with what the extractor sees in them. raw, conditions: as in `Samples`."""
     with torch.no_grad():
         parts = [extractor(part) for part in raw.split(extractor.at_once)]
     logits: list[Any] = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
-    return Samples(raw, torch.cat([part.features.float() for part in parts]), torch.cat(logits))
+    return Samples(raw, torch.cat([part.features.float() for part in parts]), torch.cat(logits), conditions)

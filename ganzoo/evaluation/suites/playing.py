@@ -81,9 +81,9 @@ def check_entries(suite: Suite, entries: Sequence[Entry], data_root: Path | None
             if data not in loaded:  # here, so that it is downloaded once, before several runs need it
                 loaded[data] = obtain(entry.recipe.dataset, None, root, allow_fallback=False).load()
             obtained = loaded[data]
-            dry_run(entry.recipe, obtained.info)
+            conditions = dry_run(entry.recipe, obtained.info).conditions
             for choice in suite.scoring.metrics:
-                metric = fitted(choice, obtained.dataset, obtained.info, suite.scoring.extractor)
+                metric = fitted(choice, obtained.dataset, obtained.info, suite.scoring.extractor, conditions)
                 if extractor is not None and metric.needs != "samples" and lacks(extractor, metric):
                     what = f'the metric "{choice.entry.name}" needs a classifier, and the extractor is none.'
                     raise MetricError(what)

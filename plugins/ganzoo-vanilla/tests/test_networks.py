@@ -12,6 +12,8 @@ from ganzoo_vanilla.networks import MLPDiscriminator, MLPGenerator
 from ganzoo_vanilla.plugin import ganzoo_components
 from torch import nn
 
+from ganzoo import OptionError
+
 MNIST = (1, 28, 28)
 
 
@@ -118,9 +120,61 @@ def test_registered_targets_exist_and_take_the_documented_options() -> None:
         component.shelf: set(inspect.signature(component.load()).parameters) for component in ganzoo_components()
     }
     assert options == {
-        "generator": {"sample_shape", "latent_dim", "hidden", "output", "batch_norm"},
-        "discriminator": {"sample_shape", "hidden", "dropout"},
+        "generator": {"sample_shape", "latent_dim", "hidden", "output", "batch_norm", "conditional", "n_classes"},
+        "discriminator": {"sample_shape", "hidden", "dropout", "conditional", "n_classes"},
     }
+
+
+def test_unconditional_networks_are_what_they_were_before_there_were_conditions() -> None:
+    """The same weights under the same names, drawn the same way."""
+    torch.manual_seed(0)
+    generator, discriminator = MLPGenerator(MNIST), MLPDiscriminator(MNIST)
+    assert (generator.conditions, discriminator.conditions) == ((), ())
+    torch.manual_seed(0)
+    for network, pairs in ((generator, widths(generator)), (discriminator, widths(discriminator))):
+        again = [nn.Linear(*pair) for pair in pairs]
+        theirs = [tensor for name, tensor in network.state_dict().items()]
+        ours = [tensor for layer in again for tensor in (layer.weight, layer.bias)]
+        assert all(name.startswith("network.") for name in network.state_dict())
+        assert all(torch.equal(one, other) for one, other in zip(theirs, ours, strict=True))
+
+
+@pytest.mark.parametrize("shape", [MNIST, (2,)])
+def test_conditional_networks_take_a_label_and_need_it(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    generator = MLPGenerator(shape, latent_dim=3, hidden=(5,), conditional=True, n_classes=4)
+    discriminator = MLPDiscriminator(shape, hidden=(6,), conditional=True, n_classes=4)
+    assert generator.conditions == discriminator.conditions == ("label",)
+    latents, samples = generator.latents(1).repeat(4, 1), torch.randn(1, *shape).repeat(4, *[1] * len(shape))
+    made, scores = generator(latents, torch.arange(4)), discriminator(samples, torch.arange(4))
+    assert (made.shape, scores.shape) == ((4, *shape), (4,))
+    assert len(made.flatten(1).unique(dim=0)) == len(scores.unique()) == 4
+    torch.testing.assert_close(made[2], generator(latents, torch.full((4,), 2))[0])
+
+
+def test_a_label_begins_with_a_tenth_of_the_latents_variance() -> None:
+    torch.manual_seed(0)
+    generator = MLPGenerator(MNIST, latent_dim=40, conditional=True, n_classes=2000)
+    assert generator.embedding is not None
+    assert generator.embedding.weight.square().sum(dim=1).mean().item() == pytest.approx(4, rel=0.1)
+
+
+def test_a_conditional_score_is_the_projection_of_eq_3_of_arxiv_1802_05637() -> None:
+    torch.manual_seed(0)
+    discriminator = MLPDiscriminator(MNIST, conditional=True, n_classes=10)
+    samples, label = torch.randn(5, *MNIST), torch.tensor([3, 1, 4, 1, 5])
+    features = discriminator.network[:-1](samples)
+    embedding = discriminator.embedding
+    assert embedding is not None
+    psi = discriminator.network[-1](features).squeeze(1)
+    torch.testing.assert_close(discriminator(samples, label), psi + (embedding.weight[label] * features).sum(1))
+
+
+@pytest.mark.parametrize("network", [MLPGenerator, MLPDiscriminator])
+def test_conditional_networks_need_classes(network: type[nn.Module]) -> None:
+    with pytest.raises(OptionError, match="the data have none") as refused:
+        network(MNIST, conditional=True)
+    assert "conditional = false" in refused.value.remedy
 
 
 def test_registering_imports_no_torch() -> None:

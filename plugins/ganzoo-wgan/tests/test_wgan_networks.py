@@ -113,4 +113,26 @@ def test_every_parameter_gets_a_gradient(norm: str) -> None:
 def test_the_registered_target_exists_and_takes_the_documented_options() -> None:
     [critic] = ganzoo_components()
     assert (critic.shelf, critic.name, critic.paper) == ("discriminator", "wgan", "arXiv:1704.00028")
-    assert set(inspect.signature(critic.load()).parameters) == {"sample_shape", "width", "norm"}
+    assert set(inspect.signature(critic.load()).parameters) == {
+        "sample_shape",
+        "width",
+        "norm",
+        "conditional",
+        "n_classes",
+    }
+
+
+@norms
+def test_a_conditional_critic_scores_each_sample_by_its_own_label_alone(norm: str) -> None:
+    torch.manual_seed(0)
+    critic = ConvCritic(MNIST, width=8, norm=norm, conditional=True, n_classes=10).double()  # type: ignore[arg-type]
+    assert critic.conditions == ("label",)
+    samples, label = torch.randn(8, *MNIST, dtype=torch.float64), torch.arange(8)
+    alone = torch.cat([critic(samples[[row]], label[[row]]) for row in range(8)])
+    torch.testing.assert_close(critic(samples, label), alone)
+    assert (critic(samples, label) != critic(samples, label + 1)).all()
+
+
+def test_a_conditional_critic_needs_classes() -> None:
+    with pytest.raises(OptionError, match="the data have none"):
+        ConvCritic(MNIST, conditional=True)

@@ -42,9 +42,9 @@ from rich.table import Table
 from torch import Tensor
 
 from ganzoo.core.data import Shape, Source
-from ganzoo.datasets.folder_index import SETTLED
+from ganzoo.datasets.folder_index import MIN_UNCHANGED_SECONDS
 from ganzoo.datasets.glyphs import Glyphs
-from ganzoo.datasets.image_files import images_in
+from ganzoo.datasets.image_files import list_images
 from ganzoo.datasets.image_folder import ImageFolder
 from ganzoo.training.device import choose_device
 from ganzoo.training.device_data import DeviceData, Order
@@ -143,7 +143,7 @@ def growth(files: Sequence[Path], sizes: Sequence[int], side: int, scratch: Path
         with tempfile.TemporaryDirectory(dir=scratch) as place:
             folder = Path(place) / "images"
             link(files, folder, size)
-            time.sleep(SETTLED + 0.1)  # an index is kept of what has lain still
+            time.sleep(MIN_UNCHANGED_SECONDS + 0.1)  # an index is kept of what has lain still
             first, again = (measured(folder, Path(place) / "cache", side) for _ in range(2))
             rmtree(folder)
         timed = ((first, "listing"), (first, "first_batch"), (again, "first_batch"))
@@ -167,7 +167,7 @@ def endurance(files: Sequence[Path], size: int, side: int, scratch: Path | None,
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         folder = Path(place) / "images"
         link(files, folder, size)
-        time.sleep(SETTLED + 0.1)
+        time.sleep(MIN_UNCHANGED_SECONDS + 0.1)
         long = [measured(folder, Path(place) / "cache", side, batches=batches, workers=n)["rows"] for n in (1, 2)]
     for one, two in zip(*long, strict=True):
         cells = [f"{number:,.1f}" for row in (one, two) for number in (row["run"], row["workers"], row["cpu"])]
@@ -297,7 +297,7 @@ def linkable(folder: Path, made: Path) -> list[Path]:
     place = made / "linked"
     place.mkdir()
     copies = []
-    for number, path in enumerate(islice(images_in(folder), LINKED)):
+    for number, path in enumerate(islice(list_images(folder), LINKED)):
         copies.append(place / f"{number}{path.suffix}")
         copies[-1].write_bytes(path.read_bytes())
     return copies

@@ -59,7 +59,7 @@ def costs(model: str, options: argparse.Namespace, folder: Path, clock: Callable
     files.metrics.touch()
     files.write_facts(facts_of(recipe, obtained, training))
     run = Run(files, recipe=recipe)
-    events = zoo().events()
+    events = zoo().events_manager()
     events.register(Console(plain=True))
     events.hook.ganzoo_run_started(run=run)
 

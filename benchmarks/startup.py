@@ -142,7 +142,9 @@ def median_seconds(arguments: list[str], path: str, runs: int) -> float:
 
 def imports_torch(arguments: list[str], path: str) -> bool:
     """Whether the command leaves torch in sys.modules."""
-    probe = f"import sys; from ganzoo.cli import status_of; status_of({arguments!r}); sys.exit('torch' in sys.modules)"
+    probe = (
+        f"import sys; from ganzoo.cli import exit_status; exit_status({arguments!r}); sys.exit('torch' in sys.modules)"
+    )
     command = [sys.executable, "-c", probe]
     return bool(subprocess.run(command, env=environment(path), capture_output=True, check=False).returncode)
 

@@ -160,7 +160,7 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 FEW_GLYPHS = """
 import torch
 from ganzoo import Component, Dataset, DatasetInfo, Examples, Extractor, Features, Field, Metric, hookimpl
-from ganzoo.datasets.glyph_rendering import draw
+from ganzoo.datasets.glyph_rendering import render_digits
 from ganzoo.datasets.digest import digest_of
 
 
@@ -182,7 +182,7 @@ class FewGlyphs(Dataset):
         )
 
     def load(self, root, split="train"):
-        images, labels = draw(300 if split == "train" else 200, 28, 1 if split == "train" else 2)
+        images, labels = render_digits(300 if split == "train" else 200, 28, 1 if split == "train" else 2)
         tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="a test")
 

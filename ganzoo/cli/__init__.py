@@ -1,6 +1,6 @@
-"""The command line. Each command is a file here, imported when it is used, so that `--help` and `list` stay quick.
+"""The command line. Each command is a file here that is imported when it is used, so that `--help` and `list` are fast.
 
-`group` knows the commands, the plugins' too; this file runs one and says what it ends with.
+`group` finds the commands, including those of plugins; this file runs one and determines the exit status.
 """
 
 from __future__ import annotations
@@ -28,61 +28,62 @@ def ganzoo() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The program. Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted."""
-    sys.exit(status_of(arguments))
+    """The entry point. Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted."""
+    sys.exit(exit_status(arguments))
 
 
-def status_of(arguments: list[str] | None = None) -> int:
+def exit_status(arguments: list[str] | None = None) -> int:
     """Runs a command line and returns its exit status; errors are one message on standard error.
 
     GANZOO_DEBUG=1 shows the traceback as well.
     """
     try:
         result: Any = ganzoo.main(arguments, prog_name="ganzoo", standalone_mode=False)
-        sys.stdout.flush()  # here, and not when Python ends, where a reader that went away cannot be answered
+        sys.stdout.flush()  # here and not at Python's exit, where a BrokenPipeError could not be handled
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt) as error:
-        if isinstance(error.__cause__, EOFError):  # a file that is cut off; click takes it for the end of input
-            return _fault(error.__cause__)
+        if isinstance(error.__cause__, EOFError):  # a truncated file; click takes it for the end of input
+            return _report_bug(error.__cause__)
         if os.environ.get("RANK", "0") == "0":
             click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
+    except BrokenPipeError:  # the reader of the output has exited, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except FailedElsewhere as error:
-        return error.exit_status  # another rank has said it
+        return error.exit_status  # another rank reports it
     except GanzooError as error:
-        return _failed(str(error), error.exit_status)
+        return _report_failure(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that may not be written
-        named = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{named}{error.strerror or error}{_place(error)}", 1)
+        file = f"{error.filename}: " if error.filename else ""
+        return _report_failure(f"{file}{error.strerror or error}{_location(error)}", 1)
     except Exception as error:
-        return _fault(error)
+        return _report_bug(error)
     return result if isinstance(result, int) else 0
 
 
-def _fault(error: BaseException) -> int:
-    place = _place(error)
-    fault = f"This is a fault in {'that file' if place else 'ganzoo or in a plugin'}."
-    return _failed(f"{type(error).__name__}: {error}{place}\n  {fault} GANZOO_DEBUG=1 shows the traceback.", 1)
+def _report_bug(error: BaseException) -> int:
+    location = _location(error)
+    bug = f"This is a fault in {'that file' if location else 'ganzoo or in a plugin'}."
+    message = f"{type(error).__name__}: {error}{location}\n  {bug} GANZOO_DEBUG=1 shows the traceback."
+    return _report_failure(message, 1)
 
 
-def _place(error: BaseException) -> str:
-    from ganzoo.plugins import frame_said
+def _location(error: BaseException) -> str:
+    from ganzoo.plugins import error_location
 
-    return frame_said(error)
+    return error_location(error)
 
 
-def _failed(message: str, status: int) -> int:
+def _report_failure(message: str, status: int) -> int:
     if os.environ.get("GANZOO_DEBUG", "") not in ("", "0"):
         import traceback
 
         traceback.print_exc()
-    rank = os.environ.get("RANK", "0")  # as torchrun says it; the first speaks for all, the others for themselves
+    rank = os.environ.get("RANK", "0")  # set by torchrun; messages of other ranks than the first are marked
     click.echo(f"error: {f'rank {rank}: ' if rank != '0' else ''}{message}", err=True)
     return status

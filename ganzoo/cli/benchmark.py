@@ -19,14 +19,14 @@ Folder = click.Path(path_type=Path)
 
 
 class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """Seeds with commas between: "0,1,2"."""
+    """A comma-separated list of seeds: "0,1,2"."""
 
     name = "seeds"
 
     def convert(
         self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """The numbers, each once."""
+        """The seeds without duplicates."""
         if isinstance(value, tuple):
             return value
         parts = [part.strip() for part in value.split(",")]
@@ -42,7 +42,7 @@ class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
     "--jobs", metavar="N", type=click.IntRange(min=1), help="Runs at once.  [default: 1, or one a CUDA device]"
 )
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--seeds", metavar="N,N,...", type=Seeds(), help="In the place of the suite's.")
+@click.option("--seeds", metavar="N,N,...", type=Seeds(), help="Seeds to use instead of the suite's.")
 @click.option("--only", metavar="ENTRY", multiple=True, help="Only this entry; repeatable.")
 @click.option("--steps", metavar="N", type=click.IntRange(min=1), help="A budget for all entries: to try a suite out.")
 @click.option(
@@ -67,24 +67,24 @@ def benchmark(
     data_root: Path | None,
     as_json: bool,
 ) -> int:
-    """Play SUITE: its recipes over its seeds, scored the same way, into one table with mean and spread.
+    """Train the recipes of SUITE over its seeds, score them in the same way, and tabulate mean and spread.
 
-    SUITE is a .toml file, or a shipped suite's name: mnist-small, gaussians, stacked. Whatever stops it, the same
-    command goes on: what is done stays, what is half done is resumed. Each run is an ordinary one, in DIR/runs/.
+    SUITE is a .toml file, or a shipped suite's name: mnist-small, gaussians, stacked. After an interruption, the same
+    command continues: finished runs are kept, unfinished ones resumed. Each run is an ordinary one, in DIR/runs/.
     """
     if steps and seconds:
         raise click.UsageError("--steps and --seconds are two ways to say one thing: give one of them.")
     from ganzoo.evaluation.suites.playing import play
     from ganzoo.evaluation.suites.reading import read_suite, select_entries
 
-    read = read_suite(suite, steps=steps, seconds=seconds)
-    folder = out or Path("runs") / read.name
+    loaded = read_suite(suite, steps=steps, seconds=seconds)
+    folder = out or Path("runs") / loaded.name
     try:
         result = play(
-            read,
+            loaded,
             folder,
-            entries=select_entries(read, only),
-            seeds=seeds or read.seeds,
+            entries=select_entries(loaded, only),
+            seeds=seeds or loaded.seeds,
             device=device,
             jobs=jobs,
             data_root=data_root,
@@ -96,12 +96,12 @@ def benchmark(
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
-        show(result, folder)
+        print_result(result, folder)
     return 1 if result.failed else 0
 
 
-def show(result: Result, folder: Path) -> None:
-    """The tables, in a file or a pipe as Markdown, whose rows are never folded; and where they lie."""
+def print_result(result: Result, folder: Path) -> None:
+    """Prints the tables, as Markdown without wrapped rows in a file or a pipe, and the paths of their files."""
     from ganzoo.display.console.terminal import Terminal, is_interactive
     from ganzoo.evaluation.suites.table import markdown, terminal_tables
 

@@ -18,20 +18,21 @@ from ganzoo.errors import GanzooError
     "--into",
     metavar="FILE.md",
     type=click.Path(path_type=Path),
-    help="Renew the card's part of a page, or add it at the page's end; the rest stays as it is.",
+    help="Update the card's part of a page, or append it; the rest of the page is unchanged.",
 )
 @click.option("--name", metavar="NAME", default="", help="The card's.  [default: the recipe's]")
 @click.option(
     "--paper",
     metavar="FILE.toml",
     type=click.Path(path_type=Path),
-    help="Published numbers, with their sources, and why ours are others.  [default: FILE.papers.toml beside FILE.md]",
+    help="Published numbers, their sources, and why ours differ.  [default: FILE.papers.toml beside FILE.md]",
 )
 def card(runs: tuple[Path, ...], out: Path | None, into: Path | None, name: str, paper: Path | None) -> None:
     """Make a model card from the runs in the directories RUN...: one recipe, run with one seed or several.
 
-    It says what ran, for how long and on what, with samples, scores under their protocols, and what papers publish. A
-    picture of samples is put beside the file. Without -o or --into the card is printed, without the picture.
+    It states what ran, for how long and on what device, with samples, scores under their protocols, and published
+    results. A picture of samples is written next to the file. Without -o or --into the card is printed, without the
+    picture.
     """
     target = out or into
     if out and into:
@@ -43,8 +44,8 @@ def card(runs: tuple[Path, ...], out: Path | None, into: Path | None, name: str,
 
     page = read_page(into) if into and into.exists() else ""
     made = make_card(runs, name=name)
-    beside = target.with_suffix(".papers.toml") if target else None
-    source = paper or (beside if beside and beside.is_file() else None)
+    default = target.with_suffix(".papers.toml") if target else None
+    source = paper or (default if default and default.is_file() else None)
     if source:
         made = make_card(made.runs, name=made.name, paper_results=read_paper_results(source, made.name))
     if target is None:
@@ -62,7 +63,7 @@ def card(runs: tuple[Path, ...], out: Path | None, into: Path | None, name: str,
 
 
 def read_page(path: Path) -> str:
-    """A page's text. Raises: GanzooError where it is none."""
+    """A page's text. Raises: GanzooError where it cannot be read as text."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     "out",
     metavar="FILE.html",
     type=click.Path(path_type=Path),
-    help="Write one page with curves over each other and samples side by side.",
+    help="Write one page with overlaid curves and samples side by side.",
 )
 def compare(runs: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
     """Show the runs in the directories RUN... side by side: settings that differ, budgets, and recorded scores.
 
-    A score is only ranked among those of the same protocol, and two whose intervals overlap are not told apart. What is
-    missing for that is said with the commands that get it. Nothing is trained or evaluated.
+    Scores are ranked only within the same protocol, and those whose intervals overlap share a rank. For missing scores,
+    the commands that compute them are shown. Nothing is trained or evaluated.
     """
     if out and (out.suffix.lower() not in (".html", ".htm") or out.is_dir() or not out.parent.is_dir()):
         missing = "" if out.parent.is_dir() else f" in a folder that exists (there is no {out.parent})"
@@ -48,13 +48,13 @@ def compare(runs: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
     if as_json:
         click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
     else:
-        show(comparison)
+        print_comparison(comparison)
         if out:
             click.echo(f"\n{out}: curves and samples")
 
 
-def show(comparison: Comparison) -> None:
-    """Tables of what differs, of budgets and of scores, then what has to be known and what to do."""
+def print_comparison(comparison: Comparison) -> None:
+    """Prints tables of differing settings, budgets and scores, then notes and commands for missing scores."""
     from rich.text import Text
 
     from ganzoo.display.console import messages as messages
@@ -75,29 +75,29 @@ def show(comparison: Comparison) -> None:
     for note in comparison.notes:
         terminal.print(Text(f"\n{note}"))
     if comparison.commands:
-        said = "for every run under one protocol" if comparison.columns else "of the runs"
-        terminal.print(Text(f"\nTo have every score {said}:"))
+        scope = "for every run under one protocol" if comparison.columns else "of the runs"
+        terminal.print(Text(f"\nTo have every score {scope}:"))
         for command in comparison.commands:
             terminal.print(Text(f"  {command}"), soft_wrap=True)
 
 
-FEW = 3
-"""So many runs have a column each; of more, those that agree in a value are named together."""
+MAX_COLUMNS = 3
+"""The most runs that have a column each; of more, those with the same value share a row."""
 
 
 def _side_by_side(terminal: Console, title: str, labels: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
-    """A table with a column for each run; of many runs one with a row for each value and the runs that have it."""
+    """A table with a column for each run; for many runs, one with a row for each value and the runs that have it."""
     from rich.text import Text
 
     table = _table(title)
-    if len(labels) > FEW:
+    if len(labels) > MAX_COLUMNS:
         for heading in ("", "value", "runs"):
             table.add_column(heading, overflow="fold")
         for name, texts in rows.items():
             for number, value in enumerate(dict.fromkeys(texts)):
                 having = [label for label, text in zip(labels, texts, strict=True) if text == value]
-                said = "all" if len(having) == len(labels) else ", ".join(having)
-                table.add_row(*map(Text, ("" if number else name, value, said)))
+                runs = "all" if len(having) == len(labels) else ", ".join(having)
+                table.add_row(*map(Text, ("" if number else name, value, runs)))
         terminal.print(table)
         return
     for heading in ("", *labels):
@@ -108,7 +108,7 @@ def _side_by_side(terminal: Console, title: str, labels: Sequence[str], rows: Ma
 
 
 def _scores(terminal: Console, comparison: Comparison) -> None:
-    """Each number under each protocol as a part of its own, the best places first; then the protocols."""
+    """A table of each number under each protocol, the best ranks first; then the protocols."""
     from rich.text import Text
 
     from ganzoo.display.console import messages as messages
@@ -120,7 +120,7 @@ def _scores(terminal: Console, comparison: Comparison) -> None:
     letters = messages.protocol_letters(column.any for column in comparison.columns)
     table = _table("Scores")
     for heading in ("score", "place", "run", "value", "interval", "real data", "step"):
-        number = heading in ("value", "interval", "real data")  # not to be cut: names fold instead
+        number = heading in ("value", "interval", "real data")  # numbers are not wrapped; names are
         table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for column in comparison.columns:
         there = [

@@ -1,7 +1,7 @@
-"""What the shell offers after TAB: recipes, shelves, and everything that has a name. Imports no torch.
+"""Shell completion of recipes, shelves, and names of components. Imports no torch.
 
-click calls each with its context, the parameter, and what has been typed so far. Nothing is printed and nothing raised:
-the shell would show it in the middle of the line.
+click calls each function with its context, the parameter, and the incomplete word. They print and raise nothing,
+because the shell would show that in the middle of the line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ganzoo.plugins.components import SHELVES
 
 
 def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Installed recipes, the folders, and the .toml files that begin so."""
+    """Matching installed recipes, folders and .toml files."""
     return [*_named(("recipe",), incomplete), *_files(incomplete)]
 
 
 def suites(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Shipped suites, the folders, and the .toml files that begin so."""
+    """Matching shipped suites, folders and .toml files."""
     from ganzoo.evaluation.suites.lookup import installed
 
     return [*(CompletionItem(name) for name in installed() if name.startswith(incomplete)), *_files(incomplete)]
@@ -45,14 +45,14 @@ def plugins(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 
 
 def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]:
-    """Each name once, though a generator and its discriminator often share one."""
+    """Matching names of components, each once, although a generator and its discriminator often share a name."""
     helps: dict[str, list[str]] = {}
     try:
         for shelf in wanted:
             for entry in zoo().entries(shelf):
                 said = entry.component.summary if len(wanted) == 1 else f"{shelf}: {entry.component.summary}"
-                helps.setdefault(zoo().spelling(entry), []).append(said)
-    except GanzooError:  # GANZOO_STRICT, and a broken plugin: every other command says so
+                helps.setdefault(zoo().qualified_name(entry), []).append(said)
+    except GanzooError:  # with GANZOO_STRICT and a broken plugin; every other command reports it
         return
     for name, said_of in helps.items():
         if name.startswith(incomplete):

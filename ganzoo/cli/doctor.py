@@ -27,11 +27,11 @@ STYLES = {"failure": "bold red", "warning": "bold yellow", "note": "bold"}
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: bool) -> None:
-    """Say what is wrong with the training of the run in the directory RUN.
+    """Report what is wrong with the training of the run in the directory RUN.
 
-    Each finding comes with its figures, what it means, what to change in the recipe, and the paper that says so.
+    Each finding has its figures, what they mean, what to change in the recipe, and the paper to read.
 
-    Without RUN, say what this machine has: device, memory, data sets, extras, plugins.
+    Without RUN, report what this machine has: device, memory, data sets, extras, plugins.
     """
     if run is None:
         if no_samples:
@@ -42,17 +42,17 @@ def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: 
         if as_json:
             click.echo(json.dumps(found, indent=2))
         else:
-            show(machine(found))
+            print_lines(machine_lines(found))
         return
     from ganzoo.evaluation.doctor.diagnosis import examine
     from ganzoo.runs.run import load
 
-    made = load(run)
-    diagnosis = examine(made, samples=not no_samples, data_root=data_root, report_progress=say)
+    loaded = load(run)
+    diagnosis = examine(loaded, samples=not no_samples, data_root=data_root, report_progress=report_progress)
     if as_json:
-        click.echo(json.dumps(to_json(made, diagnosis), indent=2))
+        click.echo(json.dumps(to_json(loaded, diagnosis), indent=2))
     else:
-        show(told(made, diagnosis))
+        print_lines(diagnosis_lines(loaded, diagnosis))
 
 
 def to_json(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def to_json(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def told(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
-    """A diagnosis in words."""
+def diagnosis_lines(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
+    """A diagnosis as labelled lines."""
     yield (
         "run",
         f"{run.name}: {run.facts['recipe']} on {run.facts['dataset']['name']}, {run.status}, "
@@ -81,14 +81,14 @@ def told(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
         yield "not seen", unseen
     for finding in diagnosis.findings:
         yield "", ""
-        yield from lines_of(finding)
+        yield from finding_lines(finding)
     if not diagnosis.findings:
         yield "", ""
         yield "findings", "none: what was looked at is as it is in healthy runs"
 
 
-def lines_of(finding: Finding) -> Iterator[Line]:
-    """A finding in words."""
+def finding_lines(finding: Finding) -> Iterator[Line]:
+    """A finding as labelled lines."""
     yield finding.severity, finding.title
     yield "seen", finding.seen
     yield "it means", finding.means
@@ -98,8 +98,8 @@ def lines_of(finding: Finding) -> Iterator[Line]:
         yield "see", finding.paper
 
 
-def machine(found: Mapping[str, Any]) -> Iterator[Line]:
-    """The machine in words."""
+def machine_lines(found: Mapping[str, Any]) -> Iterator[Line]:
+    """The machine as labelled lines."""
     cpu, memory = found["cpu"], found["memory"]
     yield "ganzoo", f"{found['ganzoo']}, Python {found['python']}"
     yield "", ", ".join(f"{name} {version}" for name, version in found["libraries"].items())
@@ -130,14 +130,14 @@ def gigabytes(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
 
 
-def say(what: str) -> None:
-    """What is being done now, on standard error, where somebody watches."""
+def report_progress(what: str) -> None:
+    """Prints what is being done to standard error, if that is a terminal."""
     if sys.stderr.isatty():
         click.echo(f"{what} ...", err=True)
 
 
-def show(lines: Iterator[Line]) -> None:
-    """A label and a text a line."""
+def print_lines(lines: Iterator[Line]) -> None:
+    """Prints the lines, each with its label."""
     from rich.text import Text
 
     from ganzoo.display.console.messages import sanitize
@@ -146,6 +146,6 @@ def show(lines: Iterator[Line]) -> None:
     terminal = Terminal(plain=not is_interactive())
     for label, text in lines:
         style = STYLES.get(label, "dim")
-        said = Text.assemble((f"{label:<12}", style), sanitize(text, terminal.encoding))
-        said.rstrip()
-        terminal.print(said, soft_wrap=True)
+        line = Text.assemble((f"{label:<12}", style), sanitize(text, terminal.encoding))
+        line.rstrip()
+        terminal.print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`ganzoo evaluate`: a run's scores, each with the protocol it was measured under."""
+"""`ganzoo evaluate`: scores a run and shows each score with its protocol."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def evaluate(
 ) -> None:
     """Score the samples of the run in the directory RUN against real ones, and record the scores in it.
 
-    `ganzoo list metrics` and `ganzoo list extractors` say what there is. Scores of different protocols (another n,
-    split, extractor) cannot be compared, so none is shown without its own.
+    `ganzoo list metrics` and `ganzoo list extractors` list the choices. Scores under different protocols (another n,
+    split, extractor) cannot be compared, so each is shown with its protocol.
     """
-    options = options_of(settings)
+    options = parse_options(settings)
     wanted = [{"name": name, **options.pop(name, {})} for name in dict.fromkeys(metrics)]
-    looking = None if extractor is None else {"name": extractor, **options.pop(extractor, {})}
+    extractor_choice = None if extractor is None else {"name": extractor, **options.pop(extractor, {})}
     if options:
         raise GanzooError(
             f"--set {next(iter(options))}.…: it sets options of something that --metric or --extractor names.",
@@ -92,20 +92,20 @@ def evaluate(
         split=split,
         seed=seed,
         ema=ema,
-        extractor=looking,
+        extractor=extractor_choice,
         draws=draws,
         device=device,
         data_root=data_root,
-        report_progress=say,
+        report_progress=report_progress,
     )
     if as_json:
         click.echo(json.dumps({"scores": [one.to_json() for one in found]}, indent=2))
     else:
-        show(found)
+        print_scores(found)
 
 
-def options_of(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """NAME.KEY=VALUE strings as options by name; a value is TOML. Raises: GanzooError."""
+def parse_options(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Parses NAME.KEY=VALUE strings to options by name; values are TOML. Raises: GanzooError."""
     options: dict[str, dict[str, Any]] = {}
     for setting in settings:
         path, equals, text = setting.partition("=")
@@ -120,14 +120,14 @@ def options_of(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
     return options
 
 
-def say(what: str) -> None:
-    """What is being done now, on standard error, where somebody watches."""
+def report_progress(what: str) -> None:
+    """Prints what is being done to standard error, if that is a terminal."""
     if sys.stderr.isatty():
         click.echo(f"{what} ...", err=True)
 
 
-def show(scores: Sequence[Score]) -> None:
-    """A table of the scores, and under it the protocols, each said once."""
+def print_scores(scores: Sequence[Score]) -> None:
+    """Prints a table of the scores, and under it each protocol once."""
     from rich.table import Table
     from rich.text import Text
 
@@ -148,7 +148,11 @@ def show(scores: Sequence[Score]) -> None:
     terminal.print(table)
     for mark, protocol in letters.values():
         terminal.print(Text(f"{mark}  {protocol}"), soft_wrap=True)
-    known = {f"{name.replace('_', ' ')} {said(fact)}": None for s in scores for name, fact in s.extractor_facts.items()}
+    known = {
+        f"{name.replace('_', ' ')} {format_fact(fact)}": None
+        for s in scores
+        for name, fact in s.extractor_facts.items()
+    }
     if known:
         terminal.print(Text(f"extractor  {', '.join(known)}"), soft_wrap=True)
     terminal.print(Text(f"data       {one.protocol.checksum}"), soft_wrap=True)
@@ -156,6 +160,6 @@ def show(scores: Sequence[Score]) -> None:
     terminal.print(Text("real data  the same score of real samples of the other split"), soft_wrap=True)
 
 
-def said(fact: str | float) -> str:
-    """A fact in words."""
+def format_fact(fact: str | float) -> str:
+    """A fact as text."""
     return fact if isinstance(fact, str) else f"{fact:.4g}"

@@ -1,6 +1,6 @@
-"""The commands of `ganzoo`, our own and the plugins', as they stand on the shelf `command`.
+"""The commands of `ganzoo`, built-in ones and those of plugins, from the shelf `command`.
 
-Only the one that is used is imported.
+Only the command that is used is imported.
 """
 
 from __future__ import annotations
@@ -16,83 +16,87 @@ from click.shell_completion import CompletionItem
 
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import Entry, zoo
-from ganzoo.plugins.builtin import shelved
+from ganzoo.plugins.builtin import builtin_components
 from ganzoo.plugins.components import Component
 
-OWN: Final[Mapping[str, Component]] = {component.name: component for component in shelved("command")}
-"""Our own commands by name. They are looked up here and not in the zoo, so that `ganzoo list plugins` can say what is
-wrong where the zoo has no commands: with GANZOO_DISABLE=ganzoo, or with two distributions called ganzoo."""
+BUILTIN_COMMANDS: Final[Mapping[str, Component]] = {
+    component.name: component for component in builtin_components("command")
+}
+"""The built-in commands by name. They are looked up here and not in the zoo, so that `ganzoo list plugins` works where
+the zoo has no commands: with GANZOO_DISABLE=ganzoo, or with two distributions called ganzoo."""
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when the command is used."""
+    """A command group that imports each command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Our commands, in the order in which one meets them, and then the plugins', as they have to be written."""
-        return [*OWN, *(zoo().spelling(entry) for entry in from_plugins())]
+        """The built-in commands, in the order of `--help`, and then those of plugins, by qualified name."""
+        return [*BUILTIN_COMMANDS, *(zoo().qualified_name(entry) for entry in plugin_commands())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called so, or "plugin:name"; None where no plugin has it.
+        """The command of that name, or "plugin:name"; None where there is none.
 
-        Raises: PluginError where several plugins have it, or the one that has it cannot give it.
+        Raises: PluginError where several plugins have it, or where it cannot be imported.
         """
-        if cmd_name in OWN:
-            own: click.Command = OWN[cmd_name].load()
-            return own
-        if ":" not in cmd_name and all(entry.name != cmd_name for entry in from_plugins()):
-            return None  # click says so, with the usage
-        return command_of(zoo().find("command", cmd_name))
+        if cmd_name in BUILTIN_COMMANDS:
+            builtin: click.Command = BUILTIN_COMMANDS[cmd_name].load()
+            return builtin
+        if ":" not in cmd_name and all(entry.name != cmd_name for entry in plugin_commands()):
+            return None  # click reports it, with the usage
+        return load_command(zoo().find("command", cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, and the nearest command, and plugins that did not come in, where there is none such."""
+        """As in click; for an unknown command, the error also names the most similar one and plugins that failed."""
         try:
             return super().resolve_command(ctx, args)
         except GanzooError:
-            if ctx.resilient_parsing:  # the shell asks, and would show an error in the middle of the user's line
+            if ctx.resilient_parsing:  # shell completion, where an error would appear in the middle of the line
                 return None, None, args[1:]
             raise
         except click.UsageError as error:
-            if args[0].startswith("-"):  # not a command, but an option that there is not
+            if args[0].startswith("-"):  # an unknown option, not a command
                 raise
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            said = f"{error.message} Did you mean {close[0]}?" if close else error.message
-            absent = [row.trouble for row in zoo().plugins() if row.trouble]
-            raise click.UsageError("\n  ".join([said, *absent]), ctx) from None
+            message = f"{error.message} Did you mean {close[0]}?" if close else error.message
+            absent = [row.problem for row in zoo().plugins() if row.problem]
+            raise click.UsageError("\n  ".join([message, *absent]), ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes our commands, and those of each plugin under its name, from what stands on the shelf."""
+        """Writes the built-in commands, and those of each plugin under its name, with the summaries on the shelf."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, component.summary) for name, component in OWN.items()])
-        for whose, entries in groupby(from_plugins(), lambda entry: (entry.plugin, entry.distribution, entry.version)):
+            formatter.write_dl([(name, component.summary) for name, component in BUILTIN_COMMANDS.items()])
+        for whose, entries in groupby(
+            plugin_commands(), lambda entry: (entry.plugin, entry.distribution, entry.version)
+        ):
             with formatter.section("Commands of the plugin {} ({} {})".format(*whose)):
-                formatter.write_dl([(zoo().spelling(entry), summary_of(entry)) for entry in entries])
+                formatter.write_dl([(zoo().qualified_name(entry), summary_of(entry)) for entry in entries])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The commands that begin so, from what stands on the shelf, and this group's own options."""
-        helps = {name: component.summary for name, component in OWN.items()}
-        with suppress(GanzooError):  # GANZOO_STRICT, and a broken plugin: every other command says so
-            helps |= {zoo().spelling(entry): summary_of(entry) for entry in from_plugins()}
+        """The matching commands, with the summaries on the shelf, and this group's own options."""
+        helps = {name: component.summary for name, component in BUILTIN_COMMANDS.items()}
+        with suppress(GanzooError):  # with GANZOO_STRICT and a broken plugin; every other command reports it
+            helps |= {zoo().qualified_name(entry): summary_of(entry) for entry in plugin_commands()}
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [
-            CompletionItem(name, help=said) for name, said in helps.items() if name.startswith(incomplete)
+            CompletionItem(name, help=summary) for name, summary in helps.items() if name.startswith(incomplete)
         ] + options
 
 
-def from_plugins() -> list[Entry]:
+def plugin_commands() -> list[Entry]:
     """The plugins' commands, by plugin and name. Raises: PluginError under GANZOO_STRICT where a plugin is broken."""
-    entries = [entry for entry in zoo().entries("command") if entry.name not in OWN]
+    entries = [entry for entry in zoo().entries("command") if entry.name not in BUILTIN_COMMANDS]
     return sorted(entries, key=lambda entry: (entry.plugin, entry.name))
 
 
 def summary_of(entry: Entry) -> str:
-    """Its one line, on one line."""
+    """A command's summary, on one line."""
     return " ".join(entry.component.summary.split())
 
 
-def command_of(entry: Entry) -> click.Command:
-    """Imports a command. Raises: PluginError, naming the plugin, where that fails or it is no click command."""
+def load_command(entry: Entry) -> click.Command:
+    """Imports a command. Raises: PluginError, naming the plugin, where that fails or it is not a click command."""
     found = zoo().resolve(entry)
     if not isinstance(found, click.Command):
         raise PluginError(

@@ -1,4 +1,4 @@
-"""`ganzoo list`: the zoo. Imports no torch, and rich only for a terminal."""
+"""`ganzoo list`: lists components and plugins. Imports no torch, and rich only for a terminal."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ganzoo.cli.complete import shelves
 from ganzoo.errors import PluginError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.zoo import nearest
+from ganzoo.plugins.zoo import suggest_names
 
 Row = dict[str, str]
 
 
 @click.command("list")
 @click.argument("shelf", required=False, shell_complete=shelves)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: shelf -> list of things.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: shelf -> list of components.")
 def list_(shelf: str | None, as_json: bool) -> None:
     """Show what is on the shelves, or on one SHELF: generators, discriminators, losses, regularizers, datasets, kinds,
     games, metrics, extractors, optimizers, schedules, augmentations, recipes, pretrained, commands, plugins.
     """
     wanted = [*SHELVES.values(), "plugins"] if shelf is None else [plural_of(shelf)]
-    shown = {name: rows_of(name, spelled=not as_json) for name in wanted}
+    shown = {name: rows_of(name, human_readable=not as_json) for name in wanted}
     if as_json:
         click.echo(json.dumps(shown, indent=2))
         return
@@ -36,25 +36,25 @@ def list_(shelf: str | None, as_json: bool) -> None:
     if "plugins" not in wanted:
         broken = [row.name for row in zoo().plugins() if row.status == "broken"]
         in_part = [row.name for row in zoo().plugins() if row.status == "ok" and row.cause]
-        for said, names in (("Broken, and left out", broken), ("Left out in part", in_part)):
+        for problem, names in (("Broken, and left out", broken), ("Left out in part", in_part)):
             if names:
-                click.echo(f"{said}: {', '.join(names)}. See `ganzoo list plugins`.", err=True)
+                click.echo(f"{problem}: {', '.join(names)}. See `ganzoo list plugins`.", err=True)
 
 
 def plural_of(shelf: str) -> str:
-    """A shelf as the user may write it -> its plural. Raises: PluginError, with the nearest one."""
+    """A shelf's name, singular or plural -> its plural. Raises: PluginError, with similar names."""
     names = {**SHELVES, "plugin": "plugins"}
     written = shelf.lower()
     if written not in names and written not in names.values():
-        raise PluginError(f'there is no shelf "{shelf}".', remedy=nearest(written, names.values()))
+        raise PluginError(f'there is no shelf "{shelf}".', remedy=suggest_names(written, names.values()))
     return names.get(written, written)
 
 
-def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
-    """What stands on a shelf, as `--json` prints it; plugins are rows like any other, with their state of health.
+def rows_of(plural: str, *, human_readable: bool = False) -> list[Row]:
+    """The entries of a shelf, as `--json` prints them; plugins are rows too, with their status.
 
-    spelled: as people read it: names that several plugins claim are given as a recipe has to write them, and of long
-    lists of authors and papers only the beginning.
+    human_readable: whether names are qualified where several plugins share them, and long lists of authors and papers
+    are abbreviated.
     """
     if plural == "plugins":
         return [
@@ -64,8 +64,8 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
                 "distribution": row.distribution,
                 "version": row.version,
                 "summary": row.credit.summary,
-                "paper": few(row.papers) if spelled else ", ".join(row.papers),
-                "author": few(row.credit.authors) if spelled else ", ".join(row.credit.authors),
+                "paper": abbreviated(row.papers) if human_readable else ", ".join(row.papers),
+                "author": abbreviated(row.credit.authors) if human_readable else ", ".join(row.credit.authors),
                 "status": row.status,
                 "cause": row.cause,
             }
@@ -74,7 +74,7 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
     shelf = next(name for name, its_plural in SHELVES.items() if its_plural == plural)
     return [
         {
-            "name": zoo().spelling(entry) if spelled else entry.name,
+            "name": zoo().qualified_name(entry) if human_readable else entry.name,
             "plugin": entry.plugin,
             "distribution": entry.distribution,
             "version": entry.version,
@@ -85,20 +85,20 @@ def rows_of(plural: str, *, spelled: bool = False) -> list[Row]:
     ]
 
 
-def few(said: Sequence[str]) -> str:
-    """At most two of them, and how many more there are."""
-    return ", ".join(said) if len(said) <= 2 else f"{said[0]} and {len(said) - 1} more"
+def abbreviated(texts: Sequence[str]) -> str:
+    """Up to two texts; of more, the first and the number of others."""
+    return ", ".join(texts) if len(texts) <= 2 else f"{texts[0]} and {len(texts) - 1} more"
 
 
 def columns(plural: str) -> tuple[str, ...]:
-    """What people see of a row."""
+    """The columns of a row that are shown to people."""
     if plural == "plugins":
         return ("name", "author", "distribution", "version", "paper", "status", "cause")
     return ("name", "summary", "paper", "distribution", "version")
 
 
 def show_lines(shown: dict[str, list[Row]]) -> None:
-    """One line a thing, its shelf first, separated by tabs."""
+    """One tab-separated line for each component, its shelf first."""
     for plural, rows in shown.items():
         for row in rows:
             click.echo("\t".join([plural, *(row[column] for column in columns(plural))]))

@@ -20,16 +20,16 @@ from ganzoo import __version__
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.credit import fields_of, first
-from ganzoo.plugins.discovery import same_name
+from ganzoo.plugins.credit import first_value, read_metadata
+from ganzoo.plugins.discovery import normalize_name
 from ganzoo.plugins.hookspecs import PROJECT
 
 RESERVED = frozenset({PROJECT, "zoo", "plugin", "plugins", "recipes", *SHELVES, *SHELVES.values()})
-"""What means something else here already."""
+"""Names with another meaning in ganzoo."""
 
-LONGEST = 40
+MAX_NAME_LENGTH = 40
 
-NOBODY = "Your Name"
+DEFAULT_AUTHOR = "Your Name"
 
 GAME_ONLY = ("game.py", "test_game.py")
 """Files of the template that only a package with a game of its own has."""
@@ -37,7 +37,7 @@ GAME_ONLY = ("game.py", "test_game.py")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one name becomes: "My GAN" -> ganzoo-my-gan, ganzoo_my_gan, my-gan, my_gan_mnist."""
+    """The names derived from one: "My GAN" -> ganzoo-my-gan, ganzoo_my_gan, my-gan, my_gan_mnist."""
 
     distribution: str
     package: str
@@ -57,29 +57,29 @@ class Names:
 )
 @click.option("--author", metavar="NAME", help="For LICENSE and pyproject.toml.  [default: git's user.name]")
 @click.option("--description", metavar="TEXT", help="One line for pyproject.toml and the README.")
-@click.option("--game", is_flag=True, help="With a play of its own, for a GAN that does not play as two players do.")
+@click.option("--game", is_flag=True, help="With a game of its own, for a GAN that is not trained as two players.")
 def new(name: str, folder: Path, author: str | None, description: str | None, game: bool) -> None:
     """Make a plugin package called NAME: a model, a recipe, tests, CI, ready to be changed and published.
 
     NAME is written as you like, "my-gan" or "My GAN": the package is ganzoo-my-gan, the model my-gan.
     """
-    names = names_of(name)
-    refuse_taken(names)
+    names = parse_name(name)
+    check_available(names)
     author = author or git_author()
     facts = {
         **asdict(names),
-        "author": one_line(author or NOBODY, "--author"),
+        "author": one_line(author or DEFAULT_AUTHOR, "--author"),
         "description": one_line(description or f"{names.component}: a GAN for ganzoo", "--description"),
         "year": date.today().year,
-        "versions": compatible(__version__),
+        "versions": compatible_versions(__version__),
         "game": game,
     }
     made = write(folder / names.distribution, render_template(facts))
     click.echo(f"{made}: a plugin package, with the recipe {names.recipe}")
     if author is None:
         click.echo(
-            f'Its author is "{NOBODY}", for git knows no user.name: write yours in pyproject.toml and LICENSE, or '
-            "give --author."
+            f'Its author is "{DEFAULT_AUTHOR}", because git has no user.name: write yours in pyproject.toml and '
+            "LICENSE, or give --author."
         )
     where = shlex.quote(f"{made if made.is_absolute() else f'./{made}'}[dev]")
     click.echo(
@@ -87,18 +87,18 @@ def new(name: str, folder: Path, author: str | None, description: str | None, ga
     )
 
 
-def names_of(name: str) -> Names:
-    """What `name` becomes. Raises: GanzooError where nothing can come of it, with what to write."""
+def parse_name(name: str) -> Names:
+    """The names derived from `name`. Raises: GanzooError where it is not valid, with what to write instead."""
     words = [word for word in re.split(r"[\s._-]+", name.strip().lower()) if word]
     if words[:1] == [PROJECT]:
         words = words[1:]
-    rule = f"A name has letters from a to z, digits, spaces and hyphens, {LONGEST} at most"
+    rule = f"A name has letters from a to z, digits, spaces and hyphens, {MAX_NAME_LENGTH} at most"
     bare = "-".join(words)
     if not bare:
         raise GanzooError(f'"{name}" leaves nothing to call a plugin by.', remedy=f"{rule}: my-gan.")
-    if not re.fullmatch(r"[a-z0-9-]+", bare) or len(bare) > LONGEST:
+    if not re.fullmatch(r"[a-z0-9-]+", bare) or len(bare) > MAX_NAME_LENGTH:
         plain = unicodedata.normalize("NFKD", bare).encode("ascii", "ignore").decode()
-        near = "-".join(re.findall(r"[a-z0-9]+", plain))[:LONGEST].strip("-")
+        near = "-".join(re.findall(r"[a-z0-9]+", plain))[:MAX_NAME_LENGTH].strip("-")
         raise GanzooError(f'"{name}" cannot be the name of a package.', remedy=f"{rule}: {near or 'my-gan'}.")
     if bare in RESERVED:
         raise GanzooError(f'"{bare}" means something else in ganzoo.', remedy=f"Take another name: my-{bare}.")
@@ -106,16 +106,16 @@ def names_of(name: str) -> Names:
     return Names(f"{PROJECT}-{bare}", package, bare, f"{bare.replace('-', '_')}_mnist")
 
 
-def refuse_taken(names: Names) -> None:
-    """Raises: GanzooError where Python, an installed package, or a plugin has one of the names, and says who."""
+def check_available(names: Names) -> None:
+    """Raises: GanzooError, naming the owner, where Python, an installed package or a plugin has one of the names."""
     another = f"Take another name: my-{names.component}."
     module = names.component.replace("-", "_")
     if module in sys.stdlib_module_names:
         raise GanzooError(f'"{module}" is a module of Python\'s own.', remedy=another)
     installed = packages_distributions()
-    projects = {same_name(first(fields_of(found), "name")) for found in distributions()}
+    projects = {normalize_name(first_value(read_metadata(found), "name")) for found in distributions()}
     for taken in (names.distribution, names.package, names.component, module):
-        if taken in installed or same_name(taken) in projects:
+        if taken in installed or normalize_name(taken) in projects:
             who = ", ".join(sorted(set(installed.get(taken, [taken]))))
             raise GanzooError(f'"{taken}" is installed here already (distribution {who}).', remedy=another)
     for shelf in SHELVES:
@@ -127,7 +127,7 @@ def refuse_taken(names: Names) -> None:
 
 
 def git_author() -> str | None:
-    """The user's name as git knows it; None without git, or where it knows none."""
+    """git's user.name; None without git, or where it is not set."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -142,14 +142,14 @@ def one_line(text: str, option: str) -> str:
     return text
 
 
-def compatible(version: str) -> str:
+def compatible_versions(version: str) -> str:
     """The versions of ganzoo that a plugin written for `version` works with: "0.1.4" -> ">=0.1,<0.2"."""
     major, minor = version.split(".")[:2]
     return f">={major}.{minor},<{major}.{int(minor) + 1}" if major == "0" else f">={major}.{minor},<{int(major) + 1}"
 
 
 def render_template(facts: dict[str, Any]) -> dict[str, str]:
-    """Every file of the package: its path -> its text."""
+    """The files of the package: path -> text."""
     import tomlkit
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -171,11 +171,11 @@ def render_template(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def write(target: Path, files: dict[str, str]) -> Path:
-    """Writes all files, or none. Raises: GanzooError where `target` is there already, or cannot be made."""
-    from ganzoo.datasets.atomic import new_folder
+    """Writes all files, or none. Raises: GanzooError where `target` exists, or cannot be created."""
+    from ganzoo.datasets.atomic import atomic_folder
 
     try:
-        with new_folder(target) as folder:
+        with atomic_folder(target) as folder:
             for path, text in files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text, encoding="utf-8", newline="\n")

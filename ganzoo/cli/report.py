@@ -1,4 +1,4 @@
-"""`ganzoo report`: a run as one HTML page."""
+"""`ganzoo report`: writes a run as one HTML page."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def report(run: Path, out: Path | None) -> None:
     from ganzoo.display.report import page
     from ganzoo.runs.run import load
 
-    made = load(run)
-    target = out or made.directory / "report.html"
+    loaded = load(run)
+    target = out or loaded.directory / "report.html"
     if target.is_dir() or not target.parent.is_dir():
         wrong = "is a folder" if target.is_dir() else f"cannot be written: there is no folder {target.parent}"
         raise GanzooError(f"{target} {wrong}.", remedy="Name a file: -o report.html")
     try:
-        replace_file(target, page(made).encode())
+        replace_file(target, page(loaded).encode())
     except OSError as error:
         raise GanzooError(f"{target}: cannot be written: {error.strerror or error}.") from error
-    click.echo(f"{target}: {made.name}, step {made.step:,}")
+    click.echo(f"{target}: {loaded.name}, step {loaded.step:,}")

@@ -1,4 +1,4 @@
-"""`ganzoo resume`: go on where a run stopped."""
+"""`ganzoo resume`: continues a run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ Folder = click.Path(path_type=Path)
 @click.argument("run", type=Folder)
 @click.option("--steps", metavar="N", type=click.IntRange(min=1), help="A new budget, counted from the beginning.")
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: where they lay]")
-@click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
+@click.option(
+    "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: that of the run]"
+)
+@click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
     """Go on with the run in the directory RUN exactly where it stopped, as if it had not."""

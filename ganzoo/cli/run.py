@@ -1,4 +1,4 @@
-"""`ganzoo run`: play a recipe."""
+"""`ganzoo run`: trains a recipe."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Folder = click.Path(path_type=Path)
 )
 @click.option("--unset", multiple=True, metavar="KEY", help="Take one key or table out of the recipe; repeatable.")
 @click.option("--steps", metavar="N", type=Count, help="Steps to train.  [default: the recipe's budget]")
-@click.option("--epochs", metavar="N", type=Count, help="Epochs to train, in the place of steps.")
+@click.option("--epochs", metavar="N", type=Count, help="Epochs to train, instead of steps.")
 @click.option("--out", metavar="DIR", type=Folder, help="The run's directory.  [default: runs/RECIPE-DATE-TIME]")
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="[default: the recipe's]")
-@click.option("--seed", metavar="N", type=int, help="Of everything random.  [default: the recipe's]")
+@click.option("--seed", metavar="N", type=int, help="The random seed.  [default: the recipe's]")
 @click.option(
-    "--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: GANZOO_DATA, else a cache]"
+    "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: GANZOO_DATA, else a cache]"
 )
-@click.option("--no-fallback", is_flag=True, help="Fail where the named data set cannot be had.")
-@click.option("--plain", is_flag=True, help="Lines in the place of the live display.")
+@click.option("--no-fallback", is_flag=True, help="Fail if the named data set is unavailable.")
+@click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def run(
     recipe: str,

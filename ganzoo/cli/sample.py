@@ -139,7 +139,7 @@ def of_class(run: Run, wanted: dict[str, Any]) -> str:
     if "label" not in wanted or isinstance(wanted["label"], list):
         return ""
     field = run.conditions.field("label")
-    return f' of class "{field.classes[run.conditions.label("label", field, wanted["label"])]}"'
+    return f' of class "{field.classes[run.conditions.label_index("label", field, wanted["label"])]}"'
 
 
 def asked(run: Run, conditions: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`ganzoo show`: a thing on a shelf with its options, a plugin, or every effective value of a recipe and its origin."""
+"""`ganzoo show`: a component with its options, a plugin, or every effective value of a recipe and its origin."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_root: Path | None, as_json: bool) -> None:
-    """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a thing on any shelf, or a
+    """Show everything about NAME: a recipe (a .toml file, or an installed one's name), a component on any shelf, or a
     plugin.
 
-    Of a recipe: every effective value and where it comes from, and the networks that it builds for its data. Of a
-    thing: its options with their types and defaults, its paper, whose it is, and the recipes that use it. Of a command:
-    its help. Of a plugin: whose it is, and what it puts on the shelves.
+    For a recipe: every effective value and where it comes from, and the networks that it builds for its data. For a
+    component: its options with their types and defaults, its paper, author and plugin, and the recipes that use it. For
+    a command: its help. For a plugin: its author, and its components.
     """
-    plugins = [] if is_file(name) else zoo().plugins_called(name)
+    plugins = [] if is_file(name) else zoo().find_plugins(name)
     entries = [] if is_file(name) else find(name, or_none=bool(plugins))
     recipe = None
     if is_file(name) or any(entry.shelf == "recipe" for entry in entries):
@@ -49,8 +49,8 @@ def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_roo
     elif overrides or unset or data_root:
         option = "--set" if overrides else "--unset" if unset else "--data-root"
         raise click.UsageError(f"{option} is for recipes, and {name} is none.")
-    things = [thing_facts(entry) for entry in entries if entry.shelf != "recipe"]
-    facts = {"name": name, "recipe": recipe and recipe_facts(recipe, data_root), "components": things}
+    components = [component_facts(entry) for entry in entries if entry.shelf != "recipe"]
+    facts = {"name": name, "recipe": recipe and recipe_facts(recipe, data_root), "components": components}
     facts["plugins"] = [plugin_facts(row) for row in plugins]
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -61,16 +61,16 @@ def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_roo
 
 
 def is_file(name: str) -> bool:
-    """Whether `name` is a file's, and not a thing's or a recipe's."""
+    """Whether `name` is that of a file, and not of a component or an installed recipe."""
     path = Path(name)
     return path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
 
 
 def find(name: str, *, or_none: bool = False) -> list[Entry]:
-    """What goes by `name`, or "plugin:name", on any shelf. Raises: GanzooError where nothing does, unless `or_none`."""
+    """The entries called `name`, or "plugin:name", on any shelf. Raises: GanzooError without any, unless `or_none`."""
     plugin, _, bare = name.rpartition(":")
     everything = [entry for shelf in SHELVES for entry in zoo().entries(shelf)]
-    found = [entry for entry in everything if _same(entry, bare) and plugin in ("", entry.plugin)]
+    found = [entry for entry in everything if _has_name(entry, bare) and plugin in ("", entry.plugin)]
     if not found and not or_none:
         from ganzoo.recipe.messages import did_you_mean
 
@@ -84,10 +84,10 @@ def find(name: str, *, or_none: bool = False) -> list[Entry]:
 
 def recipe_facts(recipe: Recipe, data_root: Path | None = None) -> dict[str, Any]:
     """A recipe's values with their origins, and its networks, as `--json` prints them."""
-    from ganzoo.recipe.keys import dotted
+    from ganzoo.recipe.keys import format_key
     from ganzoo.recipe.saved import leaves
 
-    values = {dotted(key): value for key, value in leaves(recipe.values)}
+    values = {format_key(key): value for key, value in leaves(recipe.values)}
     return {
         "name": recipe.name,
         "file": recipe.file,
@@ -98,9 +98,9 @@ def recipe_facts(recipe: Recipe, data_root: Path | None = None) -> dict[str, Any
 
 
 def network_facts(recipe: Recipe, data_root: Path | None) -> dict[str, Any]:
-    """A recipe's networks for its data, as `--json` prints them; where they cannot be built, "unknown" says why.
+    """A recipe's networks for its data, as `--json` prints them; where they cannot be built, "unknown" is the reason.
 
-    Of the data only what describes them is read, and nothing is downloaded.
+    Only the data set's description is read, and nothing is downloaded.
     """
     from ganzoo.datasets.obtain import obtain
     from ganzoo.datasets.root import data_root as find_data_root
@@ -116,9 +116,9 @@ def network_facts(recipe: Recipe, data_root: Path | None) -> dict[str, Any]:
     return facts
 
 
-def thing_facts(entry: Entry) -> dict[str, Any]:
-    """What is known of one thing on a shelf, as `--json` prints it."""
-    described = of_command(entry) if entry.shelf == "command" else of_component(entry)
+def component_facts(entry: Entry) -> dict[str, Any]:
+    """The facts about one component, as `--json` prints them."""
+    described = command_details(entry) if entry.shelf == "command" else component_details(entry)
     return {
         "shelf": entry.shelf,
         "name": entry.name,
@@ -132,21 +132,21 @@ def thing_facts(entry: Entry) -> dict[str, Any]:
     }
 
 
-def of_command(entry: Entry) -> dict[str, Any]:
-    """What a command says of itself; no recipe uses one."""
+def command_details(entry: Entry) -> dict[str, Any]:
+    """The description and parameters of a command; no recipe uses one."""
     from ganzoo.cli.command_help import command_facts
 
     return {**command_facts(entry), "recipes": []}
 
 
-def of_component(entry: Entry) -> dict[str, Any]:
-    """What the docstring and the constructor of a thing say, and the recipes that use it."""
+def component_details(entry: Entry) -> dict[str, Any]:
+    """A component's docstring, the options of its constructor, and the recipes that use it."""
     from ganzoo.recipe.messages import describe_type
     from ganzoo.recipe.options import options_of
 
     target = zoo().resolve(entry)
-    whose = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-    options = options_of(target, shelf=entry.shelf, whose=whose) if entry.shelf != "metric" else {}
+    owner = f'{entry.shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+    options = options_of(target, shelf=entry.shelf, owner=owner) if entry.shelf != "metric" else {}
     return {
         "description": inspect.cleandoc(getattr(target, "__doc__", None) or ""),
         "options": [
@@ -164,7 +164,7 @@ def of_component(entry: Entry) -> dict[str, Any]:
 
 
 def plugin_facts(row: PluginRow) -> dict[str, Any]:
-    """What is known of a plugin, as `--json` prints it. One that is broken or blocked has nothing on the shelves."""
+    """The facts about a plugin, as `--json` prints them. A broken or blocked plugin has no components."""
     everything = (entry for shelf in SHELVES for entry in zoo().entries(shelf))
     own = [entry for entry in everything if row.status == "ok" and entry.plugin == row.name]
     return {
@@ -185,7 +185,7 @@ def plugin_facts(row: PluginRow) -> dict[str, Any]:
 
 
 def uses(recipe: Entry, entry: Entry) -> bool:
-    """Whether an installed recipe names a thing. One that cannot be read names nothing."""
+    """Whether an installed recipe uses a component. An unreadable recipe uses none."""
     from ganzoo.recipe.source import read_source
 
     try:
@@ -194,12 +194,12 @@ def uses(recipe: Entry, entry: Entry) -> bool:
         return False
     return any(
         name.rpartition(":")[2] == entry.name and name.rpartition(":")[0] in ("", entry.plugin)
-        for name in _named(values, entry.shelf)
+        for name in _component_names(values, entry.shelf)
     )
 
 
-def _named(values: Mapping[str, Any], shelf: str) -> Iterator[str]:
-    """The names that a recipe, not yet checked, takes from a shelf."""
+def _component_names(values: Mapping[str, Any], shelf: str) -> Iterator[str]:
+    """The names on a shelf that an unchecked recipe uses."""
     table = values.get(shelf, {"name": "two-player"} if shelf == "game" else {})
     tables = [table]
     if shelf in ("optimizer", "schedule") and isinstance(table, dict):
@@ -215,37 +215,37 @@ def _named(values: Mapping[str, Any], shelf: str) -> Iterator[str]:
 
 
 def print_plain(facts: Mapping[str, Any]) -> None:
-    """Lines for pipes and files; those of a recipe are TOML with the origin as a comment."""
+    """Prints lines for pipes and files; those of a recipe are TOML with the origin as a comment."""
     if recipe := facts["recipe"]:
-        lines = [(f"{key} = {written(row)}", row["from"]) for key, row in recipe["values"].items()]
+        lines = [(f"{key} = {format_toml(row)}", row["from"]) for key, row in recipe["values"].items()]
         width = min(max(len(text) for text, _ in lines), 60)
         for text, origin in lines:
             click.echo(f"{text:<{width}}  # {origin}")
         for line in network_lines(recipe["networks"]):
             click.echo(f"# {line}")
-    for thing in facts["components"]:
-        click.echo(f"{thing['shelf']} {thing['name']}: {thing['summary']}")
+    for component in facts["components"]:
+        click.echo(f"{component['shelf']} {component['name']}: {component['summary']}")
         for name in ("paper", "plugin", "author", "distribution", "version"):
-            click.echo(f"{name}: {thing[name]}")
-        if thing["shelf"] == "command":
-            click.echo(f"\n{thing['help']}\n")
+            click.echo(f"{name}: {component[name]}")
+        if component["shelf"] == "command":
+            click.echo(f"\n{component['help']}\n")
             continue
-        click.echo(f"recipes: {', '.join(thing['recipes'])}\n\n{thing['description']}\n")
-        for option in thing["options"]:
-            click.echo(f"{option['name']}\t{option['type']}\t{default_said(option)}")
+        click.echo(f"recipes: {', '.join(component['recipes'])}\n\n{component['description']}\n")
+        for option in component["options"]:
+            click.echo(f"{option['name']}\t{option['type']}\t{format_default(option)}")
         click.echo("")
     for plugin in facts["plugins"]:
         click.echo(f"plugin {plugin['name']}: {plugin['summary']}")
         for name in ("status", "cause", "author", "distribution", "version", "licence", "homepage"):
             click.echo(f"{name}: {plugin[name]}")
         click.echo("")
-        for thing in plugin["components"]:
-            click.echo("\t".join(thing[name] for name in ("shelf", "name", "summary", "paper")))
+        for component in plugin["components"]:
+            click.echo("\t".join(component[name] for name in ("shelf", "name", "summary", "paper")))
         click.echo("")
 
 
 def print_pretty(facts: Mapping[str, Any]) -> None:
-    """Tables for a terminal."""
+    """Prints tables for a terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -264,40 +264,40 @@ def print_pretty(facts: Mapping[str, Any]) -> None:
         rows = table("key", "value", "from")
         for key, row in recipe["values"].items():
             default = row["from"].startswith(("default", "filled"))
-            rows.add_row(Text(key), Text(written(row)), Text(row["from"], style="dim" if default else "green"))
+            rows.add_row(Text(key), Text(format_toml(row)), Text(row["from"], style="dim" if default else "green"))
         console.print(rows)
         console.print(Text("\n" + "\n".join(network_lines(recipe["networks"]))))
-    for thing in facts["components"]:
-        console.print(Text(f"{thing['shelf']} {thing['name']}: {thing['summary']}", style="bold"))
-        by = f" by {thing['author']}" if thing["author"] else ""
-        where = f"{thing['distribution']} {thing['version']}{by}, plugin {thing['plugin']}"
-        console.print(Text(f"{thing['paper']}  {where}".strip(), style="dim"))
-        if thing["shelf"] == "command":
-            console.print(Text(f"\n{thing['help']}\n"))
+    for component in facts["components"]:
+        console.print(Text(f"{component['shelf']} {component['name']}: {component['summary']}", style="bold"))
+        by = f" by {component['author']}" if component["author"] else ""
+        where = f"{component['distribution']} {component['version']}{by}, plugin {component['plugin']}"
+        console.print(Text(f"{component['paper']}  {where}".strip(), style="dim"))
+        if component["shelf"] == "command":
+            console.print(Text(f"\n{component['help']}\n"))
             continue
-        console.print(Text(f"\n{thing['description']}\n"))
+        console.print(Text(f"\n{component['description']}\n"))
         rows = table("option", "type", "default")
-        for option in thing["options"]:
-            rows.add_row(Text(option["name"]), Text(option["type"]), Text(default_said(option)))
-        console.print(rows if thing["options"] else Text("It has no options."))
-        console.print(Text(f"\nrecipes: {', '.join(thing['recipes']) or 'none'}\n"))
+        for option in component["options"]:
+            rows.add_row(Text(option["name"]), Text(option["type"]), Text(format_default(option)))
+        console.print(rows if component["options"] else Text("It has no options."))
+        console.print(Text(f"\nrecipes: {', '.join(component['recipes']) or 'none'}\n"))
     for plugin in facts["plugins"]:
         console.print(Text(f"plugin {plugin['name']}: {plugin['summary']}", style="bold"))
         by = f" by {plugin['author']}" if plugin["author"] else ""
-        said = (f"{plugin['distribution']} {plugin['version']}{by}", plugin["licence"], plugin["homepage"])
-        console.print(Text("  ".join(one for one in said if one), style="dim"))
+        origin = (f"{plugin['distribution']} {plugin['version']}{by}", plugin["licence"], plugin["homepage"])
+        console.print(Text("  ".join(text for text in origin if text), style="dim"))
         if plugin["cause"]:
             console.print(Text(f"\n{plugin['status']}: {plugin['cause']}\n", style="red"))
         if plugin["status"] != "ok":
             continue
         rows = table("shelf", "name", "what it is", "paper")
-        for thing in plugin["components"]:
-            rows.add_row(*(Text(thing[name]) for name in ("shelf", "name", "summary", "paper")))
-        console.print(rows if plugin["components"] else Text("It puts nothing on the shelves: it listens to runs."))
+        for component in plugin["components"]:
+            rows.add_row(*(Text(component[name]) for name in ("shelf", "name", "summary", "paper")))
+        console.print(rows if plugin["components"] else Text("It has no components: it follows runs."))
 
 
 def network_lines(networks: Mapping[str, Any]) -> Iterator[str]:
-    """A recipe's networks as people read them."""
+    """A recipe's networks as lines of text."""
     shape = "x".join(map(str, networks["sample_shape"] or ())) or "unknown"
     yield f"networks for {networks['dataset']}, sample shape {shape}"
     for network in networks["built"]:
@@ -308,7 +308,7 @@ def network_lines(networks: Mapping[str, Any]) -> Iterator[str]:
         yield f"not built: {networks['unknown']}"
 
 
-def written(row: Mapping[str, Any]) -> str:
+def format_toml(row: Mapping[str, Any]) -> str:
     """A value as TOML."""
     if row["value"] is None:
         return "..."
@@ -317,8 +317,8 @@ def written(row: Mapping[str, Any]) -> str:
     return str(tomlkit.item(row["value"]).as_string())
 
 
-def default_said(option: Mapping[str, Any]) -> str:
-    """An option's default as people read it."""
+def format_default(option: Mapping[str, Any]) -> str:
+    """An option's default as text."""
     if option["from_data"]:
         return "from the data"
     return (
@@ -326,16 +326,16 @@ def default_said(option: Mapping[str, Any]) -> str:
         if option["required"]
         else "none"
         if option["default"] is None
-        else written({"value": option["default"]})
+        else format_toml({"value": option["default"]})
     )
 
 
 def _plain(value: Any) -> Any:
-    """A default as JSON holds it."""
+    """A default as a value that JSON has."""
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str | dict) else str(value)
 
 
-def _same(entry: Entry, name: str) -> bool:
+def _has_name(entry: Entry, name: str) -> bool:
     return entry.name == name or (entry.shelf == "recipe" and entry.name.replace("-", "_") == name.replace("-", "_"))

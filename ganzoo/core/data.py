@@ -193,10 +193,10 @@ class Dataset(ABC):
         (label = 10 a + b for channels a and b of ten classes each); itself where nothing is stacked, as in most."""
         return self
 
-    def at_hand(self, root: Path) -> bool | None:
-        """Whether `load` finds its files under `root`, or makes them itself, so that it needs no network.
+    def is_available(self, root: Path) -> bool | None:
+        """Whether `load` needs no network, because its files are under `root` or it generates the data itself.
 
-        Only looks whether they are there. None, the default: this data set does not say.
+        Only checks that the files exist. None, the default: unknown.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whatever kills the process."""
+"""Atomic writes of files and folders: they appear whole or not at all, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes the file and waits until it is on the disk. Not atomic by itself: use it inside `new_folder`."""
+    """Writes the file and waits until it is on the disk. Not atomic by itself: use it inside `atomic_folder`."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -20,17 +20,16 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Puts `content` at `path` in one instant: a reader sees the old file or the new one.
+    """Writes `content` to `path` atomically: a reader sees the old file or the new one, even if the process is killed.
 
-    synced: whether it has to survive a power failure, for which it waits until the disk has it. A killed process never
-    leaves half a file.
+    synced: whether to wait until the file is on the disk, so that it survives a power failure.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     if synced:
-        write_durably(beside, content)
+        write_durably(temporary, content)
     else:
-        beside.write_bytes(content)
-    beside.replace(path)
+        temporary.write_bytes(content)
+    temporary.replace(path)
     if synced:
         _sync_folder(path.parent)
 
@@ -41,28 +40,28 @@ def replace_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Gives a folder beside `path` to fill, and renames it to `path` at the end; on an error nothing is left.
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder next to `path` to fill, and renames it to `path` at the end; on an error it is removed.
 
     Raises: FileExistsError where `path` is there already and is not an empty folder.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
-        yield beside
-        _sync_folder(beside)
+        yield temporary
+        _sync_folder(temporary)
         if path.is_dir():
-            path.rmdir()  # an empty folder may be filled; one with anything in it raises
-        beside.rename(path)
+            path.rmdir()  # an empty folder may be replaced; one that is not empty raises
+        temporary.rename(path)
     except BaseException:
-        rmtree(beside, ignore_errors=True)
+        rmtree(temporary, ignore_errors=True)
         raise
     _sync_folder(path.parent)
 
 
 def _sync_folder(path: Path) -> None:
-    """Makes renames in the folder durable, where the system lets a folder be synced (Windows does not)."""
+    """Makes renames in the folder durable, on systems where a folder can be synced (not on Windows)."""
     if os.name == "posix":
         handle = os.open(path, os.O_RDONLY)
         try:

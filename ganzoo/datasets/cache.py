@@ -1,4 +1,4 @@
-"""Tensors that took long to make, kept in ganzoo's cache with their digest."""
+"""Tensors that are expensive to compute, stored in ganzoo's cache with their digest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.digest import digest_of
-from ganzoo.datasets.root import cache
+from ganzoo.datasets.root import cache_folder
 
 
 def cached(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ganzoo's cache holds under that name, or else what `make` gives, which is then kept there."""
-    path = cache() / name
+    """The tensors in ganzoo's cache under that name; if there are none, those that `make` returns, which are stored."""
+    path = cache_folder() / name
     tensors = read_cached(path)
     if tensors is None:
         tensors = make()
@@ -26,7 +26,7 @@ def cached(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor
 
 
 def read_cached(path: Path) -> dict[str, Tensor] | None:
-    """What the cache holds at `path`, or None where it is missing or its digest does not fit."""
+    """The cached tensors at `path`, or None where the file is missing or its digest does not match."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary form. The form that is usually downloaded holds Python pickles, which ganzoo does not read."""
+"""CIFAR-10 in its binary version. The usual download contains Python pickles, which ganzoo does not read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
-from ganzoo.datasets.download import reachable
+from ganzoo.datasets.download import network_access
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 Split = Literal["train", "test"]
@@ -33,14 +33,14 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class CIFAR10(Dataset):
-    """Photographs of ten kinds of things (Krizhevsky, 2009): 50,000 to train on and 10,000 to test on, 32x32, colour.
+    """Photographs of ten classes (Krizhevsky, 2009): 50,000 for training and 10,000 for testing, 32x32, colour.
 
-    The binary version is taken from <data root>/cifar-10-batches-bin (also inside cifar10/ or CIFAR10/), or from
-    cifar-10-binary.tar.gz beside it, or downloaded; the archive is opened only if its MD5 is the published one.
+    The binary version is read from <data root>/cifar-10-batches-bin (also inside cifar10/ or CIFAR10/), or from
+    cifar-10-binary.tar.gz next to it, or downloaded; the archive is opened only if its MD5 is the published one.
     """
 
-    def at_hand(self, root: Path) -> bool:
-        """Whether the files of both splits are there, or the archive that they come in."""
+    def is_available(self, root: Path) -> bool:
+        """Whether the files of both splits, or the archive that contains them, are there."""
         return bool(find_archive(root) or (find_folder(root, "train") and find_folder(root, "test")))
 
     def info(self, root: Path) -> DatasetInfo:
@@ -86,13 +86,13 @@ def read_records(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def find_archive(root: Path) -> Path | None:
-    """The archive, if it is there."""
+    """The archive's path, or None where it is missing."""
     places = (root, root / "cifar10", root / "CIFAR10")
     return next((path for place in places if (path := place / ARCHIVE).is_file()), None)
 
 
 def unpack(root: Path) -> Path:
-    """Unpacks the archive beside the data, downloading it first where it is not there."""
+    """Unpacks the archive, downloading it first where it is missing. Raises: DatasetError, DatasetUnavailable."""
     archive = find_archive(root) or fetch(root)
     if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != MD5:
         raise DatasetError(
@@ -117,6 +117,6 @@ def fetch(root: Path) -> Path:
             f"{root} holds CIFAR-10 as Python pickles, which ganzoo does not read: a pickle can run any code.",
             remedy=remedy,
         )
-    with reachable("CIFAR-10", remedy):
+    with network_access("CIFAR-10", remedy):
         download_url(URL, str(root), filename=ARCHIVE, md5=MD5)
     return root / ARCHIVE

@@ -1,4 +1,4 @@
-"""The digest by which the tensors of a data set, or of anything else that is kept, are known again."""
+"""The digest that identifies the tensors of a data set or of a cached file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """ "sha256:..." over the tensors' bytes, in the order of their names; none of them is copied for it."""
+    """ "sha256:..." of the tensors' bytes, in the order of their names; contiguous tensors are not copied."""
     digest = hashlib.sha256()
     for _, tensor in sorted(tensors.items()):
         digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)

@@ -1,4 +1,4 @@
-"""Two domains from folders of images: unpaired as CycleGAN's data come, or paired as pix2pix's do."""
+"""Two domains of images from folders: unpaired, in the layout of CycleGAN's data, or paired, in that of pix2pix's."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from annotated_types import Interval, Len
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
-from ganzoo.datasets.files import NAMED, Files, listing_digest
+from ganzoo.datasets.files import MAX_LISTED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_decoding import Half
-from ganzoo.datasets.image_fields import Channels, Depth, field_of, kind_details, stored_form
-from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
+from ganzoo.datasets.image_fields import Channels, Depth, image_field, kind_details, storage_format
+from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
 from ganzoo.errors import DatasetError
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -28,7 +28,11 @@ Folder = Annotated[str, Len(1)]
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One domain's images. half: which part of each file it is; held_out: whether training gave up its test images."""
+    """One domain's images.
+
+    half: the half of each file that shows it, or None for the whole file; held_out: whether the test images are held
+    out from those for training.
+    """
 
     files: Mapping[Split, Files]
     headers: Headers
@@ -37,18 +41,19 @@ class Domain:
 
 
 class UnpairedFolders(Dataset):
-    """Two domains that show different things: the folders trainA, trainB, testA and testB of `path`.
+    """Two domains without correspondence: the folders trainA, trainB, testA and testB of `path`.
 
     They are shuffled independently and may hold different numbers of images. The layout is that of CycleGAN's data
-    (arXiv:1703.10593), horse2zebra say; where a test folder is missing, one image in ten is held out.
+    (arXiv:1703.10593), such as horse2zebra; where a test folder is missing, one image in ten is held out.
 
     path: the folder that holds them, from the current directory or from the data root; subfolders are searched.
-    size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size in all
-        folders; how many images are resized to it is said.
-    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains; by default each
-        domain's own: 3, or 1 where every image of it is grey. Without an alpha channel transparency is laid on white.
-    depth: 8 or 16 bits a channel in both domains, as `image-folder` has it; by default each domain's own: 16 where
-        every image of it is grey and has 16, else 8.
+    size: pixels a side; images are scaled and centre-cropped to a square. By default it is the most common size in all
+        folders. How many images are resized is reported.
+    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains. The default is chosen
+        for each domain: 3, or 1 where all its images are grey. Without an alpha channel, images are composited on
+        white.
+    depth: 8 or 16 bits a channel in both domains, as in `image-folder`. The default is chosen for each domain: 16 where
+        all its images are grey with 16 bits, else 8.
     """
 
     name = "unpaired-folders"
@@ -71,17 +76,17 @@ class UnpairedFolders(Dataset):
         both = a + b
         height, width = (self.size, self.size) if self.size else both.size
         fields = {
-            key: field_of(domain.headers, height, width, self.channels, self.depth, "domain")
+            key: image_field(domain.headers, height, width, self.channels, self.depth, "domain")
             for key, domain in domains.items()
         }
         counts = {key: len(domain.files["train"]) for key, domain in domains.items()}
         notes = [
             " and ".join(f"{count:,} images of {key}" for key, count in counts.items()),
-            *both.resized(height, width),
-            *(f"{note} ({key})" for key in domains for note in domains[key].headers.converted(fields[key])),
+            *both.resize_notes(height, width),
+            *(f"{note} ({key})" for key in domains for note in domains[key].headers.conversion_notes(fields[key])),
         ]
         if any(domain.held_out for domain in domains.values()):
-            notes.append(f"one image in {TEST_SHARE} is held out for testing")
+            notes.append(f"one image in {HELD_OUT_EVERY} is held out for testing")
         return DatasetInfo(
             fields=fields,
             size=max(counts.values()),
@@ -93,12 +98,12 @@ class UnpairedFolders(Dataset):
         )
 
     def load(self, root: Path, split: Split = "train") -> Examples:
-        """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
+        """Decodes a split. Raises: DatasetError, naming damaged files, or where it does not fit into memory."""
         source = self.stream(root, split)
         tensors: dict[str, Tensor] = {}
-        digest = hashlib.sha256(repr(stored_forms(source.fields)).encode())
+        digest = hashlib.sha256(repr(storage_formats(source.fields)).encode())
         for key, size in source.sizes.items():
-            fits(source.domains[key].files[split], source.fields[key], f"{self.path} ({key})")
+            check_memory(source.domains[key].files[split], source.fields[key], f"{self.path} ({key})")
             tensors[key] = source.fetch(key, range(size))
             digest.update(tensors[key].numpy().data)
         return Examples(
@@ -109,143 +114,144 @@ class UnpairedFolders(Dataset):
         )
 
     def stream(self, root: Path, split: Split = "train") -> DomainSource:
-        """A split, to be decoded piece by piece. Raises: DatasetError."""
+        """A split whose images are decoded batch by batch. Raises: DatasetError."""
         folder = find_folder(self.path, root, self.name)
         return DomainSource(self.domains(folder), split, self.info(root).fields, str(folder), self.path)
 
     def domains(self, folder: Path) -> dict[str, Domain]:
-        """Both domains, looked through once. Raises: DatasetError."""
+        """Both domains; the folder is scanned once. Raises: DatasetError."""
         if folder not in self._domains:
-            self._domains[folder] = self.find(folder)
+            self._domains[folder] = self.read_domains(folder)
         return self._domains[folder]
 
-    def find(self, folder: Path) -> dict[str, Domain]:
-        """What the folder holds. Raises: DatasetError where that is no two domains."""
-        return {"a": domain_in(folder, "A"), "b": domain_in(folder, "B")}
+    def read_domains(self, folder: Path) -> dict[str, Domain]:
+        """Reads both domains of the folder. Raises: DatasetError where it does not hold two domains."""
+        return {"a": read_domain(folder, "A"), "b": read_domain(folder, "B")}
 
 
-def stored_forms(fields: Mapping[str, Field]) -> list[tuple[str, object]]:
-    """What a checksum is over beside the files, by domain."""
-    return sorted((key, stored_form(field)) for key, field in fields.items())
+def storage_formats(fields: Mapping[str, Field]) -> list[tuple[str, object]]:
+    """The storage format of each domain, which is part of checksums."""
+    return sorted((key, storage_format(field)) for key, field in fields.items())
 
 
 class DomainSource(Source):
-    """A split of two domains: every image is decoded when it is asked for.
+    """A split of two domains: every image is decoded when it is fetched.
 
-    fields: how each domain's images are stored; origin: as in Examples; whose: for messages.
+    fields: how each domain's images are stored; origin: as in Examples; name: of the folder, for messages.
     """
 
     def __init__(
-        self, domains: Mapping[str, Domain], split: Split, fields: Mapping[str, Field], origin: str, whose: str
+        self, domains: Mapping[str, Domain], split: Split, fields: Mapping[str, Field], origin: str, name: str
     ) -> None:
         self.domains = domains
         self.split = split
         self.fields = fields
         self.origin = origin
-        self.whose = whose
+        self.name = name
         self.sizes = {key: len(domain.files[split]) for key, domain in domains.items()}
         halves = {key: domain.half for key, domain in domains.items()}
         files = [domain.files[split] for domain in domains.values()]
-        self.checksum = listing_digest((stored_forms(fields), sorted(halves.items())), files)
+        self.checksum = listing_digest((storage_formats(fields), sorted(halves.items())), files)
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """As in `Source`. Raises: DatasetError, naming the files that are damaged."""
         domain = self.domains[key]
         files = domain.files[self.split].take(np.asarray(rows, dtype=np.int64))
-        return decode_all(files, self.fields[key], f"{self.whose} ({key})", domain.half)
+        return decode_all(files, self.fields[key], f"{self.name} ({key})", domain.half)
 
 
 class PairedFolders(UnpairedFolders):
-    """Two domains that show the same things, image by image, as pix2pix learns from (arXiv:1611.07004).
+    """Two domains of corresponding images, as pix2pix learns from (arXiv:1611.07004).
 
-    Either the folders trainA and trainB (testA and testB) of `path`, whose files go by the same names; or the folder
-    train (and test or val), or `path` itself, of pictures A and B side by side, A on the left, as pix2pix's own data
-    come. Where there is nothing to test on, one pair in ten is held out.
+    Either the folders trainA and trainB (testA and testB) of `path`, with the same file names in both; or the folder
+    train (and test or val), or `path` itself, with images that show A in their left half and B in their right half, as
+    in pix2pix's own data. Where there is no test folder, one pair in ten is held out.
 
     path: the folder, from the current directory or from the data root; subfolders are searched.
-    size: pixels a side, images being scaled and centre-cropped to a square; by default the most common size; how many
-        are resized to it is said.
-    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains; by default each
-        domain's own: 3, or 1 where every image of it is grey. Without an alpha channel transparency is laid on white.
-    depth: 8 or 16 bits a channel in both domains, as `image-folder` has it; by default each domain's own: 16 where
-        every image of it is grey and has 16, else 8.
+    size: pixels a side; images are scaled and centre-cropped to a square. By default it is the most common size. How
+        many images are resized is reported.
+    channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains. The default is chosen
+        for each domain: 3, or 1 where all its images are grey. Without an alpha channel, images are composited on
+        white.
+    depth: 8 or 16 bits a channel in both domains, as in `image-folder`. The default is chosen for each domain: 16 where
+        all its images are grey with 16 bits, else 8.
     """
 
     name = "paired-folders"
     paired = True
 
-    def find(self, folder: Path) -> dict[str, Domain]:
-        """What the folder holds, in either layout. Raises: DatasetError where files have no partner."""
+    def read_domains(self, folder: Path) -> dict[str, Domain]:
+        """Reads both domains, in either layout. Raises: DatasetError where files have no counterpart."""
         if not (folder / "trainA").is_dir() and not (folder / "trainB").is_dir():
-            return side_by_side(folder)
-        domains = super().find(folder)
+            return read_side_by_side(folder)
+        domains = super().read_domains(folder)
         names = {
-            key: Counter((split, name) for split in SPLITS for name in names_of(domain.files[split]))
+            key: Counter((split, name) for split in SPLITS for name in pair_names(domain.files[split]))
             for key, domain in domains.items()
         }
-        lonely = [
+        unpaired = [
             f"{name} ({split}, only in {key} or more than once)"
             for key, other in (("a", "b"), ("b", "a"))
             for (split, name), count in sorted(names[key].items())
             if count != names[other][(split, name)] or count > 1
         ]
-        if lonely:
-            more = f"\n  ... and {len(lonely) - NAMED:,} more" if len(lonely) > NAMED else ""
+        if unpaired:
+            more = f"\n  ... and {len(unpaired) - MAX_LISTED:,} more" if len(unpaired) > MAX_LISTED else ""
             raise DatasetError(
-                f"{folder}: {len(lonely):,} images have no partner of the same name in the other domain:\n  "
-                + "\n  ".join(lonely[:NAMED])
+                f"{folder}: {len(unpaired):,} images have no partner of the same name in the other domain:\n  "
+                + "\n  ".join(unpaired[:MAX_LISTED])
                 + more,
                 remedy='Give both the same name, or use dataset.name = "unpaired-folders".',
             )
         return domains
 
 
-def domain_in(folder: Path, letter: str) -> Domain:
-    """The folders trainA and testA, or trainB and testB. Raises: DatasetError where there is nothing to train on."""
+def read_domain(folder: Path, letter: str) -> Domain:
+    """Reads the folders trainA and testA, or trainB and testB. Raises: DatasetError without a training folder."""
     train, test = (folder / f"{split}{letter}" for split in SPLITS)
     if not train.is_dir():
         raise DatasetError(
             f"{folder}: there is no folder train{letter} in it.",
-            remedy="Two domains lie in the folders trainA and trainB, and to test on in testA and testB.",
+            remedy="Put the domains into the folders trainA and trainB, and test images into testA and testB.",
         )
-    files, headers, held_out = split_up(train, test if test.is_dir() else None)
+    files, headers, held_out = split_files(train, test if test.is_dir() else None)
     return Domain(files, headers, held_out=held_out)
 
 
-def side_by_side(folder: Path) -> dict[str, Domain]:
-    """Both domains of pictures that show A on the left and B on the right. Raises: DatasetError on an odd width."""
+def read_side_by_side(folder: Path) -> dict[str, Domain]:
+    """Both domains of images that show A in the left half and B in the right. Raises: DatasetError for an odd width."""
     train = folder / "train"
     test = next((folder / name for name in ("test", "val") if train.is_dir() and (folder / name).is_dir()), None)
-    files, whole, held_out = split_up(train if train.is_dir() else folder, test)
+    files, whole, held_out = split_files(train if train.is_dir() else folder, test)
     if odd := [f"{width} x {height}" for height, width in whole.sizes if width % 2]:
         raise DatasetError(
-            f"{folder}: pictures of {', '.join(sorted(odd)[:NAMED])} are not two pictures side by side.",
-            remedy="Each shows A on its left half and B on its right half; or use the folders trainA and trainB.",
+            f"{folder}: pictures of {', '.join(sorted(odd)[:MAX_LISTED])} are not two pictures side by side.",
+            remedy="Each must show A in its left half and B in its right half; or use the folders trainA and trainB.",
         )
     sizes = Counter({(height, width // 2): count for (height, width), count in whole.sizes.items()})
     halves = Headers(sizes, whole.modes)
     return {"a": Domain(files, halves, "left", held_out), "b": Domain(files, halves, "right", held_out)}
 
 
-def split_up(train: Path, test: Path | None) -> tuple[dict[Split, Files], Headers, bool]:
-    """The images of each split, their headers, and whether some of train were held out. Raises: DatasetError."""
+def split_files(train: Path, test: Path | None) -> tuple[dict[Split, Files], Headers, bool]:
+    """The files of each split, their headers, and whether test images were held out of train. Raises: DatasetError."""
     index = index_of(train)
-    whole, headers = in_order(index.files), index.headers()
+    whole, headers = sorted_by_name(index.files), index.headers()
     if not len(whole):
-        raise no_image(train)
+        raise no_images_error(train)
     if test is not None:
         other = index_of(test)
-        return {"train": whole, "test": in_order(other.files)}, headers + other.headers(), False
-    held_out = np.arange(len(whole)) % TEST_SHARE == TEST_SHARE - 1
+        return {"train": whole, "test": sorted_by_name(other.files)}, headers + other.headers(), False
+    held_out = np.arange(len(whole)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
     return {"train": whole.take(~held_out), "test": whole.take(held_out)}, headers, True
 
 
-def in_order(files: Files) -> Files:
-    """By their names without endings: pairs come in one order though one is a .jpg and the other a .png."""
-    names = [name.split("/") for name in names_of(files)]
+def sorted_by_name(files: Files) -> Files:
+    """Sorted by name without suffix, so that pairs are in the same order where one is a .jpg and the other a .png."""
+    names = [name.split("/") for name in pair_names(files)]
     return files.take(sorted(range(len(files)), key=names.__getitem__))
 
 
-def names_of(files: Files) -> list[str]:
-    """What pairs go by: the way to each file inside trainA, say, without its ending."""
+def pair_names(files: Files) -> list[str]:
+    """The names by which files are paired: each path relative to its folder, without suffix."""
     return [files.relative(number).rpartition(".")[0] for number in range(len(files))]

@@ -1,4 +1,4 @@
-"""Downloads through torchvision, with its mirrors and checksums, and an end to waiting."""
+"""Downloads through torchvision, with its mirrors and checksums, and with a timeout."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from pathlib import Path
 
 from ganzoo.errors import DatasetUnavailable
 
-PATIENCE = 15.0
-"""Seconds to wait for a mirror's answer; torchvision would wait for ever."""
+TIMEOUT = 15.0
+"""Seconds to wait for a mirror's answer; torchvision sets no timeout."""
 
 
-def download(name: str, root: Path, *, why: str) -> None:
-    """Gets torchvision's data set `name` (MNIST, FashionMNIST, KMNIST) into root/NAME/raw, each file's MD5 checked.
+def download(name: str, root: Path, *, remedy: str) -> None:
+    """Downloads torchvision's data set `name` (MNIST, FashionMNIST, KMNIST) into root/NAME/raw and checks each MD5.
 
-    why: the remedy for the message where it can't be had. Raises: DatasetUnavailable.
+    remedy: of the error where that fails. Raises: DatasetUnavailable.
     """
     from torchvision import datasets
 
-    with reachable(name, why):
+    with network_access(name, remedy):
         getattr(datasets, name)(str(root), download=True)
 
 
 @contextmanager
-def reachable(name: str, why: str) -> Iterator[None]:
-    """Inside, a network call waits so long for an answer and no longer; its failure is DatasetUnavailable."""
+def network_access(name: str, remedy: str) -> Iterator[None]:
+    """Inside, network calls time out after TIMEOUT seconds, and their failures are raised as DatasetUnavailable."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(TIMEOUT)
     try:
-        # torchvision prints its progress and its failed mirrors; ours is one message.
+        # torchvision prints its progress and each failed mirror; ganzoo reports one message.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield
     except (OSError, RuntimeError, HTTPException, ValueError) as error:
-        reason = str(error).strip().splitlines()
-        said = reason[0].rstrip(":") if reason else type(error).__name__
+        lines = str(error).strip().splitlines()
+        reason = lines[0].rstrip(":") if lines else type(error).__name__
         raise DatasetUnavailable(
-            f"{name} is not on this machine and cannot be downloaded ({said}).", remedy=why
+            f"{name} is not on this machine and cannot be downloaded ({reason}).", remedy=remedy
         ) from error
     finally:
         socket.setdefaulttimeout(before)

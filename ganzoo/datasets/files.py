@@ -1,4 +1,4 @@
-"""Many files under one folder: their names and sizes, in little memory and in an order that names alone decide."""
+"""A compact list of many files under one folder: names and sizes, in an order that depends on the names only."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 
 from ganzoo.errors import DatasetError
 
-ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
+IMAGE_ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
 
-NAMED = 5
-"""How many broken files a message names."""
+MAX_LISTED = 5
+"""The most files that one message lists."""
 
-AT_ONCE = 65_536
-"""Files whose names are put together at once."""
+CHUNK = 65_536
+"""How many file names are concatenated at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Files:
     """Many files under one folder; `files[k]` is the path of the k-th.
 
-    folders: relative to `top`, which is "" itself; folder: (n,) in which of them each file lies; names: of all files,
-    one after the other, where the k-th has lengths[k] bytes from starts[k] on; sizes: (n,) in bytes.
+    folders: relative to `top`, which is "" itself; folder: (n,) each file's index in `folders`; names: the concatenated
+    bytes of all names, where the k-th has lengths[k] bytes from starts[k] on; sizes: (n,) in bytes.
     """
 
     top: Path
@@ -47,30 +47,30 @@ class Files:
         return self.top / self.relative(number)
 
     def relative(self, number: int) -> str:
-        """The way to a file from `top`, with slashes: "cats/1.png"."""
+        """A file's path relative to `top`, with slashes: "cats/1.png"."""
         start = self.starts[number]
         name = os.fsdecode(self.names[start : start + self.lengths[number]].tobytes())
         folder = self.folders[self.folder[number]]
         return f"{folder}/{name}" if folder else name
 
     def take(self, rows: Any) -> Files:
-        """Some of them: rows as numpy takes them (numbers, booleans, a slice)."""
+        """A selection of the files. rows: an index as numpy takes it (integers, booleans, a slice)."""
         chosen = {name: getattr(self, name)[rows] for name in ("folder", "starts", "lengths", "sizes")}
         return replace(self, **chosen)
 
     def listing(self) -> Iterator[bytes]:
-        """The names and sizes, folders and files, whose digest is the same wherever `top` lies."""
+        """The names and sizes of folders and files as bytes, to be hashed; they do not depend on where `top` is."""
         used, folder = np.unique(self.folder, return_inverse=True)
         yield "\0".join(self.folders[number] for number in used).encode(errors="surrogateescape")
         yield from (part.astype("<i8").tobytes() for part in (folder, self.lengths, self.sizes))
-        for first in range(0, len(self), AT_ONCE):
-            starts, lengths = self.starts[first : first + AT_ONCE], self.lengths[first : first + AT_ONCE]
+        for first in range(0, len(self), CHUNK):
+            starts, lengths = self.starts[first : first + CHUNK], self.lengths[first : first + CHUNK]
             before = np.cumsum(lengths) - lengths
             yield self.names[np.repeat(starts - before, lengths) + np.arange(lengths.sum())].tobytes()
 
 
 def listing_digest(shapes: object, parts: Iterable[Files]) -> str:
-    """ "listing:..." over the files' names and sizes, and what is made of them; what is in them is not looked at."""
+    """ "listing:..." of the files' names and sizes and of `shapes`, their storage format; contents are not read."""
     digest = hashlib.sha256(repr(shapes).encode())
     for files in parts:
         for part in files.listing():
@@ -79,9 +79,9 @@ def listing_digest(shapes: object, parts: Iterable[Files]) -> str:
 
 
 def list_files(top: Path) -> tuple[Files, int, array[int]]:
-    """Every file with an image's ending, how many files have another one, and when each folder changed (ns).
+    """Every file with the suffix of an image, the number of other files, and each folder's modification time (ns).
 
-    Hidden files are left out; folders that are links are not followed. Raises: DatasetError where one can't be read.
+    Hidden files are left out; links to folders are not followed. Raises: DatasetError for an unreadable folder.
     """
     folders: list[str] = []
     changed, folder, starts, lengths, sizes = array("q"), array("i"), array("q"), array("i"), array("q")
@@ -94,7 +94,7 @@ def list_files(top: Path) -> tuple[Files, int, array[int]]:
         folders.append(relative)
         place = top / relative
         try:
-            changed.append(place.stat().st_mtime_ns)  # before it is read: what comes later makes it another one
+            changed.append(place.stat().st_mtime_ns)  # before it is read, so that later changes are detected
             found: dict[str, int | None] = {}  # an image's size, or None for a folder
             with os.scandir(place) as entries:
                 for entry in entries:
@@ -102,7 +102,7 @@ def list_files(top: Path) -> tuple[Files, int, array[int]]:
                         found[entry.name] = None
                     elif not entry.is_file():
                         continue
-                    elif ending_of(entry.name) not in ENDINGS:
+                    elif suffix_of(entry.name) not in IMAGE_ENDINGS:
                         others += 1
                     elif not entry.name.startswith("."):
                         found[entry.name] = entry.stat().st_size
@@ -133,18 +133,18 @@ def list_files(top: Path) -> tuple[Files, int, array[int]]:
     return files, others, changed
 
 
-def ending_of(name: str) -> str:
-    """With its point and in small letters, or nothing: ".png"."""
+def suffix_of(name: str) -> str:
+    """The suffix in lower case with its dot, ".png", or an empty string."""
     stem, point, ending = name.rpartition(".")
     return f"{point}{ending}".lower() if stem else ""
 
 
-def broken_files(what: str, broken: Sequence[str]) -> DatasetError:
-    """The mistake of files that are no images, the first of them named."""
-    return DatasetError(named(what, broken), remedy="Delete or replace them.")
+def damaged_files_error(what: str, damaged: Sequence[str]) -> DatasetError:
+    """The error for files that are not readable images; it lists the first ones."""
+    return DatasetError(list_message(what, damaged), remedy="Delete or replace them.")
 
 
-def named(what: str, lines: Sequence[str]) -> str:
-    """A message with a line for each of the first files that it is about."""
-    more = f"\n  ... and {len(lines) - NAMED:,} more" if len(lines) > NAMED else ""
-    return f"{what}:\n  " + "\n  ".join(sorted(lines)[:NAMED]) + more
+def list_message(what: str, lines: Sequence[str]) -> str:
+    """A message with one line for each of the first MAX_LISTED files."""
+    more = f"\n  ... and {len(lines) - MAX_LISTED:,} more" if len(lines) > MAX_LISTED else ""
+    return f"{what}:\n  " + "\n  ".join(sorted(lines)[:MAX_LISTED]) + more

@@ -1,4 +1,4 @@
-"""Points in the plane from a mixture of Gaussians: the classic test for lost modes, learned in a minute on a CPU."""
+"""Points in the plane from a mixture of Gaussians: a standard test for mode collapse, trained in a minute on a CPU."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TRAIN, TEST = 0, 1
 class Gaussians(Dataset):
     """A ring of 8 or a grid of 25 equally likely Gaussians, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761).
 
-    Samples are points (2,), float32, and their label is the mode that they are from; nothing is read from disk.
+    Samples are points (2,), float32, and their label is the mode that they come from; nothing is read from disk.
     layout: "ring" (8 on a circle of radius 2) or "grid" (5 x 5, from -4 to 4 in steps of 2);
     std: standard deviation of each mode in both directions (the paper: 0.01 for the ring, 0.05 for the grid);
-    size: points to train on; the test split has a tenth of that.
+    size: points for training; the test split has a tenth of that.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Gaussians(Dataset):
         angles = torch.arange(8) * (2 * math.pi / 8)
         return 2.0 * torch.stack((angles.cos(), angles.sin()), dim=1)
 
-    def at_hand(self, root: Path) -> bool:
-        """Always: they are drawn."""
+    def is_available(self, root: Path) -> bool:
+        """Always true: the points are generated."""
         return True
 
     def info(self, root: Path) -> DatasetInfo:
-        """Points (2,), one class a mode."""
+        """Points (2,), with one class for each mode."""
         return DatasetInfo(
             fields={
                 "real": Field((2,), "float32"),
@@ -64,7 +64,7 @@ class Gaussians(Dataset):
         )
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
-        """Draws the split from its own seed: the same points every time, whatever the process has drawn before."""
+        """Draws the split from its own seed: the same points every time, independent of the global random state."""
         stream = torch.Generator().manual_seed(TRAIN if split == "train" else TEST)
         size = self.size if split == "train" else self.size // 10
         centres = self.centres

@@ -1,4 +1,4 @@
-"""Digits drawn by ganzoo: type from fonts that matplotlib carries, bent and slanted until no two are alike."""
+"""Renders digits from the fonts that matplotlib ships, with random affine and elastic deformations."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ FONTS = (
     "STIXGeneral.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBol.ttf", "STIXGeneralBolIta.ttf",
     "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf",
 )  # fmt: skip
-"""Files of matplotlib's font folder, all with upright lining digits or their slanted sisters."""
+"""Files in matplotlib's font folder, with lining digits, upright or slanted."""
 
 MASTER = 96
-"""Pixels of the master drawings' sides, which every sample is warped from."""
+"""Pixels a side of the master glyphs, from which every sample is warped."""
 
 CHUNK = 2000
-"""Samples made at once. It is part of the recipe: the random numbers are drawn chunk by chunk."""
+"""Samples rendered at once. Changing it changes the data: random numbers are drawn chunk by chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How digits look. Angles in degrees, lengths as shares of the picture's side.
+    """How digits are drawn. Angles in degrees, lengths as fractions of the image's side.
 
     fonts: some of `FONTS`; strokes: extra pixels around the master's outline (0: as the font has it); rotation, shear,
     shift: the largest deviations; scale: smallest and largest; bend: how far the elastic deformation moves a point
@@ -43,30 +43,30 @@ class Style:
     bend: float = 0.025
 
 
-def draw(count: int, size: int, seed: int, style: Style | None = None) -> tuple[Tensor, Tensor]:
+def render_digits(count: int, size: int, seed: int, style: Style | None = None) -> tuple[Tensor, Tensor]:
     """`count` digits, white on black: images (count, 1, size, size) uint8, labels (count,) int64; the same for a seed.
 
-    Neither the process's random streams nor the number of threads has a part in it.
+    The result does not depend on the global random state or on the number of threads.
     """
     style = style or Style()
     stream = torch.Generator().manual_seed(seed)
-    masters = master_drawings(style.fonts, style.strokes)
+    masters = master_glyphs(style.fonts, style.strokes)
     images = torch.empty(count, 1, size, size, dtype=torch.uint8)
     labels = torch.empty(count, dtype=torch.int64)
     for start in range(0, count, CHUNK):
         n = min(CHUNK, count - start)
         digits = torch.randint(10, (n,), generator=stream)
-        looks = torch.randint(masters.shape[0], (n,), generator=stream)
-        field = _where_to_look(n, 2 * size, style, stream)
-        drawn = grid_sample(masters[looks, digits].unsqueeze(1), field, align_corners=False)
-        # Drawn at twice the size and halved: the edges come out soft.
+        styles = torch.randint(masters.shape[0], (n,), generator=stream)
+        field = _sampling_grid(n, 2 * size, style, stream)
+        drawn = grid_sample(masters[styles, digits].unsqueeze(1), field, align_corners=False)
+        # Rendered at twice the size and downsampled, for antialiased edges.
         images[start : start + n] = avg_pool2d(drawn, 2).mul(255).round().clamp(0, 255).to(torch.uint8)
         labels[start : start + n] = digits
     return images, labels
 
 
 def colour(images: Tensor, seed: int) -> Tensor:
-    """White-on-black digits (n, 1, s, s) uint8 -> bright strokes on dark, cloudy grounds (n, 3, s, s) uint8."""
+    """White-on-black digits (n, 1, s, s) uint8 -> bright strokes on dark, cloudy backgrounds (n, 3, s, s) uint8."""
     stream = torch.Generator().manual_seed(seed)
     count, _, size, _ = images.shape
     coloured = torch.empty(count, 3, size, size, dtype=torch.uint8)
@@ -82,7 +82,7 @@ def colour(images: Tensor, seed: int) -> Tensor:
 
 
 @cache
-def master_drawings(fonts: tuple[str, ...], strokes: tuple[int, ...]) -> Tensor:
+def master_glyphs(fonts: tuple[str, ...], strokes: tuple[int, ...]) -> Tensor:
     """Every digit in every font and stroke, centred: (fonts * strokes, 10, MASTER, MASTER), float32 in [0, 1]."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
@@ -93,16 +93,16 @@ def master_drawings(fonts: tuple[str, ...], strokes: tuple[int, ...]) -> Tensor:
         font = ImageFont.truetype(str(folder / name), round(0.86 * MASTER))
         for stroke in strokes:
             for digit in "0123456789":
-                page = Image.new("L", (MASTER, MASTER))
+                canvas = Image.new("L", (MASTER, MASTER))
                 left, top, right, bottom = font.getbbox(digit, stroke_width=stroke)
                 corner = ((MASTER - right - left) / 2, (MASTER - bottom - top) / 2)
-                ImageDraw.Draw(page).text(corner, digit, fill=255, font=font, stroke_width=stroke)
-                drawings.append(torch.frombuffer(bytearray(page.tobytes()), dtype=torch.uint8))
+                ImageDraw.Draw(canvas).text(corner, digit, fill=255, font=font, stroke_width=stroke)
+                drawings.append(torch.frombuffer(bytearray(canvas.tobytes()), dtype=torch.uint8))
     return torch.stack(drawings).view(-1, 10, MASTER, MASTER).float().div_(255)
 
 
-def _where_to_look(n: int, size: int, style: Style, stream: torch.Generator) -> Tensor:
-    """For each pixel of the picture, the point of the master that it shows: (n, size, size, 2) in [-1, 1]."""
+def _sampling_grid(n: int, size: int, style: Style, stream: torch.Generator) -> Tensor:
+    """For each pixel of the image, the point of the master glyph to sample: (n, size, size, 2) in [-1, 1]."""
 
     def spread(largest: float) -> Tensor:
         return (torch.rand(n, generator=stream) * 2 - 1) * largest

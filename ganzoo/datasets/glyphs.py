@@ -1,4 +1,4 @@
-"""The embedded data set: digits that ganzoo draws itself, for machines that can reach no other."""
+"""A synthetic data set of digits that ganzoo renders itself, for machines without network access."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ganzoo.datasets.cache import cached
 from ganzoo.datasets.digest import digest_of
 
 VERSION = 2
-"""Rises whenever the pixels change, so that old caches are not taken for new ones."""
+"""Increases whenever the pixels change, so that old caches are not used."""
 
 SIZES: dict[Literal["train", "test"], int] = {"train": 60_000, "test": 10_000}
 SEEDS: dict[Literal["train", "test"], int] = {"train": 1, "test": 2}
 
 
 class Glyphs(Dataset):
-    """60,000 digits to train on and 10,000 to test on, drawn from 15 fonts with random slant, bend, size and stroke.
+    """60,000 digits for training and 10,000 for testing, from 15 fonts with random slant, bend, size and stroke.
 
-    Made in seconds on first use, the same pixels every time, and kept in ganzoo's cache with their digest.
-    size: pixels a side; channels: 1 for white on black, 3 for bright strokes on dark, cloudy grounds.
+    They are rendered in seconds on first use, the same pixels every time, and stored in ganzoo's cache with a digest.
+    size: pixels a side; channels: 1 for white on black, 3 for bright strokes on dark, cloudy backgrounds.
     """
 
     def __init__(self, *, size: Literal[28, 32, 64] = 28, channels: Literal[1, 3] = 1) -> None:
         self.size = size
         self.channels = channels
 
-    def at_hand(self, root: Path) -> bool:
-        """Always: ganzoo draws them."""
+    def is_available(self, root: Path) -> bool:
+        """Always true: ganzoo renders them."""
         return True
 
     def info(self, root: Path) -> DatasetInfo:
-        """Known beforehand; nothing is drawn for it."""
+        """The fields and sizes, which are fixed; nothing is rendered."""
         return DatasetInfo(
             fields={
                 "real": Field((self.channels, self.size, self.size), "uint8"),
@@ -47,14 +47,14 @@ class Glyphs(Dataset):
         )
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
-        """The split from the cache, or drawn anew where it is not there or not intact."""
+        """The split from the cache, or rendered where the cached file is missing or damaged."""
         name = f"glyphs/v{VERSION}-{split}-{self.size}px-{self.channels}.safetensors"
-        tensors = cached(name, lambda: self.draw(split))
+        tensors = cached(name, lambda: self.render(split))
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="made by ganzoo")
 
-    def draw(self, split: Literal["train", "test"]) -> dict[str, Tensor]:
-        """Draws a split."""
-        from ganzoo.datasets.glyph_rendering import colour, draw
+    def render(self, split: Literal["train", "test"]) -> dict[str, Tensor]:
+        """Renders a split."""
+        from ganzoo.datasets.glyph_rendering import colour, render_digits
 
-        images, labels = draw(SIZES[split], self.size, SEEDS[split])
+        images, labels = render_digits(SIZES[split], self.size, SEEDS[split])
         return {"real": images if self.channels == 1 else colour(images, SEEDS[split]), "label": labels}

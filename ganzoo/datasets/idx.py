@@ -1,4 +1,4 @@
-"""The idx format of MNIST and its kin: read strictly, so that a cut or foreign file is named and never half read."""
+"""Reads the idx format of MNIST and similar data sets; a truncated or foreign file is an error that names it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch import Tensor
 from ganzoo.errors import DatasetError
 
 IMAGES, LABELS = 0x00000803, 0x00000801
-"""The first four bytes: unsigned bytes in three dimensions, and in one."""
+"""Magic numbers, the first four bytes: unsigned bytes in three dimensions, and in one."""
 
 
 def find_idx(name: str, folders: list[Path]) -> Path | None:
-    """`name` or `name`.gz in the first of the folders that has it."""
+    """The path of `name` or `name`.gz in the first of the folders that has it, or None."""
     candidates = (folder / file for folder in folders for file in (name, f"{name}.gz"))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def read_idx(path: Path, magic: int) -> Tensor:
-    """The whole file as a uint8 tensor of the dimensions that it states. Raises: DatasetError, naming the file."""
+    """The whole file as a uint8 tensor of the shape in its header. Raises: DatasetError, naming the file."""
     content = _content(path)
     shape = _shape(path, content, magic)
     header = 4 + 4 * len(shape)
@@ -39,7 +39,7 @@ def read_idx(path: Path, magic: int) -> Tensor:
 
 
 def count_idx(path: Path, magic: int) -> int:
-    """How many items the header states; only the header is read. Raises: DatasetError."""
+    """The number of items in the header; nothing else is read. Raises: DatasetError."""
     return _shape(path, _content(path, 16), magic)[0]
 
 
@@ -56,7 +56,7 @@ def _shape(path: Path, content: NDArray[np.uint8], magic: int) -> tuple[int, ...
 
 
 def _content(path: Path, limit: int = -1) -> NDArray[np.uint8]:
-    """A file's bytes, or the first of them, where a tensor may go on using them: 47 MB are read once and not copied."""
+    """A file's bytes, or the first `limit`, in an array whose memory a tensor can share without a copy."""
     try:
         if path.suffix != ".gz":
             return np.fromfile(path, np.uint8, limit)

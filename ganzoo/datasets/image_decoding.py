@@ -1,4 +1,4 @@
-"""One image file as a tensor, in the channels and the depth that a field asks for."""
+"""Decodes an image file to a tensor with the channels and depth of a field."""
 
 from __future__ import annotations
 
@@ -19,69 +19,71 @@ if TYPE_CHECKING:
 Half = Literal["left", "right"]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Channels -> Pillow's mode of 8 bits. The last of two and of four is alpha: 0 is transparent."""
+"""Number of channels -> Pillow's mode with 8 bits. The last of two and of four channels is alpha: 0 is transparent."""
 
-WHITE = 65535
-"""The largest value of 16 bits: 257 times that of 8."""
+WHITE_16_BIT = 65535
+"""White in 16 bits: 257 times white in 8 bits."""
 
-NO_WHITE = "its pixels are floating point, signed, or of 32 bits, and no value is known to be white"
+UNKNOWN_WHITE_LEVEL = "its pixels are floating point, signed, or of 32 bits, and no value is known to be white"
 
 
 def decode_image(path: Path, field: Field, half: Half | None = None, *, fit: bool = True) -> Tensor:
-    """One image as (channels, height, width) of the field's dtype, uint8 or uint16, turned as its EXIF data say.
+    """One image as (channels, height, width) of the field's dtype, uint8 or uint16, rotated according to its EXIF data.
 
-    Grey images of 16 bits keep them in a uint16 field; in a uint8 field they are divided by 257 and rounded. Of all
-    others 8 bits are read, which a uint16 field has times 257. Transparency is laid on white where the field has no
-    alpha channel. half: of a picture that is two pictures side by side. fit: whether it is scaled and centre-cropped
-    to the field's size; else it keeps its own.
-    Raises: ValueError where no value of its pixels is known to be white; OSError, SyntaxError where it is damaged.
+    Grey images of 16 bits keep them in a uint16 field; for a uint8 field they are divided by 257 and rounded. All other
+    images are read with 8 bits, which are multiplied by 257 for a uint16 field. Where the field has no alpha channel,
+    the image is composited on white. half: the half to take of an image that shows two side by side. fit: whether it is
+    scaled and centre-cropped to the field's size; else it keeps its own.
+    Raises: ValueError where the white level of its pixels is unknown; OSError, SyntaxError where it is damaged.
     """
     from PIL import Image, ImageOps
 
     channels, height, width = field.shape
     size = (width, height) if fit else None
-    # An open file: of a name, Pillow maps uncompressed TIFFs into memory, and mixes up the rows of those that lie on
-    # their side.
+    # An open file, not its name: given a name, Pillow maps uncompressed TIFFs into memory, and mixes up the rows of
+    # those with a rotated orientation.
     with path.open("rb") as file, Image.open(file) as opened:
         bits = bits_of(pixel_mode(opened))
         if not bits:
-            raise ValueError(NO_WHITE)
+            raise ValueError(UNKNOWN_WHITE_LEVEL)
         image: Image.Image = ImageOps.exif_transpose(opened)
-    pixels = grey_16(image, channels, half, size) if bits == 16 else colours_8(image, channels, half, size)
-    return torch.from_numpy(in_depth(pixels, field.dtype)).permute(2, 0, 1)
+    pixels = (
+        decode_grey_16_bit(image, channels, half, size) if bits == 16 else decode_8_bit(image, channels, half, size)
+    )
+    return torch.from_numpy(convert_depth(pixels, field.dtype)).permute(2, 0, 1)
 
 
-def colours_8(image: Image, channels: int, half: Half | None, size: tuple[int, int] | None) -> NDArray[Any]:
-    """(height, width, channels) uint8."""
+def decode_8_bit(image: Image, channels: int, half: Half | None, size: tuple[int, int] | None) -> NDArray[Any]:
+    """An image as (height, width, channels) uint8."""
     if channels in (2, 4):
         converted = image.convert("RGBA").convert(MODES[channels])
     else:
-        converted = on_white(image).convert(MODES[channels])
-    fitted = resized(one_half(converted, half), size)
+        converted = composite_on_white(image).convert(MODES[channels])
+    fitted = fit_to_size(crop_half(converted, half), size)
     return np.array(fitted).reshape(fitted.height, fitted.width, channels)
 
 
-def grey_16(image: Image, channels: int, half: Half | None, size: tuple[int, int] | None) -> NDArray[Any]:
-    """(height, width, channels) uint16 of a grey image; scaled in floating point, for Pillow clips 16 bits to 8."""
+def decode_grey_16_bit(image: Image, channels: int, half: Half | None, size: tuple[int, int] | None) -> NDArray[Any]:
+    """A grey image as (height, width, channels) uint16; resized as floating point: Pillow clips 16 bits to 8."""
     from PIL import Image as Images
 
     values = np.array(image, dtype=np.float32)
-    alpha = np.full_like(values, WHITE)
+    alpha = np.full_like(values, WHITE_16_BIT)
     if (transparent := image.info.get("transparency")) is not None:
         alpha[values == transparent] = 0
         if channels in (1, 3):
-            values[values == transparent] = WHITE
+            values[values == transparent] = WHITE_16_BIT
 
     def plane(numbers: NDArray[np.float32]) -> NDArray[Any]:
-        fitted = np.asarray(resized(one_half(Images.fromarray(numbers), half), size))
-        return fitted.round().clip(0, WHITE).astype(np.uint16)
+        fitted = np.asarray(fit_to_size(crop_half(Images.fromarray(numbers), half), size))
+        return fitted.round().clip(0, WHITE_16_BIT).astype(np.uint16)
 
     grey = [plane(values)] * (1 if channels < 3 else 3)
     return np.stack([*grey, plane(alpha)] if channels in (2, 4) else grey, axis=2)
 
 
-def in_depth(pixels: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """uint8 or uint16 pixels as the other: white stays white, and every value of 8 bits survives the way and back."""
+def convert_depth(pixels: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """uint8 or uint16 pixels in `dtype`, uint8 or uint16; 8 bits to 16 and back is lossless, and white stays white."""
     if pixels.dtype == dtype:
         return pixels
     return (
@@ -89,27 +91,27 @@ def in_depth(pixels: NDArray[Any], dtype: str) -> NDArray[Any]:
     )
 
 
-def on_white(image: Image) -> Image:
-    """Transparency laid on white."""
+def composite_on_white(image: Image) -> Image:
+    """The image composited on white, where it has transparency."""
     from PIL import Image as Images
 
     if image.mode in ALPHA or "transparency" in image.info:
-        page = Images.new("RGBA", image.size, "white")
-        page.alpha_composite(image.convert("RGBA"))
-        return page
+        canvas = Images.new("RGBA", image.size, "white")
+        canvas.alpha_composite(image.convert("RGBA"))
+        return canvas
     return image
 
 
-def one_half(image: Image, half: Half | None) -> Image:
-    """The left or the right half of it, or all."""
+def crop_half(image: Image, half: Half | None) -> Image:
+    """The left or right half of the image, or the whole image where `half` is None."""
     if half is None:
         return image
     middle = image.width // 2
     return image.crop((0, 0, middle, image.height) if half == "left" else (middle, 0, 2 * middle, image.height))
 
 
-def resized(image: Image, size: tuple[int, int] | None) -> Image:
-    """Scaled and centre-cropped to (width, height), where it has another size."""
+def fit_to_size(image: Image, size: tuple[int, int] | None) -> Image:
+    """The image scaled and centre-cropped to (width, height); unchanged where `size` is None or its own."""
     from PIL import Image as Images
     from PIL import ImageOps
 

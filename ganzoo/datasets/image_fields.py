@@ -1,4 +1,4 @@
-"""How the images of a folder are stored: from what their headers say, and what is asked for."""
+"""How the images of a folder are stored, from their headers and the options of the data set."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Depth: TypeAlias = Literal[8, 16]
 """Bits a channel."""
 
 
-def field_of(
+def image_field(
     headers: Headers, height: int, width: int, channels: Channels | None, depth: Depth | None, role: Role = "sample"
 ) -> Field:
-    """How images with these headers are stored. channels, depth: None for those of the files."""
+    """The field of images with these headers. channels, depth: None to take those of the files."""
     dtype = f"uint{depth}" if depth else headers.dtype
     return Field((channels or headers.channels, height, width), dtype, role)
 
 
 def kind_details(field: Field) -> dict[str, Any]:
-    """What the kind "image" has to know of them."""
+    """The options of the kind "image" for images of this field."""
     return {"alpha": True} if field.shape[0] in (2, 4) else {}
 
 
-def stored_form(field: Field) -> object:
-    """What a checksum is over beside the files: the shape that images get, and their depth where it is not 8 bits."""
+def storage_format(field: Field) -> object:
+    """The part of a checksum that is not from the files: the images' shape, and their dtype where it is not uint8."""
     return field.shape if field.dtype == "uint8" else (field.shape, field.dtype)

@@ -1,4 +1,4 @@
-"""Files of images: found in folders, and decoded into one tensor."""
+"""Finds image files in folders and decodes them into one tensor."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from ganzoo.core.data import Field
-from ganzoo.datasets.files import ENDINGS, Files, broken_files
+from ganzoo.datasets.files import IMAGE_ENDINGS, Files, damaged_files_error
 from ganzoo.datasets.image_decoding import Half, decode_image
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 Split = Literal["train", "test"]
 
-TEST_SHARE = 10
-"""Where a folder has no test images of its own, every so-manieth image is held out for them."""
+HELD_OUT_EVERY = 10
+"""Every tenth image is held out for testing where a folder has no test images."""
 
-FEW = 256
-"""Images up to which it is not worth while to begin threads."""
+SEQUENTIAL_LIMIT = 256
+"""The most images that are decoded without threads, which would not pay off."""
 
 
 def find_folder(path: str, root: Path, name: str) -> Path:
-    """The folder `path`, from the current directory or from the data root. name: the data set's, for messages.
+    """The folder `path`, from the current directory or from the data root. name: of the data set, for messages.
 
     Raises: DatasetUnavailable.
     """
@@ -40,55 +40,55 @@ def find_folder(path: str, root: Path, name: str) -> Path:
     )
 
 
-def images_in(top: Path) -> list[Path]:
-    """Every image under a folder, in an order that depends on the names alone."""
+def list_images(top: Path) -> list[Path]:
+    """Every image under a folder, sorted by path."""
     return sorted(
         path
         for path in top.rglob("*")
-        if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_ENDINGS and path.is_file() and not path.name.startswith(".")
     )
 
 
-def no_image(folder: Path) -> DatasetError:
-    """The mistake of a folder without images."""
-    return DatasetError(f"{folder}: there is no image in it.", remedy=f"Endings: {', '.join(sorted(ENDINGS))}.")
+def no_images_error(folder: Path) -> DatasetError:
+    """The error for a folder without images."""
+    return DatasetError(f"{folder}: there is no image in it.", remedy=f"Endings: {', '.join(sorted(IMAGE_ENDINGS))}.")
 
 
-def fits(files: Files, field: Field, whose: str) -> None:
-    """Raises: DatasetError where the images, decoded, would not fit into memory. whose: the folder, for messages."""
+def check_memory(files: Files, field: Field, name: str) -> None:
+    """Raises: DatasetError where the decoded images would not fit into memory. name: of the folder, for messages."""
     channels, height, width = field.shape
     needed = len(files) * channels * height * width * field.torch_dtype.itemsize
     if needed > 0.8 * psutil.virtual_memory().available:
         raise DatasetError(
-            f"{whose}: {len(files):,} images of {width} x {height} take {needed / 2**30:.1f} GiB, and "
+            f"{name}: {len(files):,} images of {width} x {height} take {needed / 2**30:.1f} GiB, and "
             f"{psutil.virtual_memory().available / 2**30:.1f} GiB of memory are free.",
             remedy='Read them piece by piece with train.data = "stream", or give dataset.size a smaller side.',
         )
 
 
-def decode_all(files: Files, field: Field, whose: str, half: Half | None = None) -> Tensor:
+def decode_all(files: Files, field: Field, name: str, half: Half | None = None) -> Tensor:
     """Every image as one tensor (n, *shape) of the field's dtype; many are decoded on several threads.
 
-    whose: as in `fits`; half: as in `decode_image`.
+    name: of the folder, for messages; half: as in `decode_image`.
 
-    Raises: DatasetError, naming the files that are damaged.
+    Raises: DatasetError, naming the damaged files.
     """
     images = torch.empty(len(files), *field.shape, dtype=field.torch_dtype)
-    broken: list[str] = []
+    damaged: list[str] = []
 
     def decode(number: int) -> None:
         try:
             images[number] = decode_image(files[number], field, half)
         except (OSError, ValueError, SyntaxError, MemoryError) as error:
-            broken.append(f"{files[number]}: {error}")
+            damaged.append(f"{files[number]}: {error}")
 
-    if len(files) <= FEW:
+    if len(files) <= SEQUENTIAL_LIMIT:
         for number in range(len(files)):
             decode(number)
     else:
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
             for _ in pool.map(decode, range(len(files))):
                 pass
-    if broken:
-        raise broken_files(f"{whose}: {len(broken):,} of {len(files):,} images cannot be read", broken)
+    if damaged:
+        raise damaged_files_error(f"{name}: {len(damaged):,} of {len(files):,} images cannot be read", damaged)
     return images

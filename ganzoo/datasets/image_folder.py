@@ -1,4 +1,4 @@
-"""Any folder of images as a data set: sizes and colours are found in the files, or given."""
+"""Any folder of images as a data set; size, channels and depth are read from the files or given as options."""
 
 from __future__ import annotations
 
@@ -16,37 +16,42 @@ from torch import Tensor
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
-from ganzoo.datasets.image_fields import Channels, Depth, field_of, kind_details, stored_form
-from ganzoo.datasets.image_files import TEST_SHARE, Split, decode_all, find_folder, fits, no_image
+from ganzoo.datasets.image_fields import Channels, Depth, image_field, kind_details, storage_format
+from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
 
 Side = Annotated[int, Interval(ge=4, le=4096)]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a folder holds: the images of each split, their classes' numbers (n,), the classes, and files left out."""
+    """The contents of a folder.
+
+    files: the images of each split; labels: (n,) the index of each one's class; classes: their names; others: the
+    number of files that are not images; headers: statistics of all images; has_test_split: whether the folder has test
+    images of its own.
+    """
 
     files: dict[Split, Files]
     labels: dict[Split, Tensor]
     classes: tuple[str, ...]
     others: int
     headers: Headers
-    own_test: bool
+    has_test_split: bool
 
 
 class ImageFolder(Dataset):
     """Every image in a folder, decoded into memory, or batch by batch where they do not fit.
 
-    path: the folder, from the current directory or from the data root; subfolders are searched. If the images lie in
-        two or more subfolders only, these are the classes. train/ and test/ inside are the splits; without a test/, one
+    path: the folder, from the current directory or from the data root; subfolders are searched. If all images lie in
+        two or more subfolders, these are the classes. train/ and test/ inside are the splits; without a test/, one
         image in ten is held out.
     size: pixels a side, or [height, width]; images are scaled and centre-cropped to it. By default it is the most
-        common size in the folder. How many images are resized is said.
+        common size in the folder. How many images are resized is reported.
     channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha); by default 3, or 1 where every image
-        is grey. Without an alpha channel transparency is laid on white.
-    depth: 8 or 16 bits a channel; by default 16 where every image is grey and has 16, else 8. White stays white: 16
-        bits are divided by 257 for 8, 8 bits multiplied by it for 16. Of colours 8 bits are read, also where a file
-        has 16.
+        is grey. Without an alpha channel, images are composited on white.
+    depth: 8 or 16 bits a channel; by default 16 where every image is grey with 16 bits, else 8. White stays white: 16
+        bits are divided by 257 for 8, and 8 bits multiplied by 257 for 16. Colour images are read with 8 bits, even
+        where a file has 16.
     """
 
     def __init__(
@@ -68,12 +73,12 @@ class ImageFolder(Dataset):
         folder = self.folder(root)
         listing = self.listing(folder)
         height, width = self.shape(listing)
-        field = field_of(listing.headers, height, width, self.channels, self.depth)
-        notes = [*listing.headers.resized(height, width), *listing.headers.converted(field)]
+        field = image_field(listing.headers, height, width, self.channels, self.depth)
+        notes = [*listing.headers.resize_notes(height, width), *listing.headers.conversion_notes(field)]
         if listing.others:
             notes.append(f"{listing.others:,} files are not images, and left out")
-        if not listing.own_test:
-            notes.append(f"one image in {TEST_SHARE} is held out for testing")
+        if not listing.has_test_split:
+            notes.append(f"one image in {HELD_OUT_EVERY} is held out for testing")
         return DatasetInfo(
             fields={
                 "real": field,
@@ -87,12 +92,12 @@ class ImageFolder(Dataset):
         )
 
     def load(self, root: Path, split: Split = "train") -> Examples:
-        """Decodes a split. Raises: DatasetError, naming the files that are damaged; or where memory would not do."""
+        """Decodes a split. Raises: DatasetError, naming damaged files, or where it does not fit into memory."""
         source = self.stream(root, split)
-        fits(source.files, source.field, self.path)
+        check_memory(source.files, source.field, self.path)
         everything = range(len(source.files))
         tensors = {key: source.fetch(key, everything) for key in source.sizes}
-        digest = hashlib.sha256(repr(stored_form(source.field)).encode())
+        digest = hashlib.sha256(repr(storage_format(source.field)).encode())
         digest.update(tensors["real"].numpy().data)
         return Examples(
             tensors=tensors,
@@ -102,18 +107,18 @@ class ImageFolder(Dataset):
         )
 
     def stream(self, root: Path, split: Split = "train") -> FolderSource:
-        """A split, to be decoded piece by piece. Raises: DatasetError."""
+        """A split whose images are decoded batch by batch. Raises: DatasetError."""
         info, folder = self.info(root), self.folder(root)
         listing = self.listing(folder)
         labels = listing.labels[split] if info.classes else None
         return FolderSource(listing.files[split], info.fields["real"], labels, str(folder), self.path)
 
     def folder(self, root: Path) -> Path:
-        """Where it is. Raises: DatasetUnavailable."""
+        """The path of the folder. Raises: DatasetUnavailable."""
         return find_folder(self.path, root, "image-folder")
 
     def listing(self, folder: Path) -> Listing:
-        """What the folder holds, looked through once."""
+        """The contents of the folder, which is scanned once."""
         if folder not in self._listings:
             self._listings[folder] = list_folder(folder)
         return self._listings[folder]
@@ -126,19 +131,19 @@ class ImageFolder(Dataset):
 
 
 class FolderSource(Source):
-    """A split of a folder: every image is decoded when it is asked for.
+    """A split of a folder: every image is decoded when it is fetched.
 
-    field: how each is stored; labels: (n,), None where there are no classes; origin: as in Examples; whose: for
-        messages.
+    field: how images are stored; labels: (n,), None where there are no classes; origin: as in Examples; name: of the
+        folder, for messages.
     """
 
-    def __init__(self, files: Files, field: Field, labels: Tensor | None, origin: str, whose: str) -> None:
+    def __init__(self, files: Files, field: Field, labels: Tensor | None, origin: str, name: str) -> None:
         self.files = files
         self.field = field
         self.labels = labels
         self.origin = origin
-        self.whose = whose
-        self.checksum = listing_digest(stored_form(field), [files])
+        self.name = name
+        self.checksum = listing_digest(storage_format(field), [files])
         self.sizes = dict.fromkeys(("real", "label") if labels is not None else ("real",), len(files))
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
@@ -146,16 +151,16 @@ class FolderSource(Source):
         chosen = np.asarray(rows, dtype=np.int64)
         if key == "label" and self.labels is not None:
             return self.labels[torch.from_numpy(chosen)]
-        return decode_all(self.files.take(chosen), self.field, self.whose)
+        return decode_all(self.files.take(chosen), self.field, self.name)
 
 
 def list_folder(folder: Path) -> Listing:
-    """Looks through a folder once: every image's place, class, size and colours. Raises: DatasetError."""
+    """Scans a folder for every image's path, class, size and pixel mode. Raises: DatasetError."""
     splits: dict[Split, Path] = {"train": folder / "train", "test": folder / "test"}
-    own_test = all(path.is_dir() for path in splits.values())
-    indices = [index_of(path) for path in splits.values()] if own_test else [index_of(folder)]
+    has_test_split = all(path.is_dir() for path in splits.values())
+    indices = [index_of(path) for path in splits.values()] if has_test_split else [index_of(folder)]
     if not all(len(index.files) for index in indices):
-        raise no_image(folder)
+        raise no_images_error(folder)
     whole = indices[0].files
     used = {whole.folders[number].split("/")[0] for number in np.unique(whole.folder)}
     classes = tuple(sorted(used)) if len(used) > 1 and "" not in used else ()
@@ -165,11 +170,11 @@ def list_folder(folder: Path) -> Listing:
         of_folder = [numbers.get(path.split("/")[0], 0) for path in files.folders]
         return torch.from_numpy(np.array(of_folder, dtype=np.int64)[files.folder])
 
-    if own_test:
+    if has_test_split:
         files: dict[Split, Files] = {"train": whole, "test": indices[1].files}
     else:
-        held_out = np.arange(len(whole)) % TEST_SHARE == TEST_SHARE - 1
+        held_out = np.arange(len(whole)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
         files = {"train": whole.take(~held_out), "test": whole.take(held_out)}
     labels = {split: labels_of(of_split) for split, of_split in files.items()}
     headers = sum((index.headers() for index in indices[1:]), start=indices[0].headers())
-    return Listing(files, labels, classes, sum(index.others for index in indices), headers, own_test)
+    return Listing(files, labels, classes, sum(index.others for index in indices), headers, has_test_split)

@@ -1,4 +1,4 @@
-"""MNIST and the two sets made in its image: 28x28 grey pictures of ten classes, in idx files."""
+"""MNIST, Fashion-MNIST and Kuzushiji-MNIST: 28x28 grey images of ten classes, in idx files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FILES: dict[Split, tuple[str, str]] = {
 
 
 class MNIST(Dataset):
-    """Handwritten digits (LeCun, Cortes and Burges, 1998): 60,000 to train on and 10,000 to test on, 28x28, grey.
+    """Handwritten digits (LeCun, Cortes and Burges, 1998): 60,000 for training and 10,000 for testing, 28x28, grey.
 
-    The four idx files, or their .gz, are taken from where they lie: <data root>/MNIST/raw (torchvision's layout),
-    <data root>/MNIST, or the data root itself; else torchvision's mirrors are asked and its checksums kept.
+    The four idx files, or their .gz, are read from <data root>/MNIST/raw (torchvision's layout), <data root>/MNIST, or
+    the data root itself; otherwise they are downloaded from torchvision's mirrors and their checksums verified.
     """
 
     folder: ClassVar[str] = "MNIST"
@@ -32,13 +32,13 @@ class MNIST(Dataset):
     licence: ClassVar[str] = "CC BY-SA 3.0 as commonly stated"
     source: ClassVar[str] = "LeCun, Cortes and Burges"
 
-    def at_hand(self, root: Path) -> bool:
-        """Whether all four files are there."""
-        return all(find_idx(name, self.places(root)) for split in FILES.values() for name in split)
+    def is_available(self, root: Path) -> bool:
+        """Whether all four files exist."""
+        return all(find_idx(name, self.search_folders(root)) for split in FILES.values() for name in split)
 
     def info(self, root: Path) -> DatasetInfo:
-        """28x28 grey, and as many as the file on disk says (the official 60,000 where there is none yet)."""
-        images = find_idx(FILES["train"][0], self.places(root))
+        """28x28, grey; the size is that of the file on disk (the official 60,000 before it is downloaded)."""
+        images = find_idx(FILES["train"][0], self.search_folders(root))
         return DatasetInfo(
             fields={"real": Field((1, 28, 28), "uint8"), "label": Field.label(self.classes)},
             size=count_idx(images, IMAGES) if images else 60_000,
@@ -49,8 +49,8 @@ class MNIST(Dataset):
 
     def load(self, root: Path, split: Split = "train") -> Examples:
         """One split, from disk or from the mirrors. Raises: DatasetUnavailable, DatasetError."""
-        if any(find_idx(name, self.places(root)) is None for name in FILES[split]):
-            download(self.folder, root, why=self.missing(root))
+        if any(find_idx(name, self.search_folders(root)) is None for name in FILES[split]):
+            download(self.folder, root, remedy=self.download_remedy(root))
         (images_path, images), (labels_path, labels) = (
             self._read(root, name, magic) for name, magic in zip(FILES[split], (IMAGES, LABELS), strict=True)
         )
@@ -68,12 +68,12 @@ class MNIST(Dataset):
             origin=str(images_path.parent),
         )
 
-    def places(self, root: Path) -> list[Path]:
-        """Where the files may lie, in the order of looking."""
+    def search_folders(self, root: Path) -> list[Path]:
+        """The folders to search for the files, in order."""
         return [root / self.folder / "raw", root / self.folder, root / self.folder.lower(), root]
 
-    def missing(self, root: Path) -> str:
-        """What to do where the files can't be had."""
+    def download_remedy(self, root: Path) -> str:
+        """What to do where the files cannot be downloaded."""
         names = ", ".join(name for pair in FILES.values() for name in pair)
         return (
             f"Put the files {names} (or their .gz) into {self.folder}/raw in a folder, and name that folder with "
@@ -81,9 +81,11 @@ class MNIST(Dataset):
         )
 
     def _read(self, root: Path, name: str, magic: int) -> tuple[Path, Tensor]:
-        path = find_idx(name, self.places(root))
+        path = find_idx(name, self.search_folders(root))
         if path is None:
-            raise DatasetUnavailable(f"{self.folder}: there is no file {name} under {root}.", remedy=self.missing(root))
+            raise DatasetUnavailable(
+                f"{self.folder}: there is no file {name} under {root}.", remedy=self.download_remedy(root)
+            )
         return path, read_idx(path, magic)
 
 
@@ -97,9 +99,9 @@ class FashionMNIST(MNIST):
     licence = "MIT"
     source = "Zalando Research"
 
-    def places(self, root: Path) -> list[Path]:
+    def search_folders(self, root: Path) -> list[Path]:
         """Not the root itself: the file names are MNIST's."""
-        return super().places(root)[:-1]
+        return super().search_folders(root)[:-1]
 
 
 class KMNIST(MNIST):
@@ -110,6 +112,6 @@ class KMNIST(MNIST):
     licence = "CC BY-SA 4.0"
     source = "ROIS-DS Center for Open Data in the Humanities"
 
-    def places(self, root: Path) -> list[Path]:
+    def search_folders(self, root: Path) -> list[Path]:
         """Not the root itself: the file names are MNIST's."""
-        return super().places(root)[:-1]
+        return super().search_folders(root)[:-1]

@@ -1,4 +1,4 @@
-"""Which data set a run gets: the one that its recipe names, or, said loudly, its fallback."""
+"""Chooses the data set of a run: the one that its recipe names, or, if that is unavailable, its fallback."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal
 import torch
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Source
-from ganzoo.datasets.placement import Placement, Wanted, placement
+from ganzoo.datasets.placement import Placement, PlacementSetting, placement
 from ganzoo.errors import DatasetError, DatasetUnavailable
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import BuildError, build_dataset
 
 CPU = torch.device("cpu")
-NOT_YET = Placement("device", "not loaded yet")
+NOT_LOADED = Placement("device", "not loaded yet")
 
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """A data set that can probably be had, before it is loaded; `load` returns one with examples.
+    """The data set that was chosen for a run, before it is loaded; `load` returns a copy with the data.
 
-    choice: which of the recipe's two it is; fallback_reason: why not the named one (None: it is the named one).
-    placement: where `load` left the data, and why.
+    choice: the recipe's data set or its fallback; fallback_reason: why the fallback is used (None where it is not).
+    placement: where `load` put the data, and why.
     """
 
     choice: Choice
@@ -33,28 +33,28 @@ class Obtained:
     fallback: Choice | None = None
     fallback_reason: str | None = None
     loaded: Examples | Source | None = None
-    placement: Placement = NOT_YET
+    placement: Placement = NOT_LOADED
 
     @property
     def data(self) -> Examples | Source:
-        """What `load` read, or what reads it piece by piece. Raises: DatasetError before that."""
+        """The loaded examples, or the source that streams them. Raises: DatasetError before `load`."""
         if self.loaded is None:
             raise DatasetError(f'the data set "{self.choice.entry.name}" is not loaded yet.')
         return self.loaded
 
     @property
     def examples(self) -> Examples:
-        """The same, read whole. Raises: DatasetError where it is not."""
+        """The loaded examples. Raises: DatasetError where the data are streamed."""
         if isinstance(self.data, Source):
             raise DatasetError(f'the data set "{self.choice.entry.name}" is streamed: {self.placement.why}.')
         return self.data
 
-    def load(self, device: torch.device = CPU, wanted: Wanted = "device") -> Obtained:
-        """Reads (and where needed downloads) the training split, or finds what is to be streamed of it.
+    def load(self, device: torch.device = CPU, wanted: PlacementSetting = "device") -> Obtained:
+        """Reads (and if necessary downloads) the training split, or opens it for streaming.
 
-        Turns to the fallback where it cannot be had. wanted: "auto" goes by the memory that is free.
-        Raises: DatasetUnavailable where there is no fallback, DatasetError where files are wrong, or where streaming is
-        asked of a data set that does not offer it.
+        Uses the fallback where the data set is unavailable. wanted: "auto" decides by the free memory.
+        Raises: DatasetUnavailable without a fallback, DatasetError where files are damaged, or where a data set that
+        cannot be streamed should be.
         """
         place = placement(self.info, device, wanted)
         try:
@@ -73,30 +73,32 @@ class Obtained:
             if self.fallback is None:
                 raise
             return _obtain_fallback(self.fallback, self.root, error).load(device, wanted)
-        # Files may hold another number of samples, or (a folder) have changed since they were looked at.
+        # The files may hold another number of samples than before, where they were downloaded or have changed.
         return replace(self, loaded=examples, info=self.dataset.info(self.root), placement=place)
 
 
-def read(dataset: Dataset, root: Path, split: Literal["train", "test"], wanted: Wanted = "auto") -> Examples | Source:
-    """A split for looking at some of it: in memory where it fits there, else piece by piece. Raises: DatasetError."""
+def read_split(
+    dataset: Dataset, root: Path, split: Literal["train", "test"], wanted: PlacementSetting = "auto"
+) -> Examples | Source:
+    """Reads a split into memory where it fits, and else opens it for streaming. Raises: DatasetError."""
     streams = placement(dataset.info(root), CPU, wanted).where == "stream"
     return (dataset.stream(root, split) if streams else None) or dataset.load(root, split)
 
 
 def obtain(choice: Choice, fallback: Choice | None, root: Path, *, allow_fallback: bool) -> Obtained:
-    """Decides for the named data set or its fallback as far as that can be told without loading.
+    """Chooses the named data set or its fallback, as far as that can be decided without loading.
 
-    Raises: DatasetUnavailable, with the remedy, where the named one cannot be had and there is no (allowed) fallback.
+    Raises: DatasetUnavailable, with the remedy, where the named one is unavailable and there is no (allowed) fallback.
     """
-    use = fallback if allow_fallback else None
+    allowed_fallback = fallback if allow_fallback else None
     dataset = _build(choice)
     try:
         info = dataset.info(root)
     except DatasetUnavailable as error:
-        if use is None:
+        if allowed_fallback is None:
             raise
-        return _obtain_fallback(use, root, error)
-    return Obtained(choice, dataset, info, root, fallback=use)
+        return _obtain_fallback(allowed_fallback, root, error)
+    return Obtained(choice, dataset, info, root, fallback=allowed_fallback)
 
 
 def _obtain_fallback(choice: Choice, root: Path, error: DatasetUnavailable) -> Obtained:

@@ -1,4 +1,4 @@
-"""Where a run's data live: on the device, all of them, or on disk, from where they are streamed."""
+"""Decides where a run's data are: all on the device, or on disk and streamed."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import torch
 
 from ganzoo.core.data import DatasetInfo
 
-Wanted = Literal["auto", "device", "stream"]
+PlacementSetting = Literal["auto", "device", "stream"]
 
-SHARE = 0.5
-"""Of the memory that is free, what data may take at most: the networks and their activations need the rest."""
+MEMORY_SHARE = 0.5
+"""The largest share of free memory that data may take; networks and activations need the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where, and why, in words for the display and run.json."""
+    """Where the data are, and why, as text for the display and run.json."""
 
     where: Literal["device", "stream"]
     why: str
 
 
-def placement(info: DatasetInfo, device: torch.device, wanted: Wanted = "auto") -> Placement:
-    """Decides before anything is loaded: what the whole split takes, against the memory that is free now.
+def placement(info: DatasetInfo, device: torch.device, wanted: PlacementSetting = "auto") -> Placement:
+    """Compares the size of the whole split with the free memory, before anything is loaded.
 
-    Data go to a GPU through the host's memory, so both are looked at. Several ranks on one machine share the host's.
+    Data reach a GPU through the host's memory, so both are checked. Ranks on one machine share the host's memory.
     """
-    needed = size_of(info)
-    rooms = {"host": (needed * ranks_here(), psutil.virtual_memory().available)}
+    needed = dataset_bytes(info)
+    requirements = {"host": (needed * local_world_size(), psutil.virtual_memory().available)}
     if device.type == "cuda":
-        rooms["GPU"] = (needed, torch.cuda.mem_get_info(device)[0])
-    said = ", ".join(f"{in_words(free)} free on the {room}" for room, (_, free) in rooms.items())
-    why = f"{in_words(needed)} of data, {said}"
+        requirements["GPU"] = (needed, torch.cuda.mem_get_info(device)[0])
+    free_memory = ", ".join(f"{format_bytes(free)} free on the {memory}" for memory, (_, free) in requirements.items())
+    why = f"{format_bytes(needed)} of data, {free_memory}"
     if wanted != "auto":
         return Placement(wanted, f'train.data = "{wanted}" ({why})')
-    fits = all(takes <= SHARE * free for takes, free in rooms.values())
+    fits = all(takes <= MEMORY_SHARE * free for takes, free in requirements.values())
     return Placement("device" if fits else "stream", why)
 
 
-def ranks_here() -> int:
-    """How many processes train this run on this machine, as torchrun says."""
+def local_world_size() -> int:
+    """The number of processes that train this run on this machine, as set by torchrun."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def size_of(info: DatasetInfo) -> int:
-    """Bytes that the training split takes in memory, as its fields say."""
+def dataset_bytes(info: DatasetInfo) -> int:
+    """The size of the training split in memory in bytes, from its fields."""
     return info.size * sum(math.prod(field.shape) * field.torch_dtype.itemsize for field in info.fields.values())
 
 
-def in_words(size: int) -> str:
-    """Bytes in the unit that suits them: "47.0 MB"."""
+def format_bytes(size: int) -> str:
+    """A number of bytes in MB or GB: "47.0 MB"."""
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

@@ -1,4 +1,4 @@
-"""Where data sets lie on this machine."""
+"""The folders for data sets and for ganzoo's cache on this machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from platformdirs import user_cache_path
 def data_root(given: str | Path | None = None) -> Path:
     """The folder that holds all data sets: `given` (--data-root), else GANZOO_DATA, else ganzoo's cache."""
     named = given or os.environ.get("GANZOO_DATA")
-    return Path(named).expanduser() if named else cache() / "data"
+    return Path(named).expanduser() if named else cache_folder() / "data"
 
 
-def cache() -> Path:
-    """The folder for what ganzoo makes or downloads itself: GANZOO_CACHE, else the user's cache folder."""
+def cache_folder() -> Path:
+    """The folder for files that ganzoo generates or downloads: GANZOO_CACHE, else the user's cache folder."""
     named = os.environ.get("GANZOO_CACHE")
     return Path(named).expanduser() if named else user_cache_path("ganzoo", appauthor=False)

@@ -1,4 +1,4 @@
-"""Three digits in one picture, one in each colour: 1,000 modes that can be counted."""
+"""Stacked digits, one in each colour channel: 1,000 modes that can be counted."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.mnist import MNIST
 from ganzoo.errors import DatasetUnavailable
 
-TEST = 26_000
-"""Pictures of the test split, as many as are generated for the published scores."""
+TEST_SIZE = 26_000
+"""Images in the test split, as many as are generated for the published scores."""
 
 SEEDS: dict[Literal["train", "test"], int] = {"train": 0, "test": 1}
-"""The two splits' streams are apart, whatever the seed."""
+"""Added to twice the data set's seed, so that the splits never share a random stream."""
 
 
 class StackedMNIST(Dataset):
-    """Pictures of 28 x 28 whose red, green and blue are each a random digit of MNIST, as in PacGAN (Lin et al., 2018,
-    arXiv:1712.04086): 128,000 to train on, 1,000 equally likely modes but for MNIST's own frequencies.
+    """Images of 28 x 28 whose red, green and blue channels are each a random digit of MNIST, as in PacGAN (Lin et al.,
+    2018, arXiv:1712.04086): 128,000 for training, with 1,000 modes that are as likely as their digits are in MNIST.
 
-    The label is 100 red + 10 green + blue. Each split is made of the same split of MNIST, so that a classifier and a
-    score meet digits that the generator never saw (the paper stacks digits of both).
-    size: pictures to train on (the test split has 26,000); seed: of which digits meet.
+    The label is 100 red + 10 green + blue. Each split is made from the same split of MNIST, so that classifiers and
+    scores are tested on digits that the generator never saw (the paper stacks digits of both splits).
+    size: images for training (the test split has 26,000); seed: of the choice of digits.
     """
 
     digits: ClassVar[type[Dataset]] = MNIST
@@ -43,15 +43,15 @@ class StackedMNIST(Dataset):
 
     @property
     def unstacked(self) -> Dataset:
-        """The data set that the digits are from."""
+        """The data set that the digits come from."""
         return self.digits()
 
-    def at_hand(self, root: Path) -> bool | None:
-        """Whether the digits are."""
-        return self.unstacked.at_hand(root)
+    def is_available(self, root: Path) -> bool | None:
+        """Whether the data set of the digits is available."""
+        return self.unstacked.is_available(root)
 
     def info(self, root: Path) -> DatasetInfo:
-        """What the digits' own set is known to be, three at a time."""
+        """The fields, and licence and source of the digits."""
         of_digits = self.unstacked.info(root)
         return DatasetInfo(
             fields={
@@ -65,12 +65,12 @@ class StackedMNIST(Dataset):
         )
 
     def load(self, root: Path, split: Literal["train", "test"] = "train") -> Examples:
-        """One split, the same pictures every time. Raises: DatasetUnavailable, DatasetError."""
+        """One split, the same images every time. Raises: DatasetUnavailable, DatasetError."""
         try:
             digits = self.unstacked.load(root, split)
         except DatasetUnavailable as error:
             raise DatasetUnavailable(error.what, remedy=error.remedy.replace('"glyphs"', '"stacked-glyphs"')) from error
-        count = self.size if split == "train" else TEST
+        count = self.size if split == "train" else TEST_SIZE
         stream = torch.Generator().manual_seed(2 * self.seed + SEEDS[split])
         rows = torch.randint(len(digits.tensors["real"]), (count, 3), generator=stream)
         images = torch.empty(count, 3, 28, 28, dtype=torch.uint8)
@@ -86,9 +86,9 @@ class StackedMNIST(Dataset):
 
 
 class StackedGlyphs(StackedMNIST):
-    """The same of glyphs, the digits that ganzoo draws itself: 1,000 modes on any machine, offline.
+    """Stacked digits from glyphs, which ganzoo renders itself: 1,000 modes on any machine, offline.
 
-    size: pictures to train on (the test split has 26,000); seed: of which digits meet.
+    size: images for training (the test split has 26,000); seed: of the choice of digits.
     """
 
     digits = Glyphs

@@ -17,14 +17,14 @@ from scipy.stats import t as student
 from ganzoo import __version__
 from ganzoo.core.data import Examples, Source
 from ganzoo.core.game import Game
-from ganzoo.datasets.obtain import read
+from ganzoo.datasets.obtain import read_split
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
 from ganzoo.metrics.interface import Extractor
 from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
-from ganzoo.runs.facts import data_changed, now
+from ganzoo.runs.facts import describe_data_change, utc_now
 from ganzoo.runs.run import Run, load
 from ganzoo.runs.score import Protocol, Score, save_scores
 from ganzoo.training.device import choose_device
@@ -71,7 +71,7 @@ def evaluate(
     place = choose_device(device)
     root = find_data_root(data_root or made.facts["dataset"]["root"])
     dataset = build_dataset(made.data_choice)
-    train = read(dataset, root, "train", "stream" if was_streamed(made) else "auto")
+    train = read_split(dataset, root, "train", "stream" if was_streamed(made) else "auto")
     refuse_other_data(made, train)
     judge = Judge(
         dataset,
@@ -110,7 +110,7 @@ def score_real_data(
 ) -> list[dict[str, float] | None]:
     """For each task, the scores of as many real samples of the other split; None if there is no other split."""
     try:
-        other = train if judge.split == "test" else read(judge.dataset, judge.root, "test")
+        other = train if judge.split == "test" else read_split(judge.dataset, judge.root, "test")
     except DatasetUnavailable:
         return [None] * len(judge.tasks)
     report_progress("scoring real data against real data")
@@ -158,7 +158,7 @@ def make_score(
         protocol=protocol,
         extractor_facts=judge.extractor.facts() if judge.extractor and task.metric.needs != "samples" else {},
         versions=versions(task, judge),
-        date=now(),
+        date=utc_now(),
         **facts,
     )
 
@@ -233,7 +233,7 @@ def was_streamed(run: Run) -> bool:
 
 def refuse_other_data(run: Run, train: Examples | Source) -> None:
     """Raises: RunError if the data are not those that the run was trained on."""
-    if changed := data_changed(run.facts, train):
+    if changed := describe_data_change(run.facts, train):
         raise RunError(
             f'{run.directory}: the data set "{run.data_choice.entry.name}" is not the one that this run learned from.\n'
             f"  {changed}",

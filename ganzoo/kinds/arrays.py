@@ -15,20 +15,20 @@ from ganzoo.datasets.atomic import replace_file
 from ganzoo.errors import GanzooError
 
 
-def write_array(path: Path, samples: Tensor, named: Mapping[str, Tensor]) -> None:
-    """A .npy of samples (n, ...), or a .npz that holds them as "samples" beside what else is named."""
+def write_array(path: Path, samples: Tensor, extra: Mapping[str, Tensor]) -> None:
+    """Writes a .npy of samples (n, ...), or a .npz that holds them as "samples", and the arrays in `extra` by name."""
     content = io.BytesIO()
     values: Any = samples.detach().float().cpu().numpy()
     if path.suffix.lower() == ".npy":
         np.save(content, values, allow_pickle=False)
     else:
-        others: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in named.items()}
+        others: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in extra.items()}
         np.savez_compressed(content, allow_pickle=False, samples=values, **others)
     replace_file(path, content.getvalue(), synced=False)
 
 
 def read_array(path: Path) -> Tensor:
-    """The samples (n, ...) in a .npy or a .npz. Raises: GanzooError where it cannot be read or holds none."""
+    """Reads samples (n, ...) from a .npy or .npz. Raises: GanzooError where it cannot be read or holds no samples."""
     try:
         loaded: Any = np.load(path, allow_pickle=False)
         values = loaded if isinstance(loaded, np.ndarray) else loaded["samples"]

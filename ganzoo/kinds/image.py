@@ -13,27 +13,26 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ganzoo.core.data import Field
 from ganzoo.errors import GanzooError, OptionError
-from ganzoo.kinds.kind import ARRAYS, Kind
+from ganzoo.kinds.kind import ARRAY_ENDINGS, Kind
 from ganzoo.kinds.pictures import grid, write_png
-from ganzoo.kinds.pixels import depth_of, to_pixels, to_unit_range
+from ganzoo.kinds.pixels import max_pixel_value, to_pixels, to_unit_range
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
-SIDE = 16
-"""Pixels a side in which near copies of images are searched for."""
+COARSE_SIDE = 16
+"""Pixels a side to which images are reduced in the search for near copies."""
 
 
 class Image(Kind):
     """Images (channels, height, width), stored as uint8 or uint16 pixels or as float32; networks see [-1, 1].
 
-    Pictures have 8 bits a channel: of 16 bits they show the nearest of 256 levels.
+    Pictures have 8 bits a channel: 16-bit values are rounded to the nearest of 256 levels.
 
     shown: the channels that a picture shows as red, green and blue, or one that it shows in grey; by default the first
         three, or the first where there are fewer.
-    alpha: whether the last channel says how opaque a pixel is, from -1 (transparent) to 1; pictures show the others in
-        front of a middle grey.
+    alpha: whether the last channel is opacity, from -1 (transparent) to 1; pictures are composited on middle grey.
     Raises: OptionError unless `shown` names one channel or three.
     """
 
@@ -58,8 +57,8 @@ class Image(Kind):
         return to_pixels(samples, field.torch_dtype)
 
     def coarse(self, samples: Tensor) -> Tensor:
-        """Their pixels in [0, 1], of at most 16 x 16: enough to tell two pictures apart."""
-        height, width = (min(SIDE, side) for side in samples.shape[2:])
+        """The images' pixels in [0, 1], reduced to at most 16 x 16: enough to tell two images apart."""
+        height, width = (min(COARSE_SIDE, side) for side in samples.shape[2:])
         parts = [
             adaptive_avg_pool2d((part.float() + 1) / 2, (height, width)).flatten(1) for part in samples.split(1000)
         ]
@@ -67,9 +66,9 @@ class Image(Kind):
 
     def picture(self, samples: Tensor, *, columns: int | None = None, real: Tensor | None = None) -> Picture:
         """Images (n, channels, height, width) in [-1, 1] as a grid, pixel for pixel."""
-        return grid(self.visible(samples), columns)
+        return grid(self.displayed_channels(samples), columns)
 
-    def visible(self, samples: Tensor) -> Tensor:
+    def displayed_channels(self, samples: Tensor) -> Tensor:
         """The channels that a picture shows: (n, 1 or 3, height, width)."""
         channels = samples.shape[1] - self.alpha
         chosen = self.shown or ((0, 1, 2) if channels >= 3 else (0,))
@@ -78,32 +77,32 @@ class Image(Kind):
         colours = samples if samples.shape[1] == len(chosen) else samples[:, list(chosen)]
         return colours * ((samples[:, -1:].clamp(-1, 1) + 1) / 2) if self.alpha else colours  # middle grey is 0
 
-    def write(self, samples: Tensor, path: Path, field: Field, named: Mapping[str, Tensor] | None = None) -> None:
-        """As every kind does. A .png of one image holds it pixel for pixel, where a PNG file can: 8 bits in 1 or 3
-        channels or with alpha, 16 bits in 1 channel. Every other .png is a picture: a grid, in the channels shown.
+    def write(self, samples: Tensor, path: Path, field: Field, extra: Mapping[str, Tensor] | None = None) -> None:
+        """As in `Kind.write`. A .png of one image stores it without loss where PNG files can: 8 bits in 1 or 3 channels
+        or with alpha, 16 bits in 1 channel. Every other .png is a picture: a grid of the channels shown.
         """
         if path.suffix.lower() != ".png":
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
         else:
-            write_png(self.exact(samples, field) or self.picture(samples), path)
+            write_png(self.lossless(samples, field) or self.picture(samples), path)
 
-    def exact(self, samples: Tensor, field: Field) -> Picture | None:
-        """The one image (1, channels, height, width) as a picture that holds all of it; None where none can."""
+    def lossless(self, samples: Tensor, field: Field) -> Picture | None:
+        """One image (1, channels, height, width) as a picture without loss; None for several, or where impossible."""
         from PIL import Image as Images
 
-        held = {torch.uint8: (2, 4) if self.alpha else (1, 3), torch.uint16: (1,)}.get(field.torch_dtype, ())
-        if len(samples) != 1 or samples.shape[1] not in held or self.shown:
+        supported = {torch.uint8: (2, 4) if self.alpha else (1, 3), torch.uint16: (1,)}.get(field.torch_dtype, ())
+        if len(samples) != 1 or samples.shape[1] not in supported or self.shown:
             return None
         pixels = self.from_unit(samples, field)[0].permute(1, 2, 0).cpu().numpy()
         return Images.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels.copy())
 
     def read(self, path: Path, field: Field, *, fit: bool = False) -> Tensor:
-        """Images (n, channels, height, width) in [-1, 1]; an image file is one, in the field's channels and depth.
+        """Images (n, channels, height, width) in [-1, 1]; an image file gives one, in the field's channels and depth.
 
         fit: whether an image file is scaled and cropped to the field's size; else it keeps its own.
-        Raises: GanzooError where it cannot be read, or cannot have the field's channels.
+        Raises: GanzooError where it cannot be read, or where the field has channels that image files do not have.
         """
-        if path.suffix.lower() in ARRAYS:
+        if path.suffix.lower() in ARRAY_ENDINGS:
             return super().read(path, field)
         from ganzoo.datasets.image_decoding import decode_image
 
@@ -111,9 +110,9 @@ class Image(Kind):
         if channels not in ((2, 4) if self.alpha else (1, 3)):
             raise GanzooError(
                 f"{path}: an image file does not have the {channels} channels that are asked for.",
-                remedy=f"Use {', '.join(ARRAYS)}: (n, {', '.join(map(str, field.shape))}), from -1 to 1.",
+                remedy=f"Use {', '.join(ARRAY_ENDINGS)}: (n, {', '.join(map(str, field.shape))}), from -1 to 1.",
             )
-        stored = field if depth_of(field.torch_dtype) else replace(field, dtype="uint16")
+        stored = field if max_pixel_value(field.torch_dtype) else replace(field, dtype="uint16")
         try:
             pixels = decode_image(path, stored, fit=fit)
         except (OSError, ValueError, SyntaxError, MemoryError) as error:

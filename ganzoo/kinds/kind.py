@@ -1,4 +1,4 @@
-"""What a kind of samples is: how they are stored, drawn, written to files and read back."""
+"""The interface of a kind of samples: how they are stored, drawn, written to files and read."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ganzoo.kinds.arrays import read_array, write_array
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST_NUMBERS = 256
-"""Numbers a sample that are compared in the search for near copies: few enough to search 60,000."""
+MAX_COARSE = 256
+"""The most numbers that represent a sample in the search for near copies: few enough to search 60,000 samples."""
 
-ARRAYS = (".npy", ".npz")
-"""What samples of every kind can be written to and read from."""
+ARRAY_ENDINGS = (".npy", ".npz")
+"""Endings of the files that every kind can write and read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something that a page shows of one sample beside the picture.
+    """An item, such as a sound, that a page shows of a sample next to the picture.
 
-    type: a MIME type ("audio/wav", "text/plain"); content: of such a file; caption: what it is.
+    type: a MIME type ("audio/wav", "text/plain"); content: of such a file; caption: a description.
     """
 
     type: str
@@ -39,42 +39,42 @@ class Media:
 
 
 class Kind(ABC):
-    """One kind of samples. Stands on the shelf "kind"; a data set chooses it, with its details as options.
+    """One kind of samples. It is on the shelf "kind"; a data set chooses it, with its details as options.
 
-    Two forms are told apart: a sample as it is stored, and as networks see it ("unit": where there are bounds, in
-    [-1, 1]). `to_unit` and `from_unit` go from one to the other.
+    A sample has two forms: the stored one, and "unit", the one that networks see (in [-1, 1] where it has bounds).
+    `to_unit` and `from_unit` convert between them.
     """
 
     plural: ClassVar[str] = "samples"
-    """What people call several of them: "images", "recordings", "rows"."""
+    """The plural noun for samples in messages: "images", "recordings", "rows"."""
 
     bounds: ClassVar[tuple[float, float] | None] = None
-    """Between which numbers networks see them; None where they may be anywhere."""
+    """The smallest and largest value in the unit form; None where it has no bounds."""
 
     clips: ClassVar[bool] = False
-    """Whether `from_unit` clips numbers beyond `bounds` where samples are stored as whole numbers, as pixels are. Where
-    it does not, metrics refuse generated samples that are out of bounds."""
+    """Whether `from_unit` clips values to `bounds` where samples are stored as integers, as pixels are. Where it does
+    not, metrics refuse generated samples that are out of bounds."""
 
     extractor: ClassVar[str] = "flatten"
-    """On the shelf of that name, the one whose features suit such samples; empty where none does."""
+    """The name of the extractor whose features suit such samples; empty where none does."""
 
     drawn_on_real: ClassVar[bool] = False
-    """Whether pictures show real samples underneath, which set the axes."""
+    """Whether pictures show real samples underneath, which also set the axes."""
 
-    endings: ClassVar[tuple[str, ...]] = ARRAYS
-    """Endings of files that `write` makes, apart from pictures (.png, .gif), which every kind has by `picture`."""
+    endings: ClassVar[tuple[str, ...]] = ARRAY_ENDINGS
+    """Endings of the files that `write` can write, apart from pictures (.png, .gif), which come from `picture`."""
 
     def unit_shape(self, shape: Shape) -> Shape:
-        """The shape of a sample as networks see it, from the one that it is stored in; the same, unless overridden."""
+        """The shape of a sample in unit form, given its stored shape; the same by default."""
         return shape
 
     def to_unit(self, stored: Tensor) -> Tensor:
-        """Stored samples (n, *shape) -> what networks see (n, *unit_shape), float32, on the same device."""
+        """Stored samples (n, *shape) -> unit form (n, *unit_shape), float32, on the same device."""
         return stored.to(torch.float32)
 
     def from_unit(self, samples: Tensor, field: Field) -> Tensor:
-        """What networks make (n, *unit_shape) -> the stored form (n, *shape), of the field's dtype; whole numbers are
-        rounded, and clipped where the dtype ends."""
+        """Samples in unit form (n, *unit_shape) -> stored form (n, *shape), of the field's dtype; for integers, values
+        are rounded and clipped to the range of the dtype."""
         dtype = field.torch_dtype
         if dtype.is_floating_point or dtype is torch.bool:
             return samples.detach().to(dtype)
@@ -82,68 +82,68 @@ class Kind(ABC):
         return samples.detach().double().round().clamp(whole.min, whole.max).to(dtype)
 
     def coarse(self, samples: Tensor) -> Tensor:
-        """A few numbers (n, d) for each of samples (n, *unit_shape), by whose distances near copies are found."""
+        """Reduced samples (n, d), from samples (n, *unit_shape); near copies are found by distances between them."""
         flat = samples.flatten(1).float()
-        return adaptive_avg_pool1d(flat, MOST_NUMBERS) if flat.shape[1] > MOST_NUMBERS else flat
+        return adaptive_avg_pool1d(flat, MAX_COARSE) if flat.shape[1] > MAX_COARSE else flat
 
     @abstractmethod
     def picture(self, samples: Tensor, *, columns: int | None = None, real: Tensor | None = None) -> Image:
-        """Samples (n, *unit_shape) as one picture, whatever they are.
+        """Draws samples (n, *unit_shape) as one picture.
 
-        columns: how many stand in a row, where there are rows. real: real samples (m, *unit_shape), for kinds that are
-        drawn on common axes.
+        columns: the samples in a row, for kinds that are drawn in rows. real: real samples (m, *unit_shape), for kinds
+        that are drawn on common axes.
         """
 
     def media(self, samples: Tensor) -> Sequence[Media]:
-        """What a page shows of samples (n, *unit_shape) beside the picture: sound to play, text; nothing by default."""
+        """What a page shows of samples (n, *unit_shape) next to the picture, such as sound; by default nothing."""
         return ()
 
-    def write(self, samples: Tensor, path: Path, field: Field, named: Mapping[str, Tensor] | None = None) -> None:
-        """Writes samples (n, *unit_shape) to a file of one of `endings`, which appears whole or not at all.
+    def write(self, samples: Tensor, path: Path, field: Field, extra: Mapping[str, Tensor] | None = None) -> None:
+        """Writes samples (n, *unit_shape) to a file with one of `endings`, atomically.
 
-        field: how such samples are stored. named: what else belongs to them, conditions for one, (n, ...) each or a
-        number: an .npz holds it beside "samples". Arrays hold float32 as networks see them.
+        field: how such samples are stored. extra: other tensors by name, such as conditions, (n, ...) each or one
+        number; an .npz stores them in addition to "samples". Arrays are float32 in unit form.
         Raises: GanzooError for another ending.
         """
-        if path.suffix.lower() not in ARRAYS:
-            raise self.unknown(path)
-        write_array(path, samples, named or {})
+        if path.suffix.lower() not in ARRAY_ENDINGS:
+            raise self.unsupported_ending(path)
+        write_array(path, samples, extra or {})
 
     def read(self, path: Path, field: Field, *, fit: bool = False) -> Tensor:
-        """Samples (n, *unit_shape) from a file that `write` makes, or another that people have such samples in.
+        """Reads samples (n, *unit_shape) from a file that `write` can write, or from another common format.
 
-        fit: whether to bring them to the field's size, for kinds whose files may have any.
-        Raises: GanzooError where it holds none.
+        fit: whether to resize them to the field's size, for kinds whose files may have any size.
+        Raises: GanzooError where the file holds no such samples.
         """
-        if path.suffix.lower() not in ARRAYS:
-            raise self.unknown(path)
+        if path.suffix.lower() not in ARRAY_ENDINGS:
+            raise self.unsupported_ending(path)
         return self.checked(read_array(path), field, str(path))
 
-    def checked(self, samples: Tensor, field: Field, whose: str, *, to_be_clipped: bool = False) -> Tensor:
-        """The same samples. whose: where they are from, for the message; to_be_clipped: whether numbers out of
-        `bounds` are all right.
+    def checked(self, samples: Tensor, field: Field, source: str, *, to_be_clipped: bool = False) -> Tensor:
+        """Returns the samples after checking them. source: where they come from, for messages; to_be_clipped: whether
+        values out of `bounds` are allowed.
 
-        Raises: GanzooError where they are no float (n, *unit_shape), not finite, or out of `bounds`.
+        Raises: GanzooError where they are not floating point (n, *unit_shape), not finite, or out of `bounds`.
         """
         shape = self.unit_shape(field.shape)
         if tuple(samples.shape[1:]) != shape or not samples.is_floating_point():
             raise GanzooError(
-                f"{whose}: {tuple(samples.shape)} {str(samples.dtype).removeprefix('torch.')} are no {self.plural}.",
+                f"{source}: {tuple(samples.shape)} {str(samples.dtype).removeprefix('torch.')} are no {self.plural}.",
                 remedy=f"They should be (n, {', '.join(map(str, shape))}), floating point.",
             )
         if not bool(samples.isfinite().all()):
-            raise GanzooError(f"{whose}: some numbers are not finite.", remedy="Look at the run: has it diverged?")
+            raise GanzooError(f"{source}: some numbers are not finite.", remedy="Look at the run: has it diverged?")
         if self.bounds and len(samples) and not to_be_clipped:
             low, high = (end.item() for end in samples.aminmax())
             if low < self.bounds[0] - 1e-3 or high > self.bounds[1] + 1e-3:
                 raise GanzooError(
-                    f"{whose}: numbers from {low:.4g} to {high:.4g} are no {self.plural}.",
+                    f"{source}: numbers from {low:.4g} to {high:.4g} are no {self.plural}.",
                     remedy=f"They should be from {self.bounds[0]:g} to {self.bounds[1]:g}.",
                 )
         return samples
 
-    def unknown(self, path: Path) -> GanzooError:
-        """The mistake of an ending that this kind does not have."""
+    def unsupported_ending(self, path: Path) -> GanzooError:
+        """The error for an ending that this kind does not support."""
         return GanzooError(
             f'{path}: {self.plural} cannot be kept in "{path.suffix}" files.',
             remedy=f"Use {', '.join(self.endings)}, or .png for a picture of them.",

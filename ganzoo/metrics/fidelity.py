@@ -13,8 +13,8 @@ from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
 
-def torch_fidelity(module: str) -> Any:
-    """A module of torch-fidelity, imported when it is used. Raises: MetricError that names the extra."""
+def import_torch_fidelity(module: str) -> Any:
+    """Imports a module of torch-fidelity. Raises: MetricError, naming the extra, where it is not installed."""
     try:
         return import_module(f"torch_fidelity.{module}")
     except ImportError as error:
@@ -34,17 +34,17 @@ class FID(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than two samples."""
-        at_least(2, real, fake)
-        fidelity = torch_fidelity("metric_fid")
+        require_samples(2, real, fake)
+        fidelity = import_torch_fidelity("metric_fid")
         fitted = [fidelity.fid_features_to_statistics(side.features.double()) for side in (fake, real)]
         return {"fid": fidelity.fid_statistics_to_metric(*fitted, False)[fidelity.KEY_METRIC_FID]}
 
 
 class KID(Metric):
     """Squared maximum mean discrepancy of features under a cubic kernel (Binkowski et al., 2018, arXiv:1801.01401).
-    Unbiased, so that it may be a little below zero.
+    The estimate is unbiased, so that it can be slightly negative.
 
-    subsets: how many random subsets the mean is over; subset_size: samples in each (all, where there are fewer).
+    subsets: the number of random subsets to average over; subset_size: samples in each (all, where there are fewer).
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -56,24 +56,24 @@ class KID(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """The mean over the subsets. Raises: MetricError for fewer than two samples."""
-        at_least(2, real, fake)
-        fidelity = torch_fidelity("metric_kid")
+        require_samples(2, real, fake)
+        fidelity = import_torch_fidelity("metric_kid")
         found = fidelity.kid_features_to_metric(
             fake.features,
             real.features,
             kid_subsets=self.subsets,
             kid_subset_size=min(self.subset_size, len(real), len(fake)),
-            rng_seed=stream_of(seed),
+            rng_seed=numpy_seed(seed),
             verbose=False,
         )
         return {"kid": found[fidelity.KEY_METRIC_KID_MEAN]}
 
 
 class InceptionScore(Metric):
-    """How sure a classifier is of each sample, and how varied its answers are (Salimans et al., 2016,
-    arXiv:1606.03498): the exponential of the mean KL divergence of p(y|x) from p(y). It never looks at real samples.
+    """How confident a classifier is of each sample's class, and how varied the classes are (Salimans et al., 2016,
+    arXiv:1606.03498): the exponential of the mean KL divergence of p(y|x) from p(y). It does not use real samples.
 
-    splits: parts that it is computed for and averaged over.
+    splits: the number of parts for which it is computed and averaged.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -85,18 +85,18 @@ class InceptionScore(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """The mean over the splits. Raises: MetricError for fewer samples than splits."""
-        at_least(self.splits, fake)
-        fidelity = torch_fidelity("metric_isc")
-        found = fidelity.isc_features_to_metric(fake.logits, self.splits, True, stream_of(seed))
+        require_samples(self.splits, fake)
+        fidelity = import_torch_fidelity("metric_isc")
+        found = fidelity.isc_features_to_metric(fake.logits, self.splits, True, numpy_seed(seed))
         return {"inception_score": found[fidelity.KEY_METRIC_ISC_MEAN]}
 
 
 class PrecisionRecall(Metric):
-    """Precision: the share of generated samples that lie among real ones; recall: the share of real samples that lie
-    among generated ones; "among" is inside of some sample's ball to its k-th neighbour in features (Kynkaanniemi et
-    al., 2019, arXiv:1904.06991).
+    """Precision: the share of generated samples in the manifold of real ones; recall: the share of real samples in that
+    of generated ones. A manifold is the union of balls around its samples, each with the distance to the k-th nearest
+    neighbour in feature space as radius (Kynkaanniemi et al., 2019, arXiv:1904.06991).
 
-    k: the neighbour that a ball reaches to.
+    k: the neighbour whose distance is a ball's radius.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -107,8 +107,8 @@ class PrecisionRecall(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than k + 1 samples."""
-        at_least(self.k + 1, real, fake)
-        fidelity = torch_fidelity("metric_prc")
+        require_samples(self.k + 1, real, fake)
+        fidelity = import_torch_fidelity("metric_prc")
         found = fidelity.prc_features_to_metric(
             fake.features,
             real.features,
@@ -120,13 +120,13 @@ class PrecisionRecall(Metric):
         return {"precision": found[fidelity.KEY_METRIC_PRECISION], "recall": found[fidelity.KEY_METRIC_RECALL]}
 
 
-def at_least(n: int, *sides: Samples) -> None:
+def require_samples(n: int, *sides: Samples) -> None:
     """Raises: MetricError where a side has fewer than n samples."""
     fewest = min(len(side) for side in sides)
     if fewest < n:
         raise MetricError(f"this takes at least {n} samples of each kind, and there are {fewest}.", remedy="Raise n.")
 
 
-def stream_of(seed: int) -> int:
-    """A seed that numpy's old generator, which the library draws from, takes: below 2**32."""
+def numpy_seed(seed: int) -> int:
+    """The seed reduced to below 2**32, for the legacy NumPy generator that torch-fidelity uses."""
     return seed % 2**32

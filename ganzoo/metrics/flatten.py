@@ -1,4 +1,4 @@
-"""A sample's own numbers as features: what metrics can compare where no network was trained for such samples."""
+"""The values of a sample as features, for metrics on kinds of samples for which no network is trained."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from ganzoo.errors import MetricError
 from ganzoo.metrics.interface import Extractor, Features
 from ganzoo.recipe.field_kinds import FieldKinds
 
-MOST = 2048
-"""Numbers up to which a sample is compared by all of them: as many as Inception has features."""
+MAX_NUMBERS = 2048
+"""The most values that are all used as features: as many as Inception has features."""
 
 
 class Flatten(Extractor):
-    """The numbers of a sample, as networks see it, side by side: no network, nothing learned, for samples of any kind.
+    """The values of a sample in the form that networks see, flattened: no network, for samples of any kind.
 
-    Of samples of more than 2,048 numbers it takes what their kind makes of them where near copies are searched for:
-    each channel of an image averaged over 16 x 16 cells. FID of more numbers than Inception has would take hours.
-    Distances between them are distances between samples, which say little of what people see or hear: compare scores
-    of this extractor with each other only.
+    Samples of more than 2,048 values are first reduced by their kind, as in the search for near copies: each channel of
+    an image is averaged over 16 x 16 cells. FID with more features than Inception's would take hours. Distances between
+    such features say little about perceived similarity: compare scores of this extractor only with each other.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -33,7 +32,7 @@ class Flatten(Extractor):
         self.field_kinds: FieldKinds | None = None
 
     def prepare(self, dataset: Dataset, root: Path) -> None:
-        """Learns how the data set's samples are stored."""
+        """Stores the kind of the data set's samples."""
         self.field_kinds = FieldKinds(dataset.info(root))
 
     def forward(self, samples: Tensor) -> Features:
@@ -42,4 +41,4 @@ class Flatten(Extractor):
             raise MetricError("the extractor flatten was not prepared.")
         kind = self.field_kinds.sample
         unit = kind.to_unit(samples)
-        return Features((kind.coarse(unit) if unit[0].numel() > MOST else unit.flatten(1)).float())
+        return Features((kind.coarse(unit) if unit[0].numel() > MAX_NUMBERS else unit.flatten(1)).float())

@@ -1,4 +1,4 @@
-"""Modes captured of a mixture of Gaussians, and the share of samples that are good ones."""
+"""Modes captured of a mixture of Gaussians, and the share of high-quality samples."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ganzoo.runs.score import Better
 
 class GaussianModes(Metric):
     """Modes captured, and the share of high-quality samples, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761):
-    a sample is of high quality if it is within three standard deviations of the nearest mode's mean, and
-    a mode is captured if at least one such sample is nearest to it. They drew 2,500 samples.
+    a sample is of high quality if it is within three standard deviations of the nearest mode's mean, and a mode is
+    captured if it is the nearest to at least one such sample. The paper draws 2,500 samples.
 
-    For data sets with public `centres` (modes, d) and `std`. Of samples of the true mixture in the plane a share of
-    1 - exp(-9/2) = 98.9% is of high quality.
-    deviations: how many standard deviations are near.
+    For data sets with public `centres` (modes, d) and `std`. For the true mixture in the plane, a share of
+    1 - exp(-9/2) = 98.9% of samples is of high quality.
+    deviations: the number of standard deviations within which a sample is of high quality.
     """
 
     gives: ClassVar[Mapping[str, Better]] = {"modes": "up", "high_quality": "up"}
@@ -33,8 +33,8 @@ class GaussianModes(Metric):
         self._centres = torch.empty(0, 0)
         self._std = 0.0
 
-    def misfit(self, dataset: Dataset, info: DatasetInfo) -> str:
-        """Asks the data set for its centres."""
+    def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
+        """Refuses data sets without `centres` and `std`, and stores these."""
         centres, std = getattr(dataset, "centres", None), getattr(dataset, "std", None)
         if not isinstance(centres, Tensor) or not isinstance(std, float):
             return "it counts modes, and the data set names no `centres` and `std`."

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo
-from ganzoo.datasets.download import reachable
-from ganzoo.datasets.root import cache
+from ganzoo.datasets.download import network_access
+from ganzoo.datasets.root import cache_folder
 from ganzoo.errors import DatasetUnavailable, MetricError
-from ganzoo.metrics.fidelity import torch_fidelity
+from ganzoo.metrics.fidelity import import_torch_fidelity
 from ganzoo.metrics.interface import Extractor, Features
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -39,18 +39,20 @@ class Inception(Extractor):
         super().__init__()
         self.network: Any = None
 
-    def misfit(self, info: DatasetInfo) -> str:
-        """It was trained on photographs of 8 bits."""
+    def unsupported_reason(self, info: DatasetInfo) -> str:
+        """Besides other kinds, it refuses images that are not 8 bits in 1 or 3 channels, as in its training."""
         field = info.fields[info.sample_key]
-        if not (reason := super().misfit(info)) and (field.dtype != "uint8" or field.shape[0] not in (1, 3)):
+        if not (reason := super().unsupported_reason(info)) and (
+            field.dtype != "uint8" or field.shape[0] not in (1, 3)
+        ):
             channels = f"{field.shape[0]} channel{'s' * (field.shape[0] > 1)}"
             return f"it looks at images of 8 bits in 1 or 3 channels, and these are {field.dtype} in {channels}."
         return reason
 
     def prepare(self, dataset: Dataset, root: Path) -> None:
-        """Raises: MetricError where the weights can't be had, with what to use instead."""
-        module = torch_fidelity("feature_extractor_inceptionv3")
-        path = cache() / "extractors" / FILE
+        """Loads the weights. Raises: MetricError where they cannot be downloaded, with what to use instead."""
+        module = import_torch_fidelity("feature_extractor_inceptionv3")
+        path = cache_folder() / "extractors" / FILE
         if not path.is_file():
             download(module.URL_INCEPTION_V3, path)
         found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -60,13 +62,13 @@ class Inception(Extractor):
                 remedy="Delete it, and it is downloaded anew.",
             )
         self.digest = f"sha256:{found}"
-        with tensors_only():
+        with weights_only_loading():
             self.network = module.FeatureExtractorInceptionV3(
                 "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
             )
 
     def facts(self) -> Mapping[str, str | float]:
-        """Whose conversion it is."""
+        """The name of the file of weights."""
         return {"file": FILE}
 
     def forward(self, images: Tensor) -> Features:
@@ -76,19 +78,19 @@ class Inception(Extractor):
 
 
 def download(url: str, path: Path) -> None:
-    """Gets the weights, checked while they come. Raises: MetricError."""
+    """Downloads the weights and checks their hash. Raises: MetricError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remedy = f"Put {FILE} (SHA-256 {SHA256}) into {path.parent}, or {OFFLINE}."
     try:
-        with reachable("Inception's file of weights", remedy):
+        with network_access("Inception's file of weights", remedy):
             torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256, progress=False)
     except DatasetUnavailable as error:
         raise MetricError(error.what, remedy=error.remedy) from error
 
 
 @contextmanager
-def tensors_only() -> Iterator[None]:
-    """Inside, torch loads tensors and nothing else, whatever its caller asked for: torch-fidelity's would unpickle."""
+def weights_only_loading() -> Iterator[None]:
+    """Inside, torch.load reads tensors only, whatever its arguments: torch-fidelity does not set weights_only."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"

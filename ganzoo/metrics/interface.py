@@ -48,9 +48,9 @@ class Extractor(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()  # without options, unless a subclass names some
 
-    def misfit(self, info: DatasetInfo) -> str:
-        """Why it cannot look at such data, as a sentence; empty where it can. Called before `prepare`."""
-        return wrong_kind(self.kinds, info)
+    def unsupported_reason(self, info: DatasetInfo) -> str:
+        """Why it does not support such data, as a sentence; empty where it does. Called before `prepare`."""
+        return unsupported_kind(self.kinds, info)
 
     def prepare(self, dataset: Dataset, root: Path) -> None:
         """Gets ready for that data set: downloads, trains, or does nothing. root: the folder of all data sets.
@@ -121,12 +121,12 @@ class Metric(ABC):
     n: ClassVar[int | None] = None
     """How many generated samples the published protocol asks for; None where it is the user's choice."""
 
-    def misfit(self, dataset: Dataset, info: DatasetInfo) -> str:
-        """Why it says nothing about such data, as a sentence; empty where it does.
+    def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
+        """Why it does not support such data, as a sentence; empty where it does.
 
-        Called once, before any score: what the metric has to know of the data set, it keeps here.
+        Called once, before any score; the metric can store here what it needs to know about the data set.
         """
-        return wrong_kind(self.kinds, info)
+        return unsupported_kind(self.kinds, info)
 
     def options(self) -> Mapping[str, Any]:
         """What of its constructor's options is part of the protocol, JSON-able: all public attributes."""
@@ -138,7 +138,7 @@ class Metric(ABC):
         are. Raises: MetricError where there are too few samples."""
 
 
-def wrong_kind(kinds: tuple[str, ...], info: DatasetInfo) -> str:
+def unsupported_kind(kinds: tuple[str, ...], info: DatasetInfo) -> str:
     """Why data are of none of these kinds, as a sentence; empty where they are, or where there are no kinds."""
     if kinds and info.kind not in kinds:
         return f"it is for samples of the kind {' or '.join(kinds)}, and these are of the kind {info.kind}."

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples, Source
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness, seed_everything
-from ganzoo.datasets.obtain import read
+from ganzoo.datasets.obtain import read_split
 from ganzoo.errors import GanzooError, MetricError
 from ganzoo.metrics.interface import Extractor, Metric, Samples
 from ganzoo.plugins import zoo
@@ -93,7 +93,7 @@ class Judge:
         self.choice = (extractor or suitable(info)) if needs_extractor(found) else None
         self.extractor = self._prepared(self.choice, found, say)
         say(f"reading the {split} split")
-        self.examples = read(dataset, root, split)
+        self.examples = read_split(dataset, root, split)
         size = self.examples.sizes[info.sample_key]
         self.tasks = [self._task(choice, metric, n, size) for choice, metric in found]
         self.real = self.of_examples(self.examples, max(task.n_real for task in self.tasks))
@@ -163,7 +163,7 @@ class Judge:
         if choice is None:
             return None
         extractor: Extractor = build(choice)
-        if reason := extractor.misfit(self.info):
+        if reason := extractor.unsupported_reason(self.info):
             raise MetricError(
                 f'the extractor "{choice.entry.name}" cannot be used here: {reason}',
                 remedy=f"Use --extractor {ANY}, which takes samples of any kind.",
@@ -192,9 +192,9 @@ def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *
     from ganzoo.recipe.options import options_of
 
     entry = zoo().find(shelf, name)
-    whose = f'{shelf} "{entry.name}"'
-    known = options_of(zoo().resolve(entry), shelf=shelf, whose=f"{whose} of {entry.distribution} {entry.version}")
-    checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", whose=whose)
+    owner = f'{shelf} "{entry.name}"'
+    known = options_of(zoo().resolve(entry), shelf=shelf, owner=f"{owner} of {entry.distribution} {entry.version}")
+    checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", owner=owner)
     if checked.problems:
         raise RecipeError(checked.problems)
     return Choice(shelf, entry, checked.values)
@@ -209,9 +209,9 @@ def fitting(dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> l
     suiting = suitable(info)
     extractor: Extractor | None = build(suiting) if suiting else None
     for entry in zoo().entries("metric"):
-        choice = choice_of("metric", zoo().spelling(entry))
+        choice = choice_of("metric", zoo().qualified_name(entry))
         metric: Metric = build(choice)
-        if misfit(metric, dataset, info, conditions):
+        if unsupported_reason(metric, dataset, info, conditions):
             continue
         if metric.needs != "samples" and (extractor is None or lacks(extractor, metric)):
             continue
@@ -233,7 +233,7 @@ def fitted(
     Raises: MetricError where it says nothing about the data, or about samples made for `conditions`.
     """
     metric: Metric = build(choice)
-    reason = misfit(metric, dataset, info, conditions)
+    reason = unsupported_reason(metric, dataset, info, conditions)
     if not reason and metric.needs != "samples" and extractor is None and suitable(info) is None:
         raise MetricError(
             f'the metric "{choice.entry.name}" cannot be used here: it compares features, and no extractor suits '
@@ -258,14 +258,14 @@ def suitable(info: DatasetInfo) -> Choice | None:
         return None
     choice = choice_of("extractor", named)
     extractor: Extractor = build(choice)
-    return choice_of("extractor", ANY) if extractor.misfit(info) else choice
+    return choice_of("extractor", ANY) if extractor.unsupported_reason(info) else choice
 
 
-def misfit(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
+def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:
     """Why a metric says nothing about such data, or samples made for `conditions`; empty where it does."""
     if missing := [key for key in metric.conditions if key not in conditions]:
         return f"it asks whether samples are what they were made to be; these are made for no {' or '.join(missing)}."
-    return metric.misfit(dataset, info)
+    return metric.unsupported_reason(dataset, info)
 
 
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.errors import MetricError
-from ganzoo.metrics.fidelity import at_least
+from ganzoo.metrics.fidelity import require_samples
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
@@ -27,18 +27,18 @@ class LabelAccuracy(Metric):
     needs: ClassVar[Needs] = "labels"
     conditions: ClassVar[tuple[str, ...]] = ("label",)
 
-    def misfit(self, dataset: Dataset, info: DatasetInfo) -> str:
+    def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
         """Only labels with classes can be read from a sample."""
         if not info.classes:
             return "it reads the class of a sample, and these data have no classes."
-        return super().misfit(dataset, info)
+        return super().unsupported_reason(dataset, info)
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """label_accuracy: of all samples; worst_label_accuracy: of those of one class, the least of all classes.
 
         Raises: MetricError for samples without labels.
         """
-        at_least(1, fake)
+        require_samples(1, fake)
         if (label := fake.conditions.get("label")) is None:
             raise MetricError("these samples were made for no label.", remedy="Choose another --metric.")
         right = (fake.logits.argmax(dim=1) == label).double()

@@ -1,4 +1,4 @@
-"""Density and coverage. The library on the index was last released in 2020 and needs scikit-learn: this is shorter."""
+"""Density and coverage. (The library on PyPI was last released in 2020 and needs scikit-learn; this is shorter.)"""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from ganzoo.metrics.fidelity import at_least
+from ganzoo.metrics.fidelity import require_samples
 from ganzoo.metrics.interface import Metric, Samples
 from ganzoo.runs.score import Better
 
 CHUNK = 1000
-"""Rows of the matrix of distances that are held at once."""
+"""Rows of the distance matrix that are in memory at once."""
 
 
 class DensityCoverage(Metric):
-    """Density: in how many balls of real samples a generated one lies, in the mean and over k; about 1 for perfect
-    samples, and it may be more. Coverage: the share of real samples with a generated one in their ball. A ball reaches
-    to its centre's k-th real neighbour in features (Naeem et al., 2020, arXiv:2002.09797).
+    """Density: the mean number of balls around real samples that contain a generated one, divided by k; about 1 for
+    perfect samples, and not bounded by 1. Coverage: the share of real samples with a generated one in their ball. A
+    ball's radius is the distance to its centre's k-th nearest real neighbour in feature space (Naeem et al., 2020,
+    arXiv:2002.09797).
 
-    k: the neighbour that a ball reaches to.
+    k: the neighbour whose distance is a ball's radius.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -33,8 +34,8 @@ class DensityCoverage(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than k + 1 real samples."""
-        at_least(self.k + 1, real)
-        at_least(1, fake)
+        require_samples(self.k + 1, real)
+        require_samples(1, fake)
         hits, covered = 0, 0
         for centres in real.features.double().split(CHUNK):
             radii = distances(centres, real.features).kthvalue(self.k + 1, dim=1).values  # the first is itself
@@ -44,6 +45,6 @@ class DensityCoverage(Metric):
         return {"density": hits / (self.k * len(fake)), "coverage": covered / len(real)}
 
 
-def distances(some: Tensor, others: Tensor) -> Tensor:
-    """Euclidean distances (n, m), in float64: torch takes them by products, which cancel in float32."""
-    return torch.cdist(some, others.double())
+def distances(points: Tensor, others: Tensor) -> Tensor:
+    """Euclidean distances (n, m), in float64: torch computes them by matrix products, inaccurate in float32."""
+    return torch.cdist(points, others.double())

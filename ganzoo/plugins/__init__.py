@@ -1,11 +1,12 @@
-"""The door: how plugins come in, and what stands on the shelves because of them. Imports no torch.
+"""Finding and registering plugins, and looking up the components that they provide. Imports no torch.
 
-`zoo()` is what the rest of ganzoo asks. `discovery` finds plugins without importing them, `registration` lets each in
-by itself, so that a broken one harms nobody, and `events` tells them of runs. `frame_said` says where a plugin failed.
+`zoo()` is the entry point for the rest of ganzoo. `discovery` finds plugins without importing them, `registration`
+registers each one separately, so that a broken plugin does not affect the others, and `events` calls their hooks during
+runs. `error_location` gives the line of a plugin's code that raised an exception.
 """
 
 from ganzoo.plugins.credit import Credit
 from ganzoo.plugins.registration import Entry, PluginRow
-from ganzoo.plugins.zoo import Zoo, frame_said, zoo
+from ganzoo.plugins.zoo import Zoo, error_location, zoo
 
-__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "frame_said", "zoo"]
+__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "error_location", "zoo"]

@@ -1,4 +1,4 @@
-"""The engine's own components, through the same door as everybody's. Imports no torch."""
+"""The engine's own components, registered in the same way as those of any plugin. Imports no torch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ DATASETS = [
 METRICS = [
     ("fid", "metrics.fidelity:FID", "distance between Gaussians fitted to features", "arXiv:1706.08500"),
     ("kid", "metrics.fidelity:KID", "kernel distance between features", "arXiv:1801.01401"),
-    ("inception-score", "metrics.fidelity:InceptionScore", "sure and varied classes", "arXiv:1606.03498"),
+    ("inception-score", "metrics.fidelity:InceptionScore", "confident and varied classes", "arXiv:1606.03498"),
     ("precision-recall", "metrics.fidelity:PrecisionRecall", "quality and variety, apart", "arXiv:1904.06991"),
     ("density-coverage", "metrics.neighbours:DensityCoverage", "the same, robust to outliers", "arXiv:2002.09797"),
     ("label-accuracy", "metrics.label_accuracy:LabelAccuracy", "samples that are of their label", "arXiv:1610.09585"),
@@ -97,7 +97,7 @@ COMMANDS = [
 ]
 """In the order of `ganzoo --help`, which is the order in which a new user needs them."""
 
-SHELVED = {
+COMPONENTS_BY_SHELF = {
     "game": GAMES,
     "loss": LOSSES,
     "regularizer": REGULARIZERS,
@@ -110,35 +110,36 @@ SHELVED = {
     "extractor": EXTRACTORS,
     "command": COMMANDS,
 }
-"""Shelf -> name, target inside ganzoo, summary, paper."""
+"""Shelf -> (name, target inside ganzoo, summary, paper) of each component."""
 
 
 @hookimpl
 def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:
-    """The doctor, which looks at each row of a run that goes on."""
+    """The doctor, which examines each row of metrics during a run."""
     return [pkgutil.resolve_name("ganzoo.evaluation.doctor.live:DoctorObserver")(note)]
 
 
 @hookimpl
 def ganzoo_components() -> Sequence[Component]:
-    """Everything of the engine that stands on a shelf, from games to commands, and the recipes it ships."""
-    own = [component for shelf in SHELVED for component in shelved(shelf)]
-    return [*own, *recipes(Path(__file__).parent.parent)]
+    """All components of the engine, from games to commands, and the recipes that it ships."""
+    own = [component for shelf in COMPONENTS_BY_SHELF for component in builtin_components(shelf)]
+    return [*own, *shipped_recipes(Path(__file__).parent.parent)]
 
 
-def shelved(shelf: str) -> list[Component]:
-    """The engine's own components on a shelf, in the order in which they stand in this file."""
+def builtin_components(shelf: str) -> list[Component]:
+    """The engine's own components on a shelf, in the order of this file."""
     return [
-        Component(shelf, name, f"ganzoo.{target}", summary, paper) for name, target, summary, paper in SHELVED[shelf]
+        Component(shelf, name, f"ganzoo.{target}", summary, paper)
+        for name, target, summary, paper in COMPONENTS_BY_SHELF[shelf]
     ]
 
 
-def recipes(package: Path) -> Iterator[Component]:
-    """The recipes that ganzoo ships: in a wheel inside the package's folder, in a checkout beside it."""
-    inside = next((inside for inside in ("recipes", "../recipes") if (package / inside).is_dir()), "recipes")
-    for path in sorted((package / inside).glob("*.toml")):
+def shipped_recipes(package: Path) -> Iterator[Component]:
+    """The recipes that ganzoo ships: inside the package's folder in a wheel, next to it in a checkout."""
+    folder = next((folder for folder in ("recipes", "../recipes") if (package / folder).is_dir()), "recipes")
+    for path in sorted((package / folder).glob("*.toml")):
         try:
             summary = tomllib.loads(path.read_text(encoding="utf-8")).get("description", "")
         except (OSError, ValueError) as error:
             summary = f"cannot be read: {error}"
-        yield Component("recipe", path.stem, f"ganzoo:{inside}/{path.name}", str(summary))
+        yield Component("recipe", path.stem, f"ganzoo:{folder}/{path.name}", str(summary))

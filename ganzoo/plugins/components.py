@@ -1,4 +1,4 @@
-"""A component is one thing on a shelf of the zoo: a light record that names what to import when it is used."""
+"""A component is one entry on a shelf of the zoo: a record of what to import when the component is used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHELVES: Final[dict[str, str]] = {
     "pretrained": "pretrained",
     "command": "commands",
 }
-"""Shelf -> its plural, as `ganzoo list` and its JSON say it."""
+"""Shelf -> its plural, as `ganzoo list` and its JSON write it."""
 
 NAME = re.compile(r"\w[\w.+-]*")
 TARGET = re.compile(r"\w[\w.]*:\S.*")
@@ -40,8 +40,8 @@ class Component:
         torch. On the shelf "recipe": "package:path/inside/it.toml"; on the shelf "command": a click command.
     summary: one line for `ganzoo list`; paper: "arXiv:1511.06434", a DOI, or empty.
 
-    Raises: TypeError or ValueError where a field cannot be what it says. A shelf that is unknown here is no mistake
-    yet: a newer ganzoo may have it.
+    Raises: TypeError or ValueError for an invalid field. An unknown shelf is not an error here, because a newer ganzoo
+    may have it; registration reports it.
     """
 
     shelf: str
@@ -51,7 +51,7 @@ class Component:
     paper: str = ""
 
     def __post_init__(self) -> None:
-        """Checks the fields here, so that the exception points at the plugin's own line."""
+        """Checks the fields here, so that the traceback ends at the plugin's own line."""
         for field in ("shelf", "name", "target", "summary", "paper"):
             value = getattr(self, field)
             if not isinstance(value, str):
@@ -63,12 +63,12 @@ class Component:
 
     @property
     def package(self) -> str:
-        """The top-level module of its target."""
+        """The top-level package of the target."""
         return self.target.partition(":")[0].partition(".")[0]
 
     def load(self) -> Any:
         """Imports and returns the target.
 
-        Raises: whatever the import raises; `Zoo.load` turns that into a PluginError.
+        Raises: whatever the import raises; `Zoo.load` converts that to a PluginError.
         """
         return pkgutil.resolve_name(self.target)

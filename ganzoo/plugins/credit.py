@@ -1,4 +1,4 @@
-"""Whose work a plugin is: what the metadata of its distribution say of author, home and licence."""
+"""Author, homepage and licence of a plugin, from the metadata of its distribution."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from email.utils import getaddresses
 from importlib.metadata import Distribution
 from typing import Any
 
-HOMES = ("homepage", "repository", "source", "sourcecode", "github", "documentation")
-"""Labels of project URLs that lead home, the best one first, without spaces and hyphens."""
+HOMEPAGE_LABELS = ("homepage", "repository", "source", "sourcecode", "github", "documentation")
+"""Labels of project URLs to take as the homepage, in order of preference, without spaces and hyphens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What a distribution says of itself; what it does not say is empty.
+    """Author, homepage, licence and summary of a distribution; empty where its metadata do not state them.
 
-    authors: people's names, an address only of someone who gives no name; homepage: one URL; licence: an SPDX
-    expression, or what the distribution has in its place; summary: its one line.
+    authors: names, or email addresses where no author has a name; homepage: one URL; licence: an SPDX expression, or
+    the older licence field or classifiers; summary: the one-line description.
     """
 
     authors: tuple[str, ...] = ()
@@ -26,56 +26,58 @@ class Credit:
     summary: str = ""
 
 
-NOBODY = Credit()
+NO_CREDIT = Credit()
 
-Fields = Mapping[str, Sequence[str]]
-"""A distribution's metadata: a field's name in lower case -> every value given for it, each on one line."""
+Metadata = Mapping[str, Sequence[str]]
+"""A distribution's metadata: field name in lower case -> all its values, each on one line."""
 
 
-def fields_of(distribution: Distribution) -> Fields:
-    """Reads the metadata; without a METADATA file, or with one that is no text, there are none."""
+def read_metadata(distribution: Distribution) -> Metadata:
+    """Reads the metadata; empty where the METADATA file is missing or not text."""
     found: dict[str, list[str]] = {}
     try:
         metadata: Any = distribution.metadata  # read from the file at each access
         for name, value in metadata.items():
-            if (said := " ".join(str(value).split())) and said.lower() != "unknown":
-                found.setdefault(name.lower(), []).append(said)
+            if (value_text := " ".join(str(value).split())) and value_text.lower() != "unknown":
+                found.setdefault(name.lower(), []).append(value_text)
     except Exception:
         return {}
     return found
 
 
-def first(fields: Fields, name: str) -> str:
-    """The first value of a field, or nothing."""
-    return fields[name][0] if name in fields else ""
+def first_value(metadata: Metadata, name: str) -> str:
+    """The first value of a field, or an empty string."""
+    return metadata[name][0] if name in metadata else ""
 
 
-def credit_of(fields: Fields) -> Credit:
-    """Whose work it is. What the fields do not say is empty."""
-    return Credit(_authors(fields), _homepage(fields), _licence(fields), first(fields, "summary"))
+def credit_of(metadata: Metadata) -> Credit:
+    """The credit that the metadata give. What they do not state is empty."""
+    return Credit(_authors(metadata), _homepage(metadata), _licence(metadata), first_value(metadata, "summary"))
 
 
-def _authors(fields: Fields) -> tuple[str, ...]:
-    """`Author` holds those without an address, `Author-email` the others: both are in use, at once even."""
-    named = [name.strip() for value in fields.get("author", ()) for name in value.split(",")]
-    addressed = [pair for pair in getaddresses(list(fields.get("author-email", ()))) if any(pair)]
-    named += [name for name, _ in addressed]
-    return tuple(dict.fromkeys(name for name in named if name)) or tuple(address for _, address in addressed)
+def _authors(metadata: Metadata) -> tuple[str, ...]:
+    """`Author` holds authors without an address, `Author-email` those with one; a distribution may use both."""
+    names = [name.strip() for value in metadata.get("author", ()) for name in value.split(",")]
+    addressed = [pair for pair in getaddresses(list(metadata.get("author-email", ()))) if any(pair)]
+    names += [name for name, _ in addressed]
+    return tuple(dict.fromkeys(name for name in names if name)) or tuple(address for _, address in addressed)
 
 
-def _homepage(fields: Fields) -> str:
+def _homepage(metadata: Metadata) -> str:
     labelled = {}
-    for value in fields.get("project-url", ()):
+    for value in metadata.get("project-url", ()):
         label, _, url = value.partition(",")
         labelled[label.lower().replace(" ", "").replace("-", "")] = url.strip()
-    found = (labelled[label] for label in HOMES if label in labelled)
-    return next(found, "") or first(fields, "home-page")
+    found = (labelled[label] for label in HOMEPAGE_LABELS if label in labelled)
+    return next(found, "") or first_value(metadata, "home-page")
 
 
-def _licence(fields: Fields) -> str:
-    """The expression; else the old field, if it is a name and not the whole text; else the classifiers."""
-    for said in (first(fields, "license-expression"), first(fields, "license")):
-        if said and len(said) <= 60:
-            return said
-    classifiers = fields.get("classifier", ())
-    return ", ".join(one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: "))
+def _licence(metadata: Metadata) -> str:
+    """The licence expression; else the old field, if it is a name and not the whole text; else the classifiers."""
+    for licence in (first_value(metadata, "license-expression"), first_value(metadata, "license")):
+        if licence and len(licence) <= 60:
+            return licence
+    classifiers = metadata.get("classifier", ())
+    return ", ".join(
+        classifier.rpartition(" :: ")[2] for classifier in classifiers if classifier.startswith("License :: ")
+    )

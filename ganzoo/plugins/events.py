@@ -1,4 +1,6 @@
-"""Tells plugins of a run. A plugin that raises is reported by name, and neither the run nor the next one suffers."""
+"""Calls the plugins' event hooks during a run. A plugin that raises is reported by name; the run and the other plugins
+go on.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,15 @@ import pluggy
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins.hook_checks import check_observer
 from ganzoo.plugins.hookspecs import hookimpl
-from ganzoo.plugins.registration import PluginRow, cause_of
+from ganzoo.plugins.registration import PluginRow, describe_error
 
 
-class Listener:
-    """A plugin's hooks, guarded one by one. pluggy's own call ends at the first listener that raises.
+class GuardedHooks:
+    """A plugin's hooks, each wrapped so that an exception in it is reported and does not stop the other plugins.
 
-    A GanzooError goes through: it is meant for the user, and ends the run. Wrappers go unguarded: they are generators,
-    and what they let through is not theirs.
+    pluggy's own call ends at the first implementation that raises. A GanzooError is not caught: it is meant for the
+    user, and ends the run. Wrappers are not guarded: they are generators, and the exceptions that pass through them
+    are raised elsewhere.
     """
 
     def __init__(self, row: PluginRow, packages: Callable[[], Collection[str]], strict: bool) -> None:
@@ -28,8 +31,8 @@ class Listener:
         self._strict = strict
         self._reported: set[str] = set()
 
-    def listen(self, hook: str, impl: pluggy.HookImpl) -> None:
-        """Takes over one hook of the plugin, with its place in the order of calls."""
+    def add_hook(self, hook: str, impl: pluggy.HookImpl) -> None:
+        """Adds one hook of the plugin, with its place in the order of calls."""
         marker = hookimpl(
             specname=hook,
             tryfirst=impl.tryfirst,
@@ -40,65 +43,65 @@ class Listener:
         )
         if impl.wrapper or impl.hookwrapper:
 
-            def pass_on(*facts: Any) -> Any:
-                generator: Any = impl.function(*facts)
+            def delegate(*arguments: Any) -> Any:
+                generator: Any = impl.function(*arguments)
                 return (yield from generator)
 
-            called: Callable[..., Any] = pass_on
+            called: Callable[..., Any] = delegate
         else:
 
-            def guard(*facts: Any) -> Any:
+            def guarded(*arguments: Any) -> Any:
                 try:
-                    result = impl.function(*facts)
-                    return self._heard(result) if hook == "ganzoo_observers" else result
+                    result = impl.function(*arguments)
+                    return self._valid_observers(result) if hook == "ganzoo_observers" else result
                 except GanzooError:
                     raise
                 except Exception as error:
                     self._report(hook, error)
 
-            called = guard
-        # pluggy reads the arguments' names from the signature, which `wraps` carries over
+            called = guarded
+        # pluggy reads the argument names from the signature, which `wraps` preserves
         setattr(self, f"{hook}_{len(vars(self))}", marker(functools.wraps(impl.function, updated=())(called)))
 
-    def _heard(self, observers: Any) -> list[object]:
-        """Those of the plugin's observers that can be called; of the others it is said why not."""
-        sound = []
+    def _valid_observers(self, observers: Any) -> list[object]:
+        """The observers of the plugin that can be called; the others are reported with the reason."""
+        valid = []
         for observer in observers:
             try:
                 check_observer(observer)
-                sound.append(observer)
+                valid.append(observer)
             except PluginError as error:
                 self._report("ganzoo_observers", error)
-        return sound
+        return valid
 
     def _report(self, hook: str, error: Exception) -> None:
-        said = f"the plugin {self._row} failed in {hook}: {cause_of(error, self._packages())}"
+        said = f"the plugin {self._row} failed in {hook}: {describe_error(error, self._packages())}"
         if self._strict:
             raise PluginError(said) from error
-        if hook not in self._reported:  # a hook of every logged step would say the same a thousand times
+        if hook not in self._reported:  # a hook that runs at every logged step is reported once
             self._reported.add(hook)
             warnings.warn(f"{said}. The run goes on.", stacklevel=2)
 
 
-def events_manager(
+def create_events_manager(
     manager: pluggy.PluginManager, rows: dict[str, PluginRow], *, packages: Callable[[], Collection[str]], strict: bool
 ) -> pluggy.PluginManager:
-    """A new manager with the plugins of `manager`, so that two runs in one process do not hear each other."""
-    events = nobody(manager.project_name)
+    """A new manager with the plugins of `manager`, so that runs in one process do not receive each other's events."""
+    events = empty_events_manager(manager.project_name)
     for name, plugin in manager.list_name_plugin():
         if plugin is None:
             continue
-        listener = Listener(rows[name], packages, strict)
+        guarded_hooks = GuardedHooks(rows[name], packages, strict)
         for caller in manager.get_hookcallers(plugin) or ():
             for impl in caller.get_hookimpls():
                 if impl.plugin is plugin and caller.has_spec():
-                    listener.listen(caller.name, impl)
-        events.register(listener, name=name)
+                    guarded_hooks.add_hook(caller.name, impl)
+        events.register(guarded_hooks, name=name)
     return events
 
 
-def nobody(project_name: str = "ganzoo") -> pluggy.PluginManager:
-    """A manager with every hook and without a plugin."""
+def empty_events_manager(project_name: str = "ganzoo") -> pluggy.PluginManager:
+    """A manager with all hooks and no plugins."""
     from ganzoo.plugins import hookspecs
 
     events = pluggy.PluginManager(project_name)

@@ -1,6 +1,6 @@
-"""What keeps a hook from being called: a missing marker, a misspelt name, an argument that the hook does not give.
+"""Checks for functions that look like hooks but would never be called, or would fail.
 
-pluggy says nothing of the first two: what it does not know it passes over.
+They have no marker, a misspelt name, or an argument that the hook does not pass. pluggy ignores the first two silently.
 """
 
 from __future__ import annotations
@@ -18,42 +18,43 @@ from ganzoo.plugins import hookspecs
 from ganzoo.plugins.hookspecs import PROJECT
 
 PREFIX = f"{PROJECT}_"
-"""What the names of all hooks begin with. In a plugin's module, and in an observer, no other function's name may."""
+"""Prefix of all hook names, reserved for hooks in plugin modules and observers."""
 
 HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
     name: spec.__code__.co_varnames[: spec.__code__.co_argcount]
     for name, spec in vars(hookspecs).items()
     if name.startswith(PREFIX) and isinstance(spec, FunctionType)
 }
-"""Hook -> the arguments that it gives."""
+"""Hook -> the arguments that it passes."""
 
 EVENTS = tuple(name for name, arguments in HOOKS.items() if "run" in arguments)
-"""The hooks that an observer of one run can hear."""
+"""The hooks that are called on the observers of a run."""
 
 MARKER = "@ganzoo.hookimpl"
 
 
 def checked_observers(observers: object) -> tuple[object, ...]:
-    """The observers of a run, each of them sure to be told of it.
+    """The observers of a run, checked.
 
-    Raises: PluginError, naming class, method and remedy, where one would never be called, or not as it is written.
+    Raises: PluginError, naming class, method and remedy, where one would never be called, or called with arguments that
+        it does not take.
     """
     if not isinstance(observers, Iterable):
         remedy = "Write observers=[...], even for one."
         raise PluginError(f"observers should be a list of objects; found {_name(observers)}.", remedy=remedy)
-    several = tuple(observers)
-    for number, observer in enumerate(several):
+    all_observers = tuple(observers)
+    for number, observer in enumerate(all_observers):
         check_observer(observer)
-        if any(observer is other for other in several[:number]):
+        if any(observer is other for other in all_observers[:number]):
             raise PluginError(f"the observer {_name(observer)} is given twice.", remedy="Give each object once.")
-    return several
+    return all_observers
 
 
 def check_observer(observer: object) -> None:
     """Raises: PluginError where an observer's hooks would not be called."""
     whose = f"the observer {_name(observer)}"
-    if strays := list(stray_hooks(observer)):
-        name, why = strays[0]
+    if uncalled := list(uncalled_hooks(observer)):
+        name, why = uncalled[0]
         raise PluginError(f"{whose}: its method {name} is never called: {why}", remedy=_remedy(name))
     hooks = {name: options for name in dir(observer) if (options := _options(observer, name)) is not None}
     for name, options in hooks.items():
@@ -73,12 +74,12 @@ def check_observer(observer: object) -> None:
         trial = pluggy.PluginManager(PROJECT)
         trial.add_hookspecs(hookspecs)
         trial.register(observer)
-    except Exception as error:  # a wrapper that is no generator, say
+    except Exception as error:  # for example a wrapper that is not a generator
         raise PluginError(f"{whose} cannot be registered: {' '.join(str(error).split())}") from error
 
 
-def stray_hooks(plugin: object) -> Iterator[tuple[str, str]]:
-    """What is called like a hook and is none, each with the reason."""
+def uncalled_hooks(plugin: object) -> Iterator[tuple[str, str]]:
+    """Functions that are named like hooks but would never be called: (name, reason)."""
     for name in dir(plugin):
         if not name.startswith(PREFIX):
             continue
@@ -94,7 +95,7 @@ def stray_hooks(plugin: object) -> Iterator[tuple[str, str]]:
 
 
 def did_you_mean_hook(name: str) -> str:
-    """Asks "; did you mean ganzoo_metrics?", or says nothing where no hook is near."""
+    """A suggestion, "; did you mean ganzoo_metrics?", or an empty string where no hook has a similar name."""
     close = [] if name in HOOKS else difflib.get_close_matches(name, HOOKS, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -107,7 +108,7 @@ def _remedy(name: str) -> str:
 
 
 def _options(plugin: object, name: str) -> Mapping[str, Any] | None:
-    """How an attribute is marked as a hook; None where it is not."""
+    """The options with which an attribute is marked as a hook; None where it is not marked."""
     try:
         return pluggy.PluginManager(PROJECT).parse_hookimpl_opts(plugin, name)
     except Exception:  # a property that raises
@@ -115,7 +116,7 @@ def _options(plugin: object, name: str) -> Mapping[str, Any] | None:
 
 
 def _arguments(method: Any) -> Iterator[str]:
-    """The arguments that pluggy hands to an implementation: those by position that have no default."""
+    """The arguments that pluggy passes to an implementation: the positional ones without a default."""
     for name, parameter in inspect.signature(method).parameters.items():
         by_position = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         if by_position and parameter.default is parameter.empty:

@@ -1,7 +1,7 @@
-"""Every hook of ganzoo, and the only door into it.
+"""The hooks of ganzoo: its whole interface to plugins.
 
-A hook changes in one way only: it gains arguments, and implementations that do not name them go on working.
-A hook that will go is announced with pluggy's `warn_on_impl` at least one minor release before.
+A hook only ever gains arguments; implementations that do not name them go on working. A hook is announced as deprecated
+with pluggy's `warn_on_impl` at least one minor release before it is removed.
 """
 
 from __future__ import annotations

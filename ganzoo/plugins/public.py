@@ -1,4 +1,4 @@
-"""What of ganzoo a plugin may import. docs/plugins.md says the same, with what is promised of it."""
+"""The modules of ganzoo that a plugin may import. docs/plugins.md states the compatibility promise for them."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ PUBLIC: Final = (
     "ganzoo.errors",
     "ganzoo.testing",
 )
-"""Modules whose names without a leading underscore are public; of `ganzoo` itself those in `__all__`."""
+"""Modules whose names without a leading underscore are public; in `ganzoo` itself, those in `__all__`."""

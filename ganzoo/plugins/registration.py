@@ -1,4 +1,4 @@
-"""Lets one plugin in: imports its registration module, checks its hooks and takes what it puts on the shelves."""
+"""Registers one plugin: imports its registration module, checks its hooks and collects its components."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pluggy
 
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.components import SHELVES, Component
-from ganzoo.plugins.credit import NOBODY, Credit
-from ganzoo.plugins.discovery import Claim, same_name
-from ganzoo.plugins.hook_checks import did_you_mean_hook, stray_hooks
+from ganzoo.plugins.credit import NO_CREDIT, Credit
+from ganzoo.plugins.discovery import Candidate, normalize_name
+from ganzoo.plugins.hook_checks import did_you_mean_hook, uncalled_hooks
 from ganzoo.plugins.plugin_frame import plugin_frame
 
 OUTDATED = "this plugin needs a newer ganzoo"
@@ -36,7 +36,7 @@ class Entry:
 
     @property
     def shelf(self) -> str:
-        """The shelf it stands on."""
+        """The shelf that it is on."""
         return self.component.shelf
 
 
@@ -44,8 +44,8 @@ class Entry:
 class PluginRow:
     """One plugin as `ganzoo list plugins` shows it. status: "ok", "broken" or "blocked".
 
-    cause: why, if not ok; of one that is, which of its components are left out, and why (mostly empty).
-    credit: whose work it is, as its distribution says; papers: those that its components name, in their order.
+    cause: why it is not "ok"; for one that is, which of its components are left out and why (usually empty).
+    credit: author, homepage and licence from its distribution; papers: those of its components, in their order.
     """
 
     name: str
@@ -53,95 +53,97 @@ class PluginRow:
     version: str
     status: str
     cause: str = ""
-    credit: Credit = NOBODY
+    credit: Credit = NO_CREDIT
     papers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
 
     @property
-    def trouble(self) -> str:
-        """Why something of this plugin may be missing, as a sentence; empty where all of it is there."""
+    def problem(self) -> str:
+        """Why components of this plugin may be missing, as a sentence; empty where all are registered."""
         state = "registered in part" if self.status == "ok" else self.status
         return f"The plugin {self} is {state}: {self.cause}" if self.cause else ""
 
 
-class RefusedError(GanzooError):
-    """A plugin cannot come in; the message is the cause as its row in `ganzoo list plugins` gives it."""
+class RegistrationError(GanzooError):
+    """A plugin cannot be registered; the message is the cause that `ganzoo list plugins` shows."""
 
 
-def register(manager: pluggy.PluginManager, claim: Claim) -> list[Entry]:
-    """Imports and registers the plugin, and returns what it puts on the shelves.
+def register(manager: pluggy.PluginManager, candidate: Candidate) -> list[Entry]:
+    """Imports and registers the plugin, and returns its components as entries.
 
-    Raises: RefusedError, with nothing of the plugin left in the manager.
+    Raises: RegistrationError, with nothing of the plugin left in the manager.
     """
     # what a plugin prints at import would end up in the middle of `--json`
     with redirect_stdout(sys.stderr):
         try:
-            plugin = _import(claim)
-            manager.register(plugin, name=claim.name)
+            plugin = _import(candidate)
+            manager.register(plugin, name=candidate.name)
             _check_hooks(manager, plugin)
-            return list(_entries(manager, plugin, claim))
+            return list(_entries(manager, plugin, candidate))
         except (Exception, SystemExit) as error:
-            if manager.has_plugin(claim.name):  # registered, perhaps half-way only: pluggy does not undo that
-                manager.unregister(name=claim.name)
-            raise RefusedError(cause_of(error, claim.packages())) from error
+            if manager.has_plugin(candidate.name):  # registered, perhaps half-way only: pluggy does not undo that
+                manager.unregister(name=candidate.name)
+            raise RegistrationError(describe_error(error, candidate.packages())) from error
 
 
-def cause_of(error: BaseException, packages: Collection[str]) -> str:
-    """An exception as one line: its kind, its text, and the line of a plugin's file that it comes from.
+def describe_error(error: BaseException, packages: Collection[str]) -> str:
+    """An exception as one line: its type, its text, and the line of a plugin's file that it comes from.
 
-    packages: the top-level modules of the plugins, as `plugin_frame` takes them.
+    packages: the top-level modules of the plugins, as in `plugin_frame`.
     """
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     if isinstance(error, pluggy.PluginValidationError):
-        return f"{OUTDATED}, or names a hook's argument wrongly: {said}"
+        return f"{OUTDATED}, or names a hook's argument wrongly: {message}"
     if isinstance(error, GanzooError):
-        return said
-    place = "" if isinstance(error, SyntaxError) else plugin_frame(error, packages)  # its text has file and line
-    return f"{type(error).__name__}: {said or 'without a message'}{place}"
+        return message
+    location = "" if isinstance(error, SyntaxError) else plugin_frame(error, packages)  # its text has file and line
+    return f"{type(error).__name__}: {message or 'without a message'}{location}"
 
 
-def _import(claim: Claim) -> object:
-    if claim.entry_point is None or claim.damage:
-        raise RefusedError(claim.damage)
-    plugin = claim.entry_point.load()
+def _import(candidate: Candidate) -> object:
+    if candidate.entry_point is None or candidate.metadata_error:
+        raise RegistrationError(candidate.metadata_error)
+    plugin = candidate.entry_point.load()
     if plugin is None:
-        raise RefusedError(f"its entry point {claim.entry_point.value} is None")
+        raise RegistrationError(f"its entry point {candidate.entry_point.value} is None")
     return plugin
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
     callers = manager.get_hookcallers(plugin) or ()
-    for name, why in stray_hooks(plugin):
-        raise RefusedError(f"its function {name} is never called: {why}{did_you_mean_hook(name)}")
+    for name, why in uncalled_hooks(plugin):
+        raise RegistrationError(f"its function {name} is never called: {why}{did_you_mean_hook(name)}")
     if not callers:
-        raise RefusedError("it implements no hook of ganzoo; is the marker @ganzoo.hookimpl missing?")
+        raise RegistrationError("it implements no hook of ganzoo; is the marker @ganzoo.hookimpl missing?")
     for caller in callers:
         optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is plugin)
         if not caller.has_spec() and not optional:
             unknown = f"it implements the hook {caller.name}, which this one does not know"
-            raise RefusedError(f"{OUTDATED}: {unknown}{did_you_mean_hook(caller.name)}")
+            raise RegistrationError(f"{OUTDATED}: {unknown}{did_you_mean_hook(caller.name)}")
 
 
-def _entries(manager: pluggy.PluginManager, plugin: Any, claim: Claim) -> Iterable[Entry]:
+def _entries(manager: pluggy.PluginManager, plugin: Any, candidate: Candidate) -> Iterable[Entry]:
     others = [other for _, other in manager.list_name_plugin() if other is not None and other is not plugin]
     seen = set()
     for components in manager.subset_hook_caller("ganzoo_components", others)():
         if isinstance(components, Component | str) or not isinstance(components, Iterable):
-            raise RefusedError(f"ganzoo_components returned {components!r}, which is not a list of ganzoo.Component")
+            raise RegistrationError(
+                f"ganzoo_components returned {components!r}, which is not a list of ganzoo.Component"
+            )
         for component in components:
             if not isinstance(component, Component):
-                raise RefusedError(f"ganzoo_components returned {component!r}, which is not a ganzoo.Component")
+                raise RegistrationError(f"ganzoo_components returned {component!r}, which is not a ganzoo.Component")
             if component.shelf not in SHELVES:
                 shelf, name = component.shelf, component.name
-                raise RefusedError(f'{OUTDATED}: there is no shelf "{shelf}" here, where "{name}" is to stand')
-            if (key := (component.shelf, name_on(component.shelf, component.name))) in seen:
-                raise RefusedError(f'it registers the {component.shelf} "{component.name}" twice')
+                raise RegistrationError(f'{OUTDATED}: there is no shelf "{shelf}" here, where "{name}" is to stand')
+            if (key := (component.shelf, lookup_key(component.shelf, component.name))) in seen:
+                raise RegistrationError(f'it registers the {component.shelf} "{component.name}" twice')
             seen.add(key)
-            yield Entry(component, claim.name, claim.distribution, claim.version)
+            yield Entry(component, candidate.name, candidate.distribution, candidate.version)
 
 
-def name_on(shelf: str, name: str) -> str:
-    """The name as it is compared: recipes, which are named after files, may be written with - or _."""
-    return same_name(name) if shelf == "recipe" else name
+def lookup_key(shelf: str, name: str) -> str:
+    """The form in which names are compared: recipes, which are named after files, may be written with - or _."""
+    return normalize_name(name) if shelf == "recipe" else name

@@ -1,4 +1,4 @@
-"""The shelves: every component of every healthy plugin, where each is from, and how to get at it."""
+"""The registry: every component of every working plugin by shelf and name, its origin, and how to import it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import hookspecs
 from ganzoo.plugins.builtin import COMMANDS
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.discovery import Claim, claims, same_name
-from ganzoo.plugins.events import events_manager
+from ganzoo.plugins.discovery import Candidate, find_candidates, normalize_name
+from ganzoo.plugins.events import create_events_manager
 from ganzoo.plugins.hookspecs import PROJECT
 from ganzoo.plugins.plugin_frame import plugin_frame
-from ganzoo.plugins.registration import Entry, PluginRow, RefusedError, cause_of, name_on, register
+from ganzoo.plugins.registration import Entry, PluginRow, RegistrationError, describe_error, lookup_key, register
 
 
 class Zoo:
-    """Every plugin on this machine, and the shelves they fill. Making one imports their registration modules only.
+    """Every plugin on this machine and its components. Constructing it imports their registration modules only.
 
-    disabled: names of plugins, or of their distributions, to leave out before they are imported; strict: a broken
-    plugin raises PluginError, now or in an event, where it would be reported only.
+    disabled: names of plugins, or of their distributions, that are not imported; strict: a broken plugin raises
+    PluginError, here or in an event, instead of only being reported.
     """
 
     def __init__(self, *, disabled: Iterable[str] = (), strict: bool = False) -> None:
@@ -36,81 +36,83 @@ class Zoo:
         self._manager.add_hookspecs(hookspecs)
         self._rows: list[PluginRow] = []
         self._entries: dict[str, list[Entry]] = {shelf: [] for shelf in SHELVES}
-        self._disabled = {same_name(name) for name in disabled}
-        self._claims = claims()
-        for same in self._claims:
-            self._settle(same)
+        self._disabled = {normalize_name(name) for name in disabled}
+        self._candidates = find_candidates()
+        for group in self._candidates:
+            self._register_candidates(group)
         for entries in self._entries.values():
             entries.sort(key=lambda entry: (entry.name, entry.plugin))
 
     def plugins(self) -> list[PluginRow]:
-        """Every plugin found, healthy or not, by name."""
+        """Every plugin found, working or not, by name."""
         return list(self._rows)
 
     @cached_property
     def packages(self) -> frozenset[str]:
-        """The top-level modules of all plugins, as `plugin_frame` takes them."""
-        return frozenset().union(*(claim.packages() for same in self._claims for claim in same))
+        """The top-level modules of all plugins, for `plugin_frame`."""
+        return frozenset().union(*(candidate.packages() for group in self._candidates for candidate in group))
 
     def entries(self, shelf: str) -> list[Entry]:
-        """What stands on a shelf, by name; two plugins that claim one name are both there. Raises: PluginError."""
+        """The entries of a shelf by name, including all that share a name. Raises: PluginError for an unknown shelf."""
         if shelf not in SHELVES:
-            raise PluginError(f'there is no shelf "{shelf}".', remedy=nearest(shelf, SHELVES))
+            raise PluginError(f'there is no shelf "{shelf}".', remedy=suggest_names(shelf, SHELVES))
         return list(self._entries[shelf])
 
     def find(self, shelf: str, name: str) -> Entry:
-        """The one thing called `name`, or "plugin:name", on a shelf.
+        """The one entry called `name`, or "plugin:name", on a shelf.
 
-        Raises: PluginError where there is none (with the nearest names, and the broken plugins that might have had it)
-        or more than one (with the names that settle it).
+        Raises: PluginError where there is none (with similar names, and the broken plugins that may provide it) or more
+        than one (with the qualified names to choose from).
         """
         plugin, _, bare = name.rpartition(":")
         of_plugin = [
-            entry for entry in self.entries(shelf) if not plugin or same_name(entry.plugin) == same_name(plugin)
+            entry
+            for entry in self.entries(shelf)
+            if not plugin or normalize_name(entry.plugin) == normalize_name(plugin)
         ]
-        found = [entry for entry in of_plugin if name_on(shelf, entry.name) == name_on(shelf, bare)]
+        found = [entry for entry in of_plugin if lookup_key(shelf, entry.name) == lookup_key(shelf, bare)]
         if len(found) == 1:
             return found[0]
         if found:
             who = " and ".join(f"{entry.plugin} ({entry.distribution} {entry.version})" for entry in found)
-            ways = " or ".join(f'"{self.spelling(entry)}"' for entry in found)
+            ways = " or ".join(f'"{self.qualified_name(entry)}"' for entry in found)
             raise PluginError(f'the {shelf} "{bare}" is claimed by {who}.', remedy=f"Say which: {ways}.")
-        if plugin and not any(same_name(row.name) == same_name(plugin) for row in self._rows):
+        if plugin and not any(normalize_name(row.name) == normalize_name(plugin) for row in self._rows):
             raise PluginError(
                 f'there is no plugin "{plugin}", which "{name}" asks for.',
-                remedy="Is it installed? " + nearest(plugin, [row.name for row in self._rows]),
+                remedy="Is it installed? " + suggest_names(plugin, [row.name for row in self._rows]),
             )
-        remedy = [nearest(bare, [entry.name for entry in of_plugin])]
+        remedy = [suggest_names(bare, [entry.name for entry in of_plugin])]
         for row in self._rows:
             concerned = row.status != "ok" or shelf == "command"  # commands alone can be left out of a healthy plugin
-            if row.trouble and concerned and (not plugin or same_name(row.name) == same_name(plugin)):
-                remedy.append(row.trouble)
+            if row.problem and concerned and (not plugin or normalize_name(row.name) == normalize_name(plugin)):
+                remedy.append(row.problem)
         raise PluginError(f'there is no {shelf} "{name}".', remedy="\n  ".join(remedy))
 
-    def plugins_called(self, name: str) -> list[PluginRow]:
-        """Every plugin that goes by this name, its own or its distribution's; none where there is no such plugin."""
-        wanted = same_name(name)
-        return [row for row in self._rows if wanted in (same_name(row.name), same_name(row.distribution))]
+    def find_plugins(self, name: str) -> list[PluginRow]:
+        """Every plugin of this name, its own or its distribution's; an empty list where there is none."""
+        wanted = normalize_name(name)
+        return [row for row in self._rows if wanted in (normalize_name(row.name), normalize_name(row.distribution))]
 
     def plugin_of(self, entry: Entry) -> PluginRow:
-        """The plugin that put this entry on its shelf."""
+        """The plugin that registered this entry."""
         return next(row for row in self._rows if row.status == "ok" and row.name == entry.plugin)
 
-    def spelling(self, entry: Entry) -> str:
-        """What a recipe writes to mean this one: its name, or "plugin:name" where others claim that name too."""
-        name = name_on(entry.shelf, entry.name)
-        alone = sum(name_on(entry.shelf, other.name) == name for other in self._entries[entry.shelf]) == 1
-        return entry.name if alone else f"{entry.plugin}:{entry.name}"
+    def qualified_name(self, entry: Entry) -> str:
+        """The name by which a recipe refers to it: its own, or "plugin:name" where other plugins have that name too."""
+        name = lookup_key(entry.shelf, entry.name)
+        unique = sum(lookup_key(entry.shelf, other.name) == name for other in self._entries[entry.shelf]) == 1
+        return entry.name if unique else f"{entry.plugin}:{entry.name}"
 
     def resolve(self, entry: Entry) -> Any:
-        """Imports what the entry names. Raises: PluginError, naming the plugin, where that fails."""
+        """Imports the entry's target. Raises: PluginError, naming the plugin, where that fails."""
         where = f"of the plugin {entry.plugin} ({entry.distribution} {entry.version})"
         try:
             found = entry.component.load()
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f'the {entry.shelf} "{entry.name}" {where} cannot be imported from {entry.component.target}: '
-                f"{cause_of(error, {*self.packages, entry.component.package})}",
+                f"{describe_error(error, {*self.packages, entry.component.package})}",
                 remedy="Reinstall or report that plugin; everything else goes on working.",
             ) from error
         if not callable(found):
@@ -126,7 +128,7 @@ class Zoo:
         return self.resolve(self.find(shelf, name))
 
     def recipe_path(self, entry: Entry) -> Path:
-        """The file of a recipe on the shelf. Raises: PluginError where the plugin has it not."""
+        """The file of a recipe on the shelf. Raises: PluginError where the plugin does not have it."""
         package, _, inside = entry.component.target.partition(":")
         try:
             spec = find_spec(package)
@@ -142,61 +144,63 @@ class Zoo:
             remedy="Reinstall or report that plugin.",
         )
 
-    def events(self) -> pluggy.PluginManager:
-        """A manager of its own for one run's events, with every healthy plugin on it, each call guarded."""
-        return events_manager(
+    def events_manager(self) -> pluggy.PluginManager:
+        """A new manager for the events of one run, with every working plugin registered and each call guarded."""
+        return create_events_manager(
             self._manager,
             {row.name: row for row in self._rows if row.status == "ok"},
             packages=lambda: self.packages,
             strict=self.strict,
         )
 
-    def _settle(self, same: list[Claim]) -> None:
-        """Lets in the one plugin that claims a name. If more do, apart from those that are blocked, none comes in."""
-        blocked = [c for c in same if self._disabled & {same_name(c.name), same_name(c.distribution)}]
-        for claim in blocked:
-            self._add_row(claim, "blocked", "named in GANZOO_DISABLE")
-        open_claims = [claim for claim in same if claim not in blocked]
-        if len(open_claims) > 1:
-            who = " and ".join(str(claim) for claim in open_claims)
-            for claim in open_claims:
-                self._refuse(claim, f"the name {claim.name} is claimed by {who}; uninstall one of them")
-        elif open_claims:
-            self._let_in(open_claims[0])
+    def _register_candidates(self, group: list[Candidate]) -> None:
+        """Registers the one candidate for a name. If several are not blocked, none of them is registered."""
+        blocked = [c for c in group if self._disabled & {normalize_name(c.name), normalize_name(c.distribution)}]
+        for candidate in blocked:
+            self._add_row(candidate, "blocked", "named in GANZOO_DISABLE")
+        enabled = [candidate for candidate in group if candidate not in blocked]
+        if len(enabled) > 1:
+            who = " and ".join(str(candidate) for candidate in enabled)
+            for candidate in enabled:
+                self._reject(candidate, f"the name {candidate.name} is claimed by {who}; uninstall one of them")
+        elif enabled:
+            self._register(enabled[0])
 
-    def _let_in(self, claim: Claim) -> None:
+    def _register(self, candidate: Candidate) -> None:
         try:
-            entries = register(self._manager, claim)
-        except RefusedError as refusal:
-            self._refuse(claim, str(refusal), refusal)
+            entries = register(self._manager, candidate)
+        except RegistrationError as error:
+            self._reject(candidate, str(error), error)
             return
-        taken = (
+        shadowing = (
             []
-            if same_name(claim.distribution) == PROJECT
-            else [entry for entry in entries if has_a_name_of_ours(entry)]
+            if normalize_name(candidate.distribution) == PROJECT
+            else [entry for entry in entries if shadows_builtin_command(entry)]
         )
-        causes = [f'its command "{entry.name}" is left out: ganzoo has a command of that name' for entry in taken]
+        causes = [f'its command "{entry.name}" is left out: ganzoo has a command of that name' for entry in shadowing]
         if causes and self.strict:
-            raise PluginError(f"the plugin {claim.name} ({claim}): {'; '.join(causes)}")
-        kept = [entry for entry in entries if entry not in taken]
+            raise PluginError(f"the plugin {candidate.name} ({candidate}): {'; '.join(causes)}")
+        kept = [entry for entry in entries if entry not in shadowing]
         for entry in kept:
             self._entries[entry.shelf].append(entry)
         papers = dict.fromkeys(entry.component.paper for entry in kept if entry.component.paper)
-        self._add_row(claim, "ok", "; ".join(causes), papers=tuple(papers))
+        self._add_row(candidate, "ok", "; ".join(causes), papers=tuple(papers))
 
-    def _refuse(self, claim: Claim, cause: str, error: Exception | None = None) -> None:
+    def _reject(self, candidate: Candidate, cause: str, error: Exception | None = None) -> None:
         if self.strict:
-            raise PluginError(f"the plugin {claim.name} ({claim}) is broken: {cause}") from error
-        self._add_row(claim, "broken", cause)
+            raise PluginError(f"the plugin {candidate.name} ({candidate}) is broken: {cause}") from error
+        self._add_row(candidate, "broken", cause)
 
-    def _add_row(self, claim: Claim, status: str, cause: str = "", *, papers: tuple[str, ...] = ()) -> None:
-        row = PluginRow(claim.name, claim.distribution, claim.version, status, cause, claim.credit, papers)
+    def _add_row(self, candidate: Candidate, status: str, cause: str = "", *, papers: tuple[str, ...] = ()) -> None:
+        row = PluginRow(
+            candidate.name, candidate.distribution, candidate.version, status, cause, candidate.credit, papers
+        )
         self._rows.append(row)
 
 
-def has_a_name_of_ours(entry: Entry) -> bool:
-    """Whether it has the name of one of ganzoo's own commands, which no plugin's can take."""
-    return entry.shelf == "command" and same_name(entry.name) in {name for name, *_ in COMMANDS}
+def shadows_builtin_command(entry: Entry) -> bool:
+    """Whether it has the name of one of ganzoo's own commands, which no plugin may take."""
+    return entry.shelf == "command" and normalize_name(entry.name) in {name for name, *_ in COMMANDS}
 
 
 @cache
@@ -206,20 +210,20 @@ def zoo() -> Zoo:
     return Zoo(disabled=disabled, strict=os.environ.get("GANZOO_STRICT", "") not in ("", "0"))
 
 
-def frame_said(error: BaseException) -> str:
-    """Where in a plugin's or the user's file an exception comes from, to be put behind its text; see `plugin_frame`.
+def error_location(error: BaseException) -> str:
+    """The place in a plugin's or the user's file that an exception comes from, to append to its text.
 
-    Nothing of a GanzooError, whose text is meant for the user and says what to do.
+    See `plugin_frame`. Empty for a GanzooError, whose text is meant for the user and says what to do.
     """
     if isinstance(error, GanzooError):
         return ""
-    made = zoo.cache_info().currsize > 0  # what failed may be the making of it
-    return plugin_frame(error, zoo().packages if made else ())
+    constructed = zoo.cache_info().currsize > 0  # the exception may come from constructing it
+    return plugin_frame(error, zoo().packages if constructed else ())
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """What to write instead: the names that look like `name`, and all there are."""
+def suggest_names(name: str, names: Iterable[str]) -> str:
+    """What to write instead: the names that are similar to `name`, and all that exist."""
     names = sorted(set(names))
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
-    said = f"Did you mean {' or '.join(close)}? " if close else ""
-    return f"{said}There are: {', '.join(names)}." if names else "There are none."
+    suggestion = f"Did you mean {' or '.join(close)}? " if close else ""
+    return f"{suggestion}There are: {', '.join(names)}." if names else "There are none."

@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ganzoo.errors import PluginError, Problem
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_type, describe_value, did_you_mean, format_value
-from ganzoo.recipe.options import AUTHORS, Option, options_line
+from ganzoo.recipe.options import AUTHOR_REMEDY, Option, options_hint
 
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -30,7 +30,7 @@ class Checked:
 
 
 def check(
-    table: Mapping[str, Any], options: Mapping[str, Option], *, key: Key, place: Callable[[Key], str], whose: str
+    table: Mapping[str, Any], options: Mapping[str, Option], *, key: Key, place: Callable[[Key], str], owner: str
 ) -> Checked:
     """Checks a table of a recipe: every option of `options` gets its value, given or default.
 
@@ -40,20 +40,20 @@ def check(
     checked = Checked()
     for name in table:
         if name not in options:
-            what = f"{dotted((*key, name))} is not an option of {whose}."
-            checked.problems.append(Problem(place((*key, name)), what, options_line(options, name)))
+            what = f"{format_key((*key, name))} is not an option of {owner}."
+            checked.problems.append(Problem(place((*key, name)), what, options_hint(options, name)))
     for name, option in options.items():
-        model = _model(option, whose)
+        model = _model(option, owner)
         if name in table:
-            problem = _validate(table[name], option, model, checked, key=(*key, name), place=place, whose=whose)
+            problem = _validate(table[name], option, model, checked, key=(*key, name), place=place, owner=owner)
             if problem:
                 checked.problems.append(problem)
         elif option.required:
-            what = f"{whose} needs {dotted((*key, name))} ({describe_type(option.annotation)})."
-            checked.problems.append(Problem(place(key), what, f"Write {name} = ... in [{dotted(key)}]."))
+            what = f"{owner} needs {format_key((*key, name))} ({describe_type(option.annotation)})."
+            checked.problems.append(Problem(place(key), what, f"Write {name} = ... in [{format_key(key)}]."))
         elif not option.from_data:
             checked.values[name] = option.default
-            _write(model.model_construct(value=option.default), option, checked, whose)
+            _write(model.model_construct(value=option.default), option, checked, owner)
     return checked
 
 
@@ -65,28 +65,28 @@ def _validate(
     *,
     key: Key,
     place: Callable[[Key], str],
-    whose: str,
+    owner: str,
 ) -> Problem | None:
     """Adds a valid value to `checked`, or returns the problem."""
     for inside, wrong in unsupported_values(value):
-        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {wrong}."
+        what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {wrong}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
     try:
         valid = model.model_validate_json(json.dumps({"value": value}))
     except ValidationError as error:
         inside, wrong = _innermost_error(error, value)
-        at = f" at {dotted((option.name, *inside))}" if inside else ""
-        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {describe_value(wrong)}{at}."
+        at = f" at {format_key((option.name, *inside))}" if inside else ""
+        what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {describe_value(wrong)}{at}."
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
     except Exception as error:  # a constraint that does not fit its type
         raise PluginError(
-            f"{whose}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHORS
+            f"{owner}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHOR_REMEDY
         ) from error
     if not _same_booleans(value, valid.model_dump(mode="json", warnings=False)["value"]):
-        what = f"{dotted(key)} should be {describe_type(option.annotation)}; found {describe_value(value)}."
+        what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {describe_value(value)}."
         return Problem(place(key), what, _remedy(None, option, model))
     checked.values[option.name] = valid.value  # type: ignore[attr-defined]  # the model's one field
-    _write(valid, option, checked, whose)
+    _write(valid, option, checked, owner)
     return None
 
 
@@ -111,20 +111,20 @@ def unsupported_values(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]
             yield inside, f"a {type(value).__name__}, which no recipe can hold"
 
 
-def _model(option: Option, whose: str) -> type[BaseModel]:
+def _model(option: Option, owner: str) -> type[BaseModel]:
     try:
         return create_model("Option", __config__=CONFIG, value=(option.annotation, ...))
     except Exception as error:  # types that pydantic does not support
-        what = f"{whose}: its parameter `{option.name}` has a type that no recipe can give"
-        raise PluginError(f"{what}: {describe_type(option.annotation)}.", remedy=AUTHORS) from error
+        what = f"{owner}: its parameter `{option.name}` has a type that no recipe can give"
+        raise PluginError(f"{what}: {describe_type(option.annotation)}.", remedy=AUTHOR_REMEDY) from error
 
 
-def _write(valid: BaseModel, option: Option, checked: Checked, whose: str) -> None:
+def _write(valid: BaseModel, option: Option, checked: Checked, owner: str) -> None:
     try:
         written = valid.model_dump(mode="json", warnings=False)["value"]
     except Exception as error:
-        what = f"{whose}: the default of its parameter `{option.name}` cannot be written into a recipe"
-        raise PluginError(f"{what}: {option.default!r}.", remedy=AUTHORS) from error
+        what = f"{owner}: the default of its parameter `{option.name}` cannot be written into a recipe"
+        raise PluginError(f"{what}: {option.default!r}.", remedy=AUTHOR_REMEDY) from error
     if written is not None:
         checked.written[option.name] = written
 

@@ -23,7 +23,7 @@ from ganzoo.errors import RecipeError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.drawing_check import DrawingCheck
 from ganzoo.recipe.freezing import freeze
-from ganzoo.recipe.keys import dotted
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parameter_groups import ParameterGroupsError, build_optimizer
 from ganzoo.recipe.parts import BuildError, build
@@ -221,7 +221,7 @@ class Rehearsal:
         for shelf, tables in (("optimizer", self.recipe.optimizers), ("schedule", self.recipe.schedules)):
             for player in tables:
                 if player not in players:
-                    table = dotted((shelf, player))
+                    table = format_key((shelf, player))
                     what = f'{table}: the game "{game}" has no player of that name.'
                     yield Mismatch(table, what, player_remedy(player, players))
         named = {

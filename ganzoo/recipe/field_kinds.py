@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.core.data import DatasetInfo, Field, Shape
 from ganzoo.errors import DatasetError, GanzooError
-from ganzoo.plugins import frame_said, zoo
+from ganzoo.plugins import error_location, zoo
 
 if TYPE_CHECKING:
     from ganzoo import Kind
@@ -75,6 +75,6 @@ def build_kind(name: str, info: DatasetInfo) -> Kind:
         raise
     except Exception as error:
         raise DatasetError(
-            f'the kind "{name}" refuses the details {dict(info.details)}: {error}{frame_said(error)}.'
+            f'the kind "{name}" refuses the details {dict(info.details)}: {error}{error_location(error)}.'
         ) from error
     return kind

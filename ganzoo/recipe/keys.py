@@ -1,4 +1,4 @@
-"""Where a value stands in a recipe: a key path, as Python holds it and as people write it."""
+"""Key paths of values in a recipe: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import tomllib
 from typing import TypeAlias
 
 Key: TypeAlias = "tuple[str | int, ...]"
-"""The way to a value: names of tables and keys, and numbers in arrays: ("regularizer", 0, "weight")."""
+"""The path to a value: names of tables and keys, and indices into arrays: ("regularizer", 0, "weight")."""
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
-"""As an element of an array is counted; a name of digits only is written in quotes."""
+"""An index into an array; a name of digits only is written in quotes."""
 NAME = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*+"|'[^']*'"""
-STEP = re.compile(rf"\s*(?:\[\s*(\d{{1,9}})\s*\]|(\.?)\s*({NAME}))\s*")
+SEGMENT = re.compile(rf"\s*(?:\[\s*(\d{{1,9}})\s*\]|(\.?)\s*({NAME}))\s*")
 
 
-def dotted(key: Key) -> str:
-    """As people write it: "regularizer[0].weight"; names with other characters, or that are numbers, in quotes."""
+def format_key(key: Key) -> str:
+    """The key as text: "regularizer[0].weight"; names with special characters, or of digits only, are quoted."""
     text = ""
     for part in key:
         if isinstance(part, int):
@@ -28,18 +28,18 @@ def dotted(key: Key) -> str:
 
 
 def parse_key(text: str) -> Key:
-    """The inverse of `dotted`; "regularizer.0.weight" is the same as "regularizer[0].weight".
+    """The inverse of `format_key`; "regularizer.0.weight" is the same as "regularizer[0].weight".
 
     Raises: ValueError where `text` is no key path.
     """
     key: list[str | int] = []
     at = 0
     while at < len(text):
-        step = STEP.match(text, at)
+        step = SEGMENT.match(text, at)
         if not step or (step[3] is not None and bool(step[2]) != bool(key)) or (step[1] is not None and not key):
             raise ValueError(f"no key path: {text}")
         number = step[1] or (step[3] if key and NUMBER.fullmatch(step[3]) else None)
-        key.append(unquoted(step[3]) if number is None else int(number))
+        key.append(unquote(step[3]) if number is None else int(number))
         at = step.end()
     if not key:
         raise ValueError(f"no key path: {text}")
@@ -50,6 +50,6 @@ def _is_bare(name: str) -> bool:
     return BARE.fullmatch(name) is not None and NUMBER.fullmatch(name) is None
 
 
-def unquoted(name: str) -> str:
-    """One name of a key as TOML means it. Raises: ValueError (tomllib's) where a quoted one is no TOML."""
+def unquote(name: str) -> str:
+    """One name of a key without its quotes. Raises: ValueError (tomllib's) where a quoted name is not valid TOML."""
     return name if BARE.fullmatch(name) else next(iter(tomllib.loads(f"{name} = 0")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ganzoo.recipe.keys import NAME, Key, unquoted
+from ganzoo.recipe.keys import NAME, Key, unquote
 
 BLANK = re.compile(r"(?:\s+|#[^\n]*)*+")
 NAMES = re.compile(NAME)
@@ -57,7 +57,7 @@ def _names(text: str, at: int) -> tuple[Key, int]:
         match = NAMES.match(text, _skip(BLANK, text, at))
         if match is None:
             return tuple(names), at
-        names.append(unquoted(match[0]))
+        names.append(unquote(match[0]))
         at = match.end()
         dot = _skip(BLANK, text, at)
         if not text.startswith(".", dot):

@@ -1,6 +1,6 @@
-"""The networks that a recipe's game builds for some data: their parameters, and their plans where they have any.
+"""Parameter counts and plans of the networks that a recipe's game builds for given data.
 
-They are built on torch's meta device, as the dry run builds them, so that neither data nor memory is needed.
+They are built on torch's meta device, as in the dry run, so that neither data nor memory is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 from ganzoo.core.data import DatasetInfo, Shape
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import frame_said
+from ganzoo.plugins import error_location
 from ganzoo.recipe.dry_run import about_meta, count
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
@@ -25,8 +25,8 @@ from ganzoo.recipe.shape_errors import RecordingParts, build_mismatch, error_sum
 class NetworkPlan:
     """One network of a game.
 
-    table: the recipe's table that chose it; name: on its shelf; sample_shape: what it was built for; parameters: how
-    many numbers it learns; plan: one line of its own `plan()`, "" where it has no such method.
+    table: the recipe's table that chose it; name: on its shelf; sample_shape: that it was built for; parameters: the
+    number of trainable parameters; plan: the result of its method `plan()` as one line, "" without such a method.
     """
 
     table: str
@@ -37,35 +37,35 @@ class NetworkPlan:
 
 
 def network_plans(recipe: Recipe, info: DatasetInfo) -> list[NetworkPlan]:
-    """Every network that the recipe's game builds for data like `info`, in the order in which it builds them.
+    """The networks that the recipe's game builds for data like `info`, in the order in which it builds them.
 
-    Raises: GanzooError where a constructor fails. The random streams stay as they are.
+    Raises: GanzooError where a constructor fails. Global random states are unchanged.
     """
     with own_randomness(torch.device("cpu")):
         try:
             try:
-                return list(_built(recipe, info, torch.device("meta")))
+                return list(_build_plans(recipe, info, torch.device("meta")))
             except BuildError as error:
                 if not about_meta(error):
                     raise
-                return list(_built(recipe, info, torch.device("cpu")))
+                return list(_build_plans(recipe, info, torch.device("cpu")))
         except BuildError as error:
             failure = build_mismatch(recipe, error)
             raise GanzooError(failure.what, remedy=failure.remedy) from error
 
 
 def plan_of(network: nn.Module) -> str:
-    """What the network's method `plan()` says, as one line; "" where it has none."""
+    """The result of the network's method `plan()` as one line; "" where it has none."""
     plan = getattr(network, "plan", None)
     if not callable(plan) or isinstance(plan, nn.Module):
         return ""
     try:
         return " ".join(str(plan()).split())
     except Exception as error:  # a plugin's code
-        return f"unknown: plan() fails: {error_summary(error)}{frame_said(error)}"
+        return f"unknown: plan() fails: {error_summary(error)}{error_location(error)}"
 
 
-def _built(recipe: Recipe, info: DatasetInfo, device: torch.device) -> Iterator[NetworkPlan]:
+def _build_plans(recipe: Recipe, info: DatasetInfo, device: torch.device) -> Iterator[NetworkPlan]:
     parts = RecordingParts(recipe, info)
     with torch.device(device):
         build(recipe.game, parts)

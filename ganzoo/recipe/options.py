@@ -1,4 +1,4 @@
-"""The options of a thing are its constructor's keyword parameters: this reads them."""
+"""Reads the options of a component, which are the keyword parameters of its constructor."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ganzoo.errors import PluginError
 from ganzoo.recipe.messages import describe_type, did_you_mean, format_value
 
 FROM_DATA = ("sample_shape", "n_classes", "input_shape")
-"""Parameters that the engine fills in from the data where a constructor names them; and so is `KEY_shape`, the shape of
-the condition KEY of a batch."""
+"""Parameters that the engine fills in from the data where a constructor has them, in addition to `KEY_shape`, the shape
+of the condition KEY of a batch."""
 
-SHAPE = "_shape"
+SHAPE_SUFFIX = "_shape"
 
 FILLED_SHELVES = ("generator", "discriminator", "loss", "regularizer", "augmentation")
-"""The shelves whose constructors it fills them in for."""
+"""The shelves for whose constructors these parameters are filled in."""
 
-FIRST = {"game": "parts", "optimizer": "params"}
-"""Shelf -> the leading parameter that is the engine's to give."""
+LEADING_PARAMETER = {"game": "parts", "optimizer": "params"}
+"""Shelf -> the leading parameter, which the engine passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Option:
 
     @property
     def required(self) -> bool:
-        """Whether a recipe must give it."""
+        """Whether a recipe must set it."""
         return self.default is inspect.Parameter.empty and not self.from_data
 
     def __str__(self) -> str:
@@ -48,12 +48,12 @@ class Option:
 
 
 def options_of(
-    constructor: Callable[..., Any], *, shelf: str = "", whose: str = "", without: Sequence[str] = ()
+    constructor: Callable[..., Any], *, shelf: str = "", owner: str = "", without: Sequence[str] = ()
 ) -> dict[str, Option]:
-    """The options of a constructor, by name, those that the data fill in among them.
+    """The options of a constructor by name, including those that are filled in from the data.
 
-    whose: the component and its plugin, for messages; without: parameters that are no options.
-    Raises: PluginError for a parameter that no recipe could give.
+    owner: the component and its plugin, for messages; without: parameters that are not options.
+    Raises: PluginError for a parameter that no recipe could set.
     """
     try:
         signature = inspect.signature(constructor)
@@ -62,12 +62,14 @@ def options_of(
         )
     except (NameError, TypeError, ValueError, AttributeError) as error:
         raise PluginError(
-            f"{whose}: the options of its constructor cannot be read: {error}.", remedy=AUTHORS
+            f"{owner}: the options of its constructor cannot be read: {error}.", remedy=AUTHOR_REMEDY
         ) from error
     parameters = list(signature.parameters.values())
-    if shelf in FIRST:
+    if shelf in LEADING_PARAMETER:
         if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-            raise PluginError(f"{whose}: its constructor must take `{FIRST[shelf]}` first.", remedy=AUTHORS)
+            raise PluginError(
+                f"{owner}: its constructor must take `{LEADING_PARAMETER[shelf]}` first.", remedy=AUTHOR_REMEDY
+            )
         parameters = parameters[1:]
     options = {}
     for parameter in parameters:
@@ -75,19 +77,19 @@ def options_of(
         if name in without or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise PluginError(f"{whose}: its parameter `{name}` cannot be given by name.", remedy=AUTHORS)
+            raise PluginError(f"{owner}: its parameter `{name}` cannot be given by name.", remedy=AUTHOR_REMEDY)
         if name not in hints:
-            raise PluginError(f"{whose}: its parameter `{name}` has no type.", remedy=AUTHORS)
-        from_data = shelf in FILLED_SHELVES and (name in FROM_DATA or name.endswith(SHAPE))
+            raise PluginError(f"{owner}: its parameter `{name}` has no type.", remedy=AUTHOR_REMEDY)
+        from_data = shelf in FILLED_SHELVES and (name in FROM_DATA or name.endswith(SHAPE_SUFFIX))
         options[name] = Option(name, hints[name], parameter.default, from_data)
     return options
 
 
-def options_line(options: Mapping[str, Option], name: str = "") -> str:
-    """The remedy for a name that is no option: the nearest that is one, and all there are."""
-    mine = {key: option for key, option in options.items() if not option.from_data}
-    said = did_you_mean(name, options) if name else ""
-    return f"{said}Options: {', '.join(map(str, mine.values()))}." if mine else f"{said}It has no options."
+def options_hint(options: Mapping[str, Option], name: str = "") -> str:
+    """The remedy for an unknown option: the most similar name, and all options."""
+    own = {key: option for key, option in options.items() if not option.from_data}
+    suggestion = did_you_mean(name, options) if name else ""
+    return f"{suggestion}Options: {', '.join(map(str, own.values()))}." if own else f"{suggestion}It has no options."
 
 
-AUTHORS = "This is for the plugin's author to mend: options are keyword parameters with types that TOML can hold."
+AUTHOR_REMEDY = "This is for the plugin's author to mend: options are keyword parameters with types that TOML can hold."

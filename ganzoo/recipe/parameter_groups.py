@@ -59,16 +59,18 @@ def groups_of(module: nn.Module) -> Iterator[dict[str, Any]]:
 
 def checked(groups: Sequence[Mapping[str, Any]], player: str, module: nn.Module) -> list[dict[str, Any]]:
     """The groups with lists of the parameters that learn. Raises: ParameterGroupsError."""
-    whose = f"{METHOD}() of the player {player}"
+    owner = f"{METHOD}() of the player {player}"
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     seen: dict[int, int] = {}
     made = []
     for number, group in enumerate(groups):
         if "params" not in group:
-            raise ParameterGroupsError(f"{whose}: group {number} has no `params`.", remedy=AUTHORS)
+            raise ParameterGroupsError(f"{owner}: group {number} has no `params`.", remedy=AUTHOR_REMEDY)
         parameters = [group["params"]] if isinstance(group["params"], nn.Parameter) else list(group["params"])
         if any(id(each) not in names for each in parameters):
-            raise ParameterGroupsError(f"{whose}: group {number} holds what is no parameter of it.", remedy=AUTHORS)
+            raise ParameterGroupsError(
+                f"{owner}: group {number} holds what is no parameter of it.", remedy=AUTHOR_REMEDY
+            )
         for each in parameters:
             seen[id(each)] = seen.get(id(each), 0) + 1
         made.append({**group, "params": [each for each in parameters if each.requires_grad]})
@@ -76,7 +78,7 @@ def checked(groups: Sequence[Mapping[str, Any]], player: str, module: nn.Module)
     missing = [name for name, each in module.named_parameters() if each.requires_grad and id(each) not in seen]
     for wrong, how in ((twice, "more than once"), (missing, "in no group")):
         if wrong:
-            raise ParameterGroupsError(f"{whose} has {listed(wrong)} {how}.", remedy=AUTHORS)
+            raise ParameterGroupsError(f"{owner} has {listed(wrong)} {how}.", remedy=AUTHOR_REMEDY)
     return [group for group in made if group["params"]]
 
 
@@ -104,7 +106,7 @@ def factor_of(group: Mapping[str, Any], player: str) -> float:
     factor = group.get("lr_factor", 1.0)
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
         what = f"{METHOD}() of the player {player}: lr_factor should be a number above 0; found {factor!r}."
-        raise ParameterGroupsError(what, remedy=AUTHORS)
+        raise ParameterGroupsError(what, remedy=AUTHOR_REMEDY)
     return float(factor)
 
 
@@ -124,4 +126,4 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-AUTHORS = "This is for the plugin's author to mend: every parameter that learns is in one group, once."
+AUTHOR_REMEDY = "This is for the plugin's author to mend: every parameter that learns is in one group, once."

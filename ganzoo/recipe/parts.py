@@ -13,7 +13,7 @@ from ganzoo.errors import GanzooError, OptionError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice, Recipe
-from ganzoo.recipe.options import SHAPE
+from ganzoo.recipe.options import SHAPE_SUFFIX
 
 
 class BuildError(GanzooError):
@@ -54,7 +54,7 @@ class FromData:
             "sample_shape": self.shapes[info.sample_key],
             "n_classes": len(info.classes) or None,
             "input_shape": self.shapes[info.domains[0]] if info.domains else None,
-            **{f"{key}{SHAPE}": self.shapes[key] for key in info.conditions},
+            **{f"{key}{SHAPE_SUFFIX}": self.shapes[key] for key in info.conditions},
         }
 
     def filled(self, choice: Choice, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class FromData:
         values = {name: self.values[name] for name in choice.filled if name in self.values}
         for name in choice.filled:
             if name not in values and name not in (given or {}) and needed(choice, name):
-                what = f'it is made for data with "{name.removesuffix(SHAPE)}", and these give '
+                what = f'it is made for data with "{name.removesuffix(SHAPE_SUFFIX)}", and these give '
                 cause = OptionError(f"{what}{' and '.join(self.info.gives)}.", remedy="Choose another dataset.")
                 raise BuildError(choice.table, choice, cause)
         return values

@@ -17,11 +17,11 @@ from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import Entry, zoo
 from ganzoo.recipe.check import check
 from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluate, check_start, check_stop
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Start, Stop, Train
 from ganzoo.recipe.options import Option, options_of
-from ganzoo.recipe.overrides import laid_on_top
+from ganzoo.recipe.overrides import apply_overrides
 from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
 
 TABLES = (
@@ -65,7 +65,7 @@ def read_recipe(
     """
     path = find_recipe(source)
     below = reduce(merge_sources, layers, read_source(path))
-    written, problems = laid_on_top(below, unset=unset, overrides=overrides, settings=settings)
+    written, problems = apply_overrides(below, unset=unset, overrides=overrides, settings=settings)
     return Resolution(path, written, problems).recipe()
 
 
@@ -121,7 +121,7 @@ class Resolution:
             evaluate=evaluate,
             values=self.values,
             origins=self.origins,
-            places={dotted(key): place for key, place in self.source.places.items()},
+            places={format_key(key): place for key, place in self.source.places.items()},
             file=str(self.path),
         )
 
@@ -144,8 +144,8 @@ class Resolution:
         if not isinstance(table, dict):
             self._wrong(
                 key,
-                f"{dotted(key)} should be a table; found {describe_value(table)}.",
-                f'[{dotted(key)}], name = "..."',
+                f"{format_key(key)} should be a table; found {describe_value(table)}.",
+                f'[{format_key(key)}], name = "..."',
             )
             return None
         name = table.get("name", default and default["name"])
@@ -154,20 +154,20 @@ class Resolution:
             return None
         try:
             entry = zoo().find(shelf, name)
-            whose = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = {**options_of(zoo().resolve(entry), shelf=shelf, whose=whose), **engine}
+            owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
+            options = {**options_of(zoo().resolve(entry), shelf=shelf, owner=owner), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
-            checked = check(given, options, key=key, place=self.source.place, whose=f'{shelf} "{entry.name}"')
+            checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
-            self._wrong((*key, "name"), f"{dotted((*key, 'name'))}: {error.what}", error.remedy)
+            self._wrong((*key, "name"), f"{format_key((*key, 'name'))}: {error.what}", error.remedy)
             return None
         self.problems += checked.problems
         if checked.problems:
             return None
         filled = tuple(option.name for option in options.values() if option.from_data and option.name not in given)
         self._keep(key, {"name": name, **checked.written}, _default_of(entry))
-        self.origins.update({dotted((*key, option)): DATA for option in filled})
-        return Choice(dotted(key), entry, checked.values, filled)
+        self.origins.update({format_key((*key, option)): DATA for option in filled})
+        return Choice(format_key(key), entry, checked.values, filled)
 
     def components(self, table: str, shelf: str) -> tuple[Choice, ...]:
         """The choices that an array of tables makes from a shelf, in order: [[regularizer]], [[augment]]."""
@@ -210,7 +210,7 @@ class Resolution:
         choices = {}
         for player, table in tables.items():
             if not isinstance(table, dict):
-                what = f"{dotted((shelf, player))} should be a table, for a player; found {describe_value(table)}."
+                what = f"{format_key((shelf, player))} should be a table, for a player; found {describe_value(table)}."
                 self._wrong((shelf, player), what, f"Each player has its own: write [{shelf}.generator], say.")
             elif choice := self.component((shelf, player), shelf, engine=CLIP_NORM if shelf == "optimizer" else {}):
                 choices[player] = choice
@@ -231,14 +231,16 @@ class Resolution:
         table = self.source.get(key)
         if not isinstance(table, dict):
             self._wrong(
-                key, f"{dotted(key)} should be a table; found {describe_value(table)}.", f"Write [{dotted(key)}]."
+                key,
+                f"{format_key(key)} should be a table; found {describe_value(table)}.",
+                f"Write [{format_key(key)}].",
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
-        known = options_of(kind, whose=dotted(key))
+        known = options_of(kind, owner=format_key(key))
         fields = {written_as.get(name, name): name for name in known if name not in without}
         options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
-        checked = check(given, options, key=key, place=self.source.place, whose=f"[{dotted(key)}]")
+        checked = check(given, options, key=key, place=self.source.place, owner=f"[{format_key(key)}]")
         self.problems += checked.problems
         if checked.problems:
             return None
@@ -317,16 +319,20 @@ class Resolution:
         remedy = f"There are: {names}." if names else ""
         near = next((other for other in table if get_close_matches("name", [other.lower()])), None)
         if "name" in table:
-            what = f"{dotted((*key, 'name'))} should be the name of a {shelf}; found {describe_value(table['name'])}."
+            what = (
+                f"{format_key((*key, 'name'))} should be the name of a {shelf}; found {describe_value(table['name'])}."
+            )
             self._wrong((*key, "name"), what, remedy)
         elif near is not None:
-            self._wrong((*key, near), f"{dotted((*key, near))} should perhaps be {dotted((*key, 'name'))}.", remedy)
+            self._wrong(
+                (*key, near), f"{format_key((*key, near))} should perhaps be {format_key((*key, 'name'))}.", remedy
+            )
         else:
-            self._wrong(key, f"{dotted(key)} has no name.", remedy)
+            self._wrong(key, f"{format_key(key)} has no name.", remedy)
 
     def _check_name(self, name: str) -> None:
         if name not in PARTS:
-            what = f"{dotted((name,))} is not part of a recipe."
+            what = f"{format_key((name,))} is not part of a recipe."
             self._wrong((name,), what, f"{did_you_mean(name, PARTS)}A recipe has: {', '.join(PARTS)}.")
 
     def _keep(self, key: Key, written: Mapping[str, Any], default: Origin) -> None:
@@ -344,7 +350,7 @@ class Resolution:
             self._note((*key, name), default)
 
     def _note(self, key: Key, default: Origin) -> None:
-        self.origins[dotted(key)] = default if self.source.get(key) is None else Origin(self.source.place(key))
+        self.origins[format_key(key)] = default if self.source.get(key) is None else Origin(self.source.place(key))
 
     def _wrong(self, key: Key, what: str, remedy: str = "") -> None:
         self.problems.append(Problem(self.source.place(key), what, remedy))

@@ -1,4 +1,4 @@
-"""The recipe that ran, as a file with every default spelled out, and how two recipes differ."""
+"""The complete recipe as TOML, with all defaults, and the differences between two recipes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 import tomlkit
 
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.source import is_tables
 
 
 def recipe_toml(recipe: Recipe) -> str:
-    """The whole recipe as TOML; reading it gives an equal recipe."""
+    """The whole recipe as TOML; reading it returns an equal recipe."""
     return tomlkit.dumps(recipe.values)
 
 
 def differences(old: Recipe | Mapping[str, Any], new: Recipe | Mapping[str, Any]) -> list[str]:
-    """What changed from one recipe (or its `values`) to another: "generator.hidden: [256, 512] -> [256]"."""
+    """The differences between two recipes (or their `values`): "generator.hidden: [256, 512] -> [256]"."""
     before, after = (dict(leaves(side.values if isinstance(side, Recipe) else side)) for side in (old, new))
     return [
-        f"{dotted(key)}: {format_value(before[key]) if key in before else 'nothing'}"
+        f"{format_key(key)}: {format_value(before[key]) if key in before else 'nothing'}"
         f" -> {format_value(after[key]) if key in after else 'nothing'}"
         for key in dict.fromkeys([*before, *after])
         if key not in before or key not in after or before[key] != after[key]
@@ -30,7 +30,7 @@ def differences(old: Recipe | Mapping[str, Any], new: Recipe | Mapping[str, Any]
 
 
 def leaves(values: Mapping[str, Any], at: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Every value with its key, tables and arrays of tables opened: (("regularizer", 0, "weight"), 10.0)."""
+    """Every value with its key, from nested tables and arrays of tables: (("regularizer", 0, "weight"), 10.0)."""
     for name, value in values.items():
         key = (*at, name)
         if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganzoo.core.data import Shape
 from ganzoo.core.interfaces import Augmentation, Regularizer
 from ganzoo.errors import GanzooError, Problem
-from ganzoo.plugins import frame_said
+from ganzoo.plugins import error_location
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import BuildError, RecipeParts, build
@@ -173,7 +173,7 @@ def error_summary(error: BaseException) -> str:
 
 def reason_and_place(error: BaseException) -> str:
     """An exception's first line as the end of a sentence, with the line of a plugin's file that it comes from."""
-    return f"{error_summary(error).rstrip('.')}{frame_said(error)}."
+    return f"{error_summary(error).rstrip('.')}{error_location(error)}."
 
 
 def build_failures(recipe: Recipe, parts: RecipeParts) -> Iterator[BuildError]:

@@ -12,10 +12,10 @@ from typing import Any, TypeGuard
 
 from ganzoo.errors import PluginError, Problem, RecipeError
 from ganzoo.plugins import zoo
-from ganzoo.recipe.keys import Key, dotted, parse_key
+from ganzoo.recipe.keys import Key, format_key, parse_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.messages import describe_value
-from ganzoo.recipe.unset import close_gaps, copied, located, nearest_key, take_out
+from ganzoo.recipe.unset import compact_arrays, deep_copy, missing_key_hint, remove_keys, resolve_key
 
 MAX_BYTES = 1 << 20
 """The largest size of a recipe file in bytes; anything larger is another kind of file."""
@@ -152,19 +152,19 @@ def _unset(below: Source, above: Source) -> tuple[Source, Source]:
     if not isinstance(named, list) or not all(isinstance(text, str) for text in named):
         what = f"unset should be a list of keys; found {describe_value(named)}."
         raise RecipeError([Problem(where, what, 'Write unset = ["ema", "train.stop"].')])
-    values, places = copied(below.values), dict(below.places)
+    values, places = deep_copy(below.values), dict(below.places)
     keys, problems = [], []
     for text in named:
         try:
-            keys.append(located(values, parse_key(text)))
+            keys.append(resolve_key(values, parse_key(text)))
         except ValueError:
             problems.append(Problem(where, f"unset: {describe_value(text)} is not a key of a recipe."))
-    for key in take_out(values, places, keys):
-        what = f"unset: the parent recipe does not set {dotted(key)}."
-        problems.append(Problem(where, what, nearest_key(below.values, key, "The parent recipe")))
+    for key in remove_keys(values, places, keys):
+        what = f"unset: the parent recipe does not set {format_key(key)}."
+        problems.append(Problem(where, what, missing_key_hint(below.values, key, "The parent recipe")))
     if problems:
         raise RecipeError(problems)
-    whole = Source(values, close_gaps(values, places, keys), above.file or below.file)
+    whole = Source(values, compact_arrays(values, places, keys), above.file or below.file)
     rest = {name: value for name, value in above.values.items() if name != UNSET}
     return whole, Source(rest, {key: place for key, place in above.places.items() if key[:1] != (UNSET,)}, above.file)
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ganzoo.datasets.atomic import new_folder, write_durably
+from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.errors import CheckpointError
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes `checkpoint` to the folder `path`, which appears complete or not at all."""
-    with new_folder(path) as folder:
+    with atomic_folder(path) as folder:
         digests = {}
         for name, tensors in checkpoint.tensors.items():
             content = save({key: tensor.detach().cpu().contiguous() for key, tensor in _untied(tensors).items()})

@@ -1,4 +1,4 @@
-"""What samples of a run may be asked to be: conditions as they occur in its data, and values that people give."""
+"""The conditions of a run's samples: values that a user gives, and those of its training examples."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ganzoo.errors import RunError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
 
-MOST_BYTES = 2**24
-"""What the conditions that are kept with a run may take on disk: all labels of a large data set, or a few images."""
+MAX_BYTES = 2**24
+"""The largest size of the conditions that are stored with a run: all labels of a large data set, or a few images."""
 
 
-def keep_conditions(path: Path, keys: Sequence[str], data: Examples | Source, seed: int) -> None:
-    """Writes conditions of training examples, as they occur together: of all, or of as many random ones as fit.
+def save_conditions(path: Path, keys: Sequence[str], data: Examples | Source, seed: int) -> None:
+    """Writes the conditions of training examples: of all, or of as many random examples as fit into MAX_BYTES.
 
-    Evaluation and sampling draw from them, so that a run can be sampled where its data are not.
+    Evaluation and sampling draw from them, so that a run can be sampled on machines without its data.
     """
     size = data.sizes[keys[0]]
     of_first = sum(tensor.nbytes for tensor in (data.fetch(key, [0]) for key in keys))
-    count = min(size, max(1, MOST_BYTES // max(of_first, 1)))
+    count = min(size, max(1, MAX_BYTES // max(of_first, 1)))
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)) if count < size else torch.arange(size)
     rows = order[:count].tolist()
     write_durably(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
 
 
 class Conditions:
-    """The conditions that a run's game knows.
+    """The conditions of a run's game.
 
-    keys: of the batch, which the generator is conditioned on; kept: the file that `keep_conditions` wrote.
+    keys: of the batch, which the generator is conditioned on; kept: the file that `save_conditions` wrote.
     """
 
     def __init__(self, keys: Sequence[str], kinds: FieldKinds, kept: Path) -> None:
@@ -46,7 +46,7 @@ class Conditions:
         self.kept = kept
 
     def field(self, key: str) -> Field:
-        """What a condition is. Raises: RunError for a key that samples are not conditioned on."""
+        """The field of a condition. Raises: RunError for a key that samples are not conditioned on."""
         if key not in self.keys:
             known = f"They are: {', '.join(self.keys)}." if self.keys else "Its samples have no conditions."
             raise RunError(
@@ -54,43 +54,43 @@ class Conditions:
             )
         return self.kinds.info.fields[key]
 
-    def of(self, n: int, given: Mapping[str, Any]) -> Batch | None:
-        """n values (n, ...) by key: those that are given, and for the rest those of random training examples.
+    def complete(self, n: int, given: Mapping[str, Any]) -> Batch | None:
+        """Values (n, ...) of all conditions by key: those in `given`, completed from random training examples.
 
         given: for each key one value for all samples, or a list, an array or a tensor with one for each; of a label its
         name or its number. What is not given is that of training examples drawn from torch's default stream, for each
         sample of those with its label where there are such. None for a game without conditions.
         Raises: RunError for a key or a value that the run does not know.
         """
-        chosen = {key: self.values(key, value, n) for key, value in given.items()}
+        chosen = {key: self.parse(key, value, n) for key, value in given.items()}
         if missing := [key for key in self.keys if key not in chosen]:
             kept = self.load()
-            drawn = self.rows_like(kept, chosen, n)
+            drawn = self.matching_rows(kept, chosen, n)
             chosen |= {key: self.kinds.to_unit(key, kept[key][drawn]) for key in missing}
         return {key: chosen[key] for key in self.keys} or None
 
-    def in_turn(self, n: int) -> Batch | None:
-        """As `of`, with the classes in turn where samples have labels: what a grid of a column for each class wants."""
+    def cycle_labels(self, n: int) -> Batch | None:
+        """As `complete`, but labels, if any, cycle through the classes, for a grid with a column for each class."""
         if "label" not in self.keys:
-            return self.of(n, {})
+            return self.complete(n, {})
         classes = len(self.kinds.info.classes)
-        return self.of(n, {"label": torch.arange(n) % classes})
+        return self.complete(n, {"label": torch.arange(n) % classes})
 
-    def values(self, key: str, value: Any, n: int) -> Tensor:
-        """A given value as (n, ...), as networks see it."""
+    def parse(self, key: str, value: Any, n: int) -> Tensor:
+        """A given value as a tensor (n, ...), as networks see it. Raises: RunError where it is invalid."""
         field, shape = self.field(key), self.kinds.unit_shape(key)
         if not isinstance(value, Tensor) and hasattr(value, "tolist"):  # an array of numpy's, or a number of its
             value = value.tolist()
         if field.classes and not isinstance(value, Tensor):
             several = isinstance(value, Sequence) and not isinstance(value, str)
-            numbers = [self.label(key, field, each) for each in (value if several else [value])]
+            numbers = [self.label_index(key, field, each) for each in (value if several else [value])]
             value = torch.tensor(numbers)
         try:
             tensor = torch.as_tensor(value).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{key} = {value!r} is no number, list or tensor: {error}.") from error
         if field.classes and (
-            len(tensor.shape) > 1 or tensor.is_floating_point() or bool(outside(tensor, field).any())
+            len(tensor.shape) > 1 or tensor.is_floating_point() or bool(out_of_range(tensor, field).any())
         ):
             raise RunError(f"{key}: labels are whole numbers from 0 to {len(field.classes) - 1}.")
         dtype = torch.int64 if field.classes else torch.float32
@@ -103,8 +103,8 @@ class Conditions:
             f"{key}: {tuple(tensor.shape)} is neither {expected}, for all samples, nor one for each of the {n} samples."
         )
 
-    def label(self, key: str, field: Field, value: Any) -> int:
-        """The number of a class, from its name or its number. Raises: RunError."""
+    def label_index(self, key: str, field: Field, value: Any) -> int:
+        """The index of a class, given its name or its index. Raises: RunError."""
         text = str(value)
         if text in field.classes:
             return field.classes.index(text)
@@ -117,7 +117,7 @@ class Conditions:
         )
 
     def load(self) -> dict[str, Tensor]:
-        """The conditions kept with the run, as stored. Raises: RunError where they are gone."""
+        """Reads the conditions stored with the run. Raises: RunError where the file is missing or damaged."""
         try:
             kept = load_file(self.kept)
         except (OSError, ValueError, RuntimeError) as error:
@@ -129,7 +129,7 @@ class Conditions:
             raise RunError(f"{self.kept} holds no {', '.join(missing)}.", remedy="Give values for them.")
         return kept
 
-    def rows_like(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
+    def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
         """Random kept examples by their numbers (n,), each with the labels that its sample is given, where any has."""
         size = len(next(iter(kept.values())))
         rows = torch.randint(size, (n,))
@@ -145,6 +145,6 @@ class Conditions:
         return rows
 
 
-def outside(labels: Tensor, field: Field) -> Tensor:
-    """Which labels are none of the field's classes."""
+def out_of_range(labels: Tensor, field: Field) -> Tensor:
+    """Which labels are not classes of the field."""
     return (labels < 0) | (labels >= len(field.classes))

@@ -1,4 +1,4 @@
-"""A run's directory: what lies where, and how it is written so that a kill at any moment loses nothing."""
+"""A run's directory: its layout, and writes that lose nothing if the process is killed at any moment."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganzoo.datasets.atomic import replace_file, replace_json
 from ganzoo.errors import RunError
 from ganzoo.runs.checkpoint import step_name
 
-ALWAYS = ("status", "step", "total_steps", "dataset")
-"""What run.json says whatever else changes."""
+REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
+"""The keys that every run.json has."""
 
 
 class RunDirectory:
@@ -35,7 +35,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
-        """The directory of a run that exists. Raises: RunError where there is none at `path`."""
+        """Opens the directory of an existing run. Raises: RunError where there is none at `path`."""
         directory = cls(Path(path))
         if not directory.facts.is_file() or not directory.recipe.is_file():
             raise RunError(
@@ -45,10 +45,10 @@ class RunDirectory:
         return directory
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Inside, no other process trains this run: the lock goes with the process that holds it, however it ends.
+    def training_lock(self) -> Iterator[None]:
+        """A lock against training by other processes, which is released when this process ends, however that happens.
 
-        Raises: RunError where another one does so already.
+        Raises: RunError where another process holds it.
         """
         try:
             with FileLock(self.lock, timeout=0):
@@ -62,7 +62,7 @@ class RunDirectory:
         """run.json. Raises: RunError where it is damaged."""
         try:
             facts: dict[str, Any] = json.loads(self.facts.read_bytes())
-            missing = [name for name in ALWAYS if name not in facts]
+            missing = [name for name in REQUIRED_FACTS if name not in facts]
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.facts}: cannot be read: {error}.") from error
         if missing:
@@ -70,15 +70,15 @@ class RunDirectory:
         return facts
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
-        """Replaces run.json in one instant."""
+        """Replaces run.json atomically."""
         replace_json(self.facts, facts)
 
     def write_recipe(self, text: str) -> None:
-        """Replaces recipe.toml in one instant."""
+        """Replaces recipe.toml atomically."""
         replace_file(self.recipe, text.encode())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line cut off by a kill is left out."""
+        """The rows of metrics.jsonl; a last line that was truncated when the process was killed is left out."""
         rows = []
         if self.metrics.exists():
             for line in self.metrics.read_text().splitlines():
@@ -89,14 +89,15 @@ class RunDirectory:
         return rows
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Adds one row, at once visible to whoever follows the file."""
+        """Appends one row, which programs that follow the file see immediately."""
         with self.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
-        """Drops the rows after `step`, which training goes on to write again, and an odd last row of an earlier end.
+        """Removes the rows after `step`, which training will write again, and rows between logged steps.
 
-        odd: the names that a row of that step would not have, had there been no end.
+        Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only
+        because the run ended at that step; they are removed too.
         """
         kept = [
             {name: value for name, value in row.items() if name not in odd(row["step"])}
@@ -106,9 +107,9 @@ class RunDirectory:
         replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
     def grid(self, step: int, name: str = "") -> Path:
-        """Where a step's sample grid lies; a second grid of the same step has its name at the end."""
+        """The path of a step's sample grid; a second grid of the same step has its name at the end."""
         return self.samples / f"{step_name(step)}{'-' + name if name else ''}.png"
 
     def checkpoint(self, step: int) -> Path:
-        """Where a step's checkpoint lies."""
+        """The path of a step's checkpoint."""
         return self.checkpoints / step_name(step)

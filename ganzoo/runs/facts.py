@@ -1,4 +1,4 @@
-"""What run.json says: the facts of a run, written by `train` and read by whoever looks at it afterwards."""
+"""The contents of run.json: facts about a run, written by `train` and read by everything that examines runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ganzoo.core.data import DatasetInfo, Examples, Source
 from ganzoo.errors import GanzooError
 
 
-def data_changed(facts: dict[str, Any], examples: Examples | Source) -> str:
-    """How the data at hand differ from those that the facts are of; nothing where they are the same.
+def describe_data_change(facts: dict[str, Any], examples: Examples | Source) -> str:
+    """How the data differ from those in the facts of a run; empty where they are the same.
 
-    What was read whole and is now streamed, or the other way round, is known by its listing.
+    Data that were loaded and are now streamed, or the other way round, are compared by their listing.
     """
     then, now = facts["dataset"]["checksum"], examples.checksum
     if then.partition(":")[0] != now.partition(":")[0]:
@@ -23,19 +23,19 @@ def data_changed(facts: dict[str, Any], examples: Examples | Source) -> str:
     return "" if then == now else f"It was {then}, and now it is {now}."
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What a run goes on, as run.json says it."""
+def device_facts(device: torch.device) -> dict[str, Any]:
+    """The device of a run, as in run.json."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"device": {"type": device.type, "name": name, "threads": torch.get_num_threads()}}
 
 
-def now() -> str:
-    """The time, to the second, in UTC."""
+def utc_now() -> str:
+    """The current time in UTC, to the second, in ISO format."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def info_of(facts: dict[str, Any]) -> DatasetInfo:
-    """The data set's info as run.json keeps it."""
+def dataset_info_of(facts: dict[str, Any]) -> DatasetInfo:
+    """The data set's info from the contents of run.json. Raises: GanzooError where it is missing or damaged."""
     data = facts["dataset"]
     try:
         return DatasetInfo.from_json(data)

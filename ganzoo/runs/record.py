@@ -14,7 +14,7 @@ from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.runs.cached_file import CachedFile
 from ganzoo.runs.checkpoint import checkpoints_of, step_of
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import info_of
+from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice, Recipe
@@ -95,7 +95,7 @@ class RunRecord:
             return read_recipe(self.files.recipe, settings=settings)
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
-            gone = {name: version for name, version in made_with.items() if not zoo().plugins_called(name)}
+            gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
             if not gone:
                 raise
             who = " and ".join(f"{name} {version}" for name, version in gone.items())
@@ -113,7 +113,7 @@ class RunRecord:
     @property
     def info(self) -> DatasetInfo:
         """What the run knows of its data; no data set is touched."""
-        return info_of(self.facts)
+        return dataset_info_of(self.facts)
 
     @property
     def checkpoint(self) -> Path:

@@ -133,7 +133,7 @@ class Run(RunRecord):
         chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
-            wanted = self.conditions.of(n, conditions or {}) or {}
+            wanted = self.conditions.complete(n, conditions or {}) or {}
             for start in range(0, n, CHUNK):
                 part = {key: value[start : start + CHUNK] for key, value in wanted.items()}
                 chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
@@ -277,7 +277,7 @@ class Run(RunRecord):
         game = self._game(ema=ema)
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
-            wanted = self.conditions.of(n, conditions) if conditions else self.conditions.in_turn(n)
+            wanted = self.conditions.complete(n, conditions) if conditions else self.conditions.cycle_labels(n)
             try:
                 yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
             except GanzooError as error:

@@ -1,4 +1,4 @@
-"""Options of sampling, which a game's `sample` has as keyword parameters: checked as options of a recipe are."""
+"""Options of sampling, the keyword parameters of a game's `sample`, which are checked like options of a recipe."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ganzoo.errors import RunError
 from ganzoo.recipe.check import check
 from ganzoo.recipe.options import options_of
 
-GIVEN = ("n", "conditions")
-"""Parameters of `sample` that are no options."""
+NOT_OPTIONS = ("n", "conditions")
+"""Parameters of `sample` that are not options."""
 
 
 def sampling_options(game: Game, given: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The options, checked against the signature of the game's `sample`. name: of the game, for messages.
 
-    Raises: RunError with everything that is wrong.
+    Raises: RunError, listing all problems.
     """
-    whose = f'sampling of the game "{name}"'
-    known = options_of(game.sample, whose=whose, without=GIVEN)
-    checked = check(given, known, key=("option",), place=lambda _: "--option", whose=whose)
+    owner = f'sampling of the game "{name}"'
+    known = options_of(game.sample, owner=owner, without=NOT_OPTIONS)
+    checked = check(given, known, key=("option",), place=lambda _: "--option", owner=owner)
     if checked.problems:
         raise RunError("\n".join(map(str, checked.problems)))
     return {key: checked.values[key] for key in given}

@@ -1,4 +1,4 @@
-"""A score: a number that is never without the protocol it was measured under."""
+"""A score: a number together with the protocol under which it was measured."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ganzoo.datasets.atomic import replace_json
 from ganzoo.errors import MetricError
 
 Better = Literal["down", "up"]
-"""Which way a number is better."""
+"""Whether lower ("down") or higher ("up") numbers are better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How a score is measured, as far as it matters to whether two scores may be compared.
+    """How a score was measured; scores of equal protocols may be compared.
 
-    metric: its name, and options: those of its constructor; n_real and n_fake: samples of each kind; extractor: its
-    name, and what it learned from where it was trained for it, "" where none was asked; digest: of its weights;
-    dataset: its name, and checksum: of the split that was compared against; split: "train" or "test".
+    metric: its name; options: of its constructor; n_real, n_fake: the numbers of samples; extractor: its name and,
+    where ganzoo trained it, on what, or "" where the metric uses none; digest: of its weights; dataset: its name;
+    checksum: of the split with the real samples; split: "train" or "test".
     """
 
     metric: str
@@ -38,25 +38,26 @@ class Protocol:
 
     @property
     def key(self) -> str:
-        """Twelve letters that two protocols share if they are the same one."""
+        """A hash of twelve hexadecimal digits, the same for equal protocols."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
-        """In a line: "10,000 generated against 10,000 of mnist's test split, features of digits (MNIST) 1f2e3d4c"."""
+        """One line: "10,000 generated against 10,000 of mnist's test split, features of digits (MNIST) 1f2e3d4c"."""
         against = f"{self.n_fake:,} generated against {self.n_real:,} of {self.dataset}'s {self.split} split"
-        seen = f", features of {self.extractor} {self.digest.rpartition(':')[2][:8]}" if self.extractor else ""
+        features = f", features of {self.extractor} {self.digest.rpartition(':')[2][:8]}" if self.extractor else ""
         options = "".join(f", {name} {value}" for name, value in self.options.items())
-        return against + seen + options
+        return against + features + options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One number of a run, with everything that it depends on.
 
-    name: of the number ("fid", "recall"); value: the mean over the draws; draws: what each draw of `n_fake` samples
-    gave; low, high: the interval, None for one draw, and interval: which it is, in words; floor: what as many real
-    samples of the other split get, None where there are none; better: the better way; extractor_facts: what else is
-    known of the extractor; step, ema, seed: whose samples; versions: of what computed it; date: in UTC.
+    name: of the number ("fid", "recall"); value: the mean over the draws; draws: the value for each draw of `n_fake`
+    samples; low, high: the interval, None for a single draw; interval: a description of it; floor: the score of as many
+    real samples of the other split, None where there are none; better: whether lower or higher is better;
+    extractor_facts: further facts about the extractor; step, ema, seed: of the generated samples; versions: of the
+    libraries that computed it; date: in UTC.
     """
 
     name: str
@@ -78,48 +79,48 @@ class Score:
     date: str
 
     def comparable(self, other: Score) -> bool:
-        """Whether it makes sense to say which of the two is better."""
+        """Whether the two scores may be compared."""
         return self.name == other.name and self.protocol == other.protocol
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `protocol` is an object in it, with its key."""
+        """The score as a JSON object; `protocol` is an object in it, with its key."""
         return {**asdict(self), "protocol": {**asdict(self.protocol), "key": self.protocol.key}}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Score:
-        """The inverse of `to_json`; what a newer ganzoo adds is left out. Raises: KeyError, TypeError."""
+        """The inverse of `to_json`; keys that a newer ganzoo adds are ignored. Raises: KeyError, TypeError."""
         own = {field.name for field in fields(cls)} - {"protocol", "draws"}
         parts = {field.name: value["protocol"][field.name] for field in fields(Protocol)}
         known = {name: value[name] for name in own}
         return cls(protocol=Protocol(**parts), draws=tuple(value["draws"]), **known)
 
     def __str__(self) -> str:
-        """The number and its protocol, in a line."""
-        within = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
+        """The number and its protocol as one line."""
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
         floor = "" if self.floor is None else f", real data {self.floor:.4g}"
-        return f"{self.name} {self.value:.4g}{within}{floor} ({self.protocol})"
+        return f"{self.name} {self.value:.4g}{interval}{floor} ({self.protocol})"
 
 
 def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
-    """Writes one file for each metric: the same evaluation takes the place of its earlier self, and of no other."""
+    """Writes one file for each metric. Repeating an evaluation replaces its own earlier file, and no other."""
     folder.mkdir(exist_ok=True)
     by_metric: dict[str, list[Score]] = {}
     for score in scores:
         by_metric.setdefault(score.protocol.metric, []).append(score)
     paths = []
-    for metric, together in by_metric.items():
-        first = together[0]
+    for metric, group in by_metric.items():
+        first = group[0]
         weights = "ema" if first.ema else "raw"
         plain = re.sub(r"[^\w.+-]", "-", metric)
         drawn = f"seed-{first.seed}-draws-{len(first.draws)}-{weights}"
         name = f"step-{first.step:08d}-{plain}-{first.protocol.key}-{drawn}.json"
-        replace_json(folder / name, {"format": 1, "scores": [score.to_json() for score in together]})
+        replace_json(folder / name, {"format": 1, "scores": [score.to_json() for score in group]})
         paths.append(folder / name)
     return paths
 
 
 def read_scores(folder: Path) -> list[Score]:
-    """Every score in a run's evaluations/, by file name. Raises: MetricError, naming a file that is damaged."""
+    """Every score in a run's evaluations/, in the order of file names. Raises: MetricError, naming a damaged file."""
     scores = []
     for path in sorted(folder.glob("*.json")):
         try:

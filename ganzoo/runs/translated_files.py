@@ -1,4 +1,4 @@
-"""Files of samples, translated by a run: what stands behind `ganzoo sample --input`."""
+"""Translates files of samples with a run: the implementation of `ganzoo sample --input`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
-from ganzoo.datasets.files import ENDINGS
-from ganzoo.datasets.image_files import images_in
+from ganzoo.datasets.files import IMAGE_ENDINGS
+from ganzoo.datasets.image_files import list_images
 from ganzoo.errors import GanzooError
 from ganzoo.kinds.kind import Kind
-from ganzoo.kinds.pictures import beside, png
+from ganzoo.kinds.pictures import png, tile_pictures
 from ganzoo.runs.run import Run
 from ganzoo.runs.translation import source_of, target_of
 
@@ -23,39 +23,39 @@ from ganzoo.runs.translation import source_of, target_of
 def translate_files(
     run: Run, source: Path, out: Path, direction: str = "", *, ema: bool = True, shown: int = 64
 ) -> str:
-    """Translates a file, or every image in a folder, and says in a line what was made.
+    """Translates a file, or every image in a folder, and returns a one-line summary.
 
-    out: where `source` is a file, a .png of the size that its translation has; where it is a folder, another folder,
-    which gets a .png of the same name for each image, or a .png that shows the first `shown` images beside their
+    out: for a file, the .png to write its translation to, at its own size; for a folder, another folder, in which a
+    .png of the same name is written for each image, or a .png that shows the first `shown` images next to their
     translations.
     Raises: GanzooError where something cannot be read, translated or written.
     """
     direction = run.direction(direction)
-    files = files_of(source)
+    files = input_files(source)
     kind, field, target = run.kinds.sample, run.info.fields[source_of(direction)], run.info.fields[target_of(direction)]
     if source.is_dir() and out.suffix:
-        write(out, grid(run, files[:shown], field, direction, ema=ema))
-        said = f"{min(shown, len(files)):,} of {len(files):,} images beside their translations"
+        write(out, translation_grid(run, files[:shown], field, direction, ema=ema))
+        summary = f"{min(shown, len(files)):,} of {len(files):,} images beside their translations"
     else:
-        for path, place in places(source, files, out).items():
+        for path, place in output_paths(source, files, out).items():
             made = run.translate(kind.read(path, field), direction, ema=ema)
-            write_one(place, made, kind, target)
-        said = f"{len(files):,} image{'s' * (len(files) > 1)} translated"
-    return f"{said} ({direction})"
+            write_sample(place, made, kind, target)
+        summary = f"{len(files):,} image{'s' * (len(files) > 1)} translated"
+    return f"{summary} ({direction})"
 
 
-def files_of(source: Path) -> list[Path]:
-    """The file itself, or the images in a folder and those inside it. Raises: GanzooError where there is none."""
+def input_files(source: Path) -> list[Path]:
+    """The file itself, or the images in a folder and its subfolders. Raises: GanzooError where there is none."""
     if not source.exists():
         raise GanzooError(f"--input: there is no {source}.", remedy="Name an image, or a folder of images.")
-    files = images_in(source) if source.is_dir() else [source]
+    files = list_images(source) if source.is_dir() else [source]
     if not files:
-        raise GanzooError(f"--input: {source} holds no image.", remedy=f"Endings: {', '.join(sorted(ENDINGS))}.")
+        raise GanzooError(f"--input: {source} holds no image.", remedy=f"Endings: {', '.join(sorted(IMAGE_ENDINGS))}.")
     return files
 
 
-def places(source: Path, files: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Where each file's translation goes. Raises: GanzooError where two would go to one place."""
+def output_paths(source: Path, files: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Each file -> the path of its translation. Raises: GanzooError where two files have the same one."""
     if source.is_file():
         return {source: out if out.suffix else out / f"{source.stem}.png"}
     found = {path: out / path.relative_to(source).with_suffix(".png") for path in files}
@@ -67,33 +67,33 @@ def places(source: Path, files: Sequence[Path], out: Path) -> dict[Path, Path]:
     return found
 
 
-def grid(run: Run, files: Sequence[Path], field: Field, direction: str, *, ema: bool) -> bytes:
-    """A .png of samples, brought to the size that the run learned from, beside their translations of whatever size."""
+def translation_grid(run: Run, files: Sequence[Path], field: Field, direction: str, *, ema: bool) -> bytes:
+    """A .png of samples, resized to the size that the run was trained on, next to their translations of any size."""
     kind = run.kinds.sample
     given = torch.cat([kind.read(path, field, fit=True) for path in files])
     made = run.translate(given, direction, ema=ema)
     pairs = zip(given.split(1), made.split(1), strict=True)
-    return png(beside([[kind.picture(one) for one in pair] for pair in pairs]))
+    return png(tile_pictures([[kind.picture(one) for one in pair] for pair in pairs]))
 
 
-def write_one(path: Path, sample: Tensor, kind: Kind, field: Field) -> None:
-    """Writes one sample (1, *unit_shape) as a .png: itself, where the kind has such files, or else a picture of it."""
+def write_sample(path: Path, sample: Tensor, kind: Kind, field: Field) -> None:
+    """Writes one sample (1, *unit_shape) as a .png: as a file of its kind if that has such files, else as a picture."""
     if ".png" not in kind.endings:
         write(path, png(kind.picture(sample)))
         return
-    with writing(path):
+    with write_errors(path):
         kind.write(sample, path, field)
 
 
 def write(path: Path, content: bytes) -> None:
-    """Writes a file, and the folder for it. Raises: GanzooError where that fails."""
-    with writing(path):
+    """Writes a file, creating its folder. Raises: GanzooError where that fails."""
+    with write_errors(path):
         replace_file(path, content)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Inside, the file's folder is there. Raises: GanzooError where the file cannot be written."""
+def write_errors(path: Path) -> Iterator[None]:
+    """Creates the file's folder; inside, write errors are raised as GanzooError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield

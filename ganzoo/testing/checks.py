@@ -12,7 +12,7 @@ import torch
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
-from ganzoo.plugins.registration import cause_of
+from ganzoo.plugins.registration import describe_error
 from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.streams import SEED, start_stream
 
@@ -81,7 +81,9 @@ class Check:
         except unittest.SkipTest as reason:
             return reason
         except (Exception, SystemExit) as error:
-            found = error.what if isinstance(error, GanzooError) else f"it raised {cause_of(error, zoo().packages)}."
+            found = (
+                error.what if isinstance(error, GanzooError) else f"it raised {describe_error(error, zoo().packages)}."
+            )
             broken = Failure(found, error.remedy if isinstance(error, GanzooError) else "", self.contract)
             broken.__cause__ = error
             return broken

@@ -42,7 +42,7 @@ def dataset_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
     yield Check(str(subject), "streams what it loads", streams_what_it_loads, lambda: subject, needs=[*needs, same])
 
 
-def info_of(subject: Subject, root: Path) -> DatasetInfo:
+def dataset_info_of(subject: Subject, root: Path) -> DatasetInfo:
     """Its info. Raises: NotChecked where that takes files."""
     dataset: Dataset = subject.build()
     try:
@@ -66,7 +66,7 @@ def is_described(subject: Subject) -> None:
     """`info` is quick and complete: fields, size, classes, and the kind of samples, before anything is loaded."""
     with tempfile.TemporaryDirectory() as folder, offline():
         start = time.perf_counter()
-        info = info_of(subject, Path(folder))
+        info = dataset_info_of(subject, Path(folder))
         seconds = time.perf_counter() - start
     if not isinstance(info, DatasetInfo):
         raise Failure(f"info returns a {type(info).__name__}.", "return a ganzoo.DatasetInfo.")
@@ -85,7 +85,7 @@ def is_described(subject: Subject) -> None:
 def is_known_again(subject: Subject) -> None:
     """What `info` says can be kept in run.json, and from there its kind is built again as it was."""
     with tempfile.TemporaryDirectory() as folder, offline():
-        info = info_of(subject, Path(folder))
+        info = dataset_info_of(subject, Path(folder))
     remedy = "details of a kind are JSON: numbers, text, lists and objects of these."
     try:
         again = DatasetInfo.from_json(json.loads(json.dumps(info.facts())))
@@ -104,7 +104,7 @@ def holds_what_it_says(subject: Subject) -> None:
         root = Path(folder)
         dataset: Dataset = subject.build()
         examples, test = load(dataset, root), load(dataset, root, "test")
-        info = info_of(subject, root)  # after loading, as the engine asks it
+        info = dataset_info_of(subject, root)  # after loading, as the engine asks it
     for split, loaded in (("train", examples), ("test", test)):
         missing = set(info.gives) - set(loaded.tensors)
         require(not missing, f"{split} has no {missing}, which info.gives names.", "load every key.")

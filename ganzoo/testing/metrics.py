@@ -146,7 +146,7 @@ def metric_and_samples(subject: Subject) -> tuple[Metric, Samples, Samples]:
     for dataset in (SyntheticImages(), SyntheticImages(2), Gaussians(size=10 * N), *datasets_of_its_plugin(subject)):
         metric: Metric = subject.build()
         info = dataset.info(Path())
-        if not metric.misfit(dataset, info):
+        if not metric.unsupported_reason(dataset, info):
             real, fake = (samples_of(dataset, info, split) for split in splits())
             return metric, real, fake
     raise NotChecked("it says nothing of images, stacked ones, points or its plugin's own data", blocks=True)

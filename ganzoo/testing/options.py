@@ -45,7 +45,7 @@ def defaults_fit(subject: Subject) -> None:
     for name, option in subject.options.items():
         if option.required or option.from_data:
             continue
-        written = check({}, {name: option}, key=(), place=lambda _: "", whose=str(subject)).written.get(name)
+        written = check({}, {name: option}, key=(), place=lambda _: "", owner=str(subject)).written.get(name)
         problem = validate(subject, option, written)
         require(
             problem is None,
@@ -78,6 +78,6 @@ def says_what(subject: Subject) -> None:
 def validate(subject: Subject, option: Option, value: object) -> str | None:
     """What is wrong with a value of an option; None where nothing is. Raises: PluginError for a type of no recipe."""
     problems = check(
-        {option.name: value}, {option.name: option}, key=(), place=lambda _: "", whose=str(subject)
+        {option.name: value}, {option.name: option}, key=(), place=lambda _: "", owner=str(subject)
     ).problems
     return problems[0].what if problems else None

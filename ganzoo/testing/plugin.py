@@ -8,8 +8,8 @@ from functools import cached_property
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import Entry, PluginRow, zoo
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.discovery import same_name
-from ganzoo.plugins.zoo import nearest
+from ganzoo.plugins.discovery import normalize_name
+from ganzoo.plugins.zoo import suggest_names
 from ganzoo.recipe import read_recipe
 from ganzoo.testing.augmentations import augmentation_checks
 from ganzoo.testing.checks import Check
@@ -61,10 +61,12 @@ def checks_of(plugin: str) -> list[Check]:
 def rows_of(plugin: str) -> list[PluginRow]:
     """The plugins of that name, or of that distribution. Raises: PluginError."""
     rows = zoo().plugins()
-    found = [row for row in rows if same_name(plugin) in (same_name(row.name), same_name(row.distribution))]
+    found = [
+        row for row in rows if normalize_name(plugin) in (normalize_name(row.name), normalize_name(row.distribution))
+    ]
     if not found:
         names = {row.name for row in rows} | {row.distribution for row in rows}
-        raise PluginError(f'there is no plugin "{plugin}".', remedy=f"Is it installed? {nearest(plugin, names)}")
+        raise PluginError(f'there is no plugin "{plugin}".', remedy=f"Is it installed? {suggest_names(plugin, names)}")
     for row in found:
         if row.status != "ok":
             raise PluginError(f"the plugin {row} is {row.status}: {row.cause}")

@@ -37,7 +37,7 @@ class Subject:
     @cached_property
     def options(self) -> Mapping[str, Option]:
         """The constructor's options. Raises: PluginError where they cannot be read."""
-        return options_of(self.target, shelf=self.entry.shelf, whose=str(self))
+        return options_of(self.target, shelf=self.entry.shelf, owner=str(self))
 
     @cached_property
     def own_recipes(self) -> Mapping[Entry, Recipe]:
@@ -60,7 +60,7 @@ class Subject:
         """
         required = [name for name, option in self.options.items() if option.required]
         if not required:
-            checked = check({}, self.options, key=(), place=lambda _: "", whose=str(self))
+            checked = check({}, self.options, key=(), place=lambda _: "", owner=str(self))
             filled = tuple(name for name, option in self.options.items() if option.from_data)
             return Choice(self.entry.shelf, self.entry, checked.values, filled)
         for entry in zoo().entries("recipe"):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ganzoo.datasets.placement import ranks_here
+from ganzoo.datasets.placement import local_world_size
 from ganzoo.errors import TrainingFailed
 
 Batches = Iterator[Any]
@@ -32,7 +32,7 @@ PR_SET_PDEATHSIG = 1
 def default_workers() -> int:
     """One less than the cores of this rank, at least one and at most MAX_WORKERS."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(MAX_WORKERS, cores // ranks_here() - 1))
+    return max(1, min(MAX_WORKERS, cores // local_world_size() - 1))
 
 
 def start_workers(create_loader: Callable[[Callable[[int], None]], Batches], workers: int) -> Batches:

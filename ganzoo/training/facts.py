@@ -13,7 +13,7 @@ from ganzoo import __version__
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Recipe
-from ganzoo.runs.facts import machine, now
+from ganzoo.runs.facts import device_facts, utc_now
 from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
         "step": 0,
         "total_steps": training.total_steps,
         "seconds": 0.0,
-        "started": now(),
+        "started": utc_now(),
         "resumed": [],
         "pid": os.getpid(),
-        **machine(training.device),
+        **device_facts(training.device),
         "ranks": training.ranks.size,
         **runner_of(training),
         "data": data_facts(obtained, training),

@@ -15,12 +15,12 @@ import torch
 
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
-from ganzoo.datasets.atomic import new_folder
+from ganzoo.datasets.atomic import atomic_folder
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
 from ganzoo.plugins import zoo
-from ganzoo.plugins.events import nobody
+from ganzoo.plugins.events import empty_events_manager
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.dry_run import DryRun, dry_run
@@ -29,9 +29,9 @@ from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
 from ganzoo.runs.checkpoint import save_checkpoint
-from ganzoo.runs.conditions import keep_conditions
+from ganzoo.runs.conditions import save_conditions
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import machine, now
+from ganzoo.runs.facts import device_facts, utc_now
 from ganzoo.runs.run import Run, load
 from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 from ganzoo.training.device_data import DeviceData
@@ -125,7 +125,7 @@ def train(
         facts = facts_of(decided, obtained, training)
         with ranks.fail_together():
             if ranks.first:
-                with new_folder(directory.path) as folder:
+                with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
                     files.metrics.touch()
@@ -133,9 +133,9 @@ def train(
                     files.checkpoints.mkdir()
                     files.write_facts(facts)
                     if keys := training.game.conditions:
-                        keep_conditions(files.conditions, keys, obtained.data, decided.train.seed)
+                        save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
                     save_checkpoint(files.checkpoint(0), beginning)
-                locked.enter_context(directory.alone())
+                locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
         _play(run, training, observers, quiet=quiet, plain=plain)
@@ -164,7 +164,7 @@ def resume(
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:
-                locked.enter_context(run.files.alone())
+                locked.enter_context(run.files.training_lock())
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
@@ -193,7 +193,7 @@ def resume(
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
-        went_on = {"step": training.step, "at": now(), **machine(place), **played}
+        went_on = {"step": training.step, "at": utc_now(), **device_facts(place), **played}
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.fail_together():
             if ranks.first:
@@ -269,7 +269,7 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
-    events = zoo().events() if training.ranks.first else nobody()
+    events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
 

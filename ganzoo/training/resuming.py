@@ -11,7 +11,7 @@ from ganzoo.recipe import differences
 from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, checkpoints_of, load_checkpoint
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import data_changed
+from ganzoo.runs.facts import describe_data_change
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import Ranks
 
@@ -52,7 +52,7 @@ def refuse_other_recipe(run: Run, checkpoint: Checkpoint, recipe: Recipe, *, new
 
 def refuse_other_data(run: Run, obtained: Obtained) -> None:
     """Raises: RunError where the data are not those that the run began with."""
-    if changed := data_changed(run.facts, obtained.data):
+    if changed := describe_data_change(run.facts, obtained.data):
         name = obtained.choice.entry.name
         raise RunError(
             f'{run.directory}: the data set "{name}" is not the one that this run began with.\n  {changed}',

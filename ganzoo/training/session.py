@@ -13,7 +13,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import frame_said
+from ganzoo.plugins import error_location
 from ganzoo.runs.checkpoint import drop_later, keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
@@ -72,7 +72,7 @@ class Session:
                             self.save()
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
-                self.record(status="failed", reason=f"{type(error).__name__}: {error}{frame_said(error)}")
+                self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
                         "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
@@ -205,7 +205,7 @@ class Session:
             except GanzooError:
                 raise
             except Exception as error:
-                said = f"{type(error).__name__}: {error}{frame_said(error)}"
+                said = f"{type(error).__name__}: {error}{error_location(error)}"
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.plugins import zoo
 
 Captured = pytest.CaptureFixture[str]
@@ -62,7 +62,7 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_plugin_that_keeps_all_ends_with_0_and_the_count(capsys: Captured, stranger: None) -> None:
-    assert status_of(["check", "checked", "-k", "falls"]) == 0
+    assert exit_status(["check", "checked", "-k", "falls"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("schedule falls ........\n")
     assert re.search(r"^8 kept, 19 left out in \d+\.\d s$", captured.out, re.MULTILINE)
@@ -70,7 +70,7 @@ def test_a_plugin_that_keeps_all_ends_with_0_and_the_count(capsys: Captured, str
 
 
 def test_one_that_does_not_ends_with_1_and_says_what_to_mend(capsys: Captured, stranger: None) -> None:
-    assert status_of(["check", "checked-dist", "-k", "schedule"]) == 1
+    assert exit_status(["check", "checked-dist", "-k", "schedule"]) == 1
     out = capsys.readouterr().out
     assert "schedule falls ........\nschedule rises ......F.\n" in out
     assert "FAILED schedule rises: is a course of factors\n  at progress 0 the factor is -0.5." in out
@@ -79,14 +79,14 @@ def test_one_that_does_not_ends_with_1_and_says_what_to_mend(capsys: Captured, s
 
 
 def test_fail_fast_stops_at_the_first(capsys: Captured, stranger: None) -> None:
-    assert status_of(["check", "checked", "-k", "rises", "-x"]) == 1
+    assert exit_status(["check", "checked", "-k", "rises", "-x"]) == 1
     out = capsys.readouterr().out
     assert "schedule rises ......F\n" in out
     assert "6 kept, 1 failed" in out
 
 
 def test_verbose_gives_every_check_a_line_and_every_skip_its_reason(capsys: Captured) -> None:
-    assert status_of(["check", "ganzoo", "-k", "dataset mnist", "-v"]) == 0
+    assert exit_status(["check", "ganzoo", "-k", "dataset mnist", "-v"]) == 0
     out = capsys.readouterr().out
     assert "dataset mnist: is described before it is loaded KEPT\n" in out
     assert "dataset mnist: is the same every time NOT CHECKED\n" in out
@@ -94,7 +94,7 @@ def test_verbose_gives_every_check_a_line_and_every_skip_its_reason(capsys: Capt
 
 
 def test_json_is_one_object_and_nothing_else(capsys: Captured, stranger: None) -> None:
-    assert status_of(["check", "checked", "-k", "factors", "--json"]) == 1
+    assert exit_status(["check", "checked", "-k", "factors", "--json"]) == 1
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert told["counts"] == {"kept": 2, "failed": 1, "not checked": 0}
@@ -124,7 +124,7 @@ def test_json_is_one_object_and_nothing_else(capsys: Captured, stranger: None) -
 def test_bad_input_is_one_message_and_status_2(
     capsys: Captured, stranger: None, arguments: list[str], said: str
 ) -> None:
-    assert status_of(arguments) == 2
+    assert exit_status(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert said in captured.err

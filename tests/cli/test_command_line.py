@@ -12,8 +12,8 @@ import pytest
 
 import ganzoo
 from ganzoo import cli
-from ganzoo.cli import status_of
-from ganzoo.cli.group import OWN
+from ganzoo.cli import exit_status
+from ganzoo.cli.group import BUILTIN_COMMANDS
 from ganzoo.errors import DatasetError, TrainingFailed
 
 Captured = pytest.CaptureFixture[str]
@@ -51,13 +51,13 @@ def test_each_kind_of_failure_has_its_status_and_one_message(
     error: BaseException, status: int, said: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_list_raise(monkeypatch, error)
-    assert status_of(["list"]) == status
+    assert exit_status(["list"]) == status
     assert capsys.readouterr().err.endswith(said)
 
 
 def test_a_fault_of_our_own_says_so_and_how_to_see_more(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     make_list_raise(monkeypatch, ZeroDivisionError("division by zero"))
-    assert status_of(["list"]) == 1
+    assert exit_status(["list"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: ZeroDivisionError: division by zero\n")
     assert "GANZOO_DEBUG=1" in said
@@ -67,7 +67,7 @@ def test_a_fault_of_our_own_says_so_and_how_to_see_more(capsys: Captured, monkey
 def test_debugging_shows_the_traceback_and_keeps_the_status(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_DEBUG", "1")
     make_list_raise(monkeypatch, DatasetError("the file is cut off."))
-    assert status_of(["list"]) == 2
+    assert exit_status(["list"]) == 2
     said = capsys.readouterr().err
     assert "Traceback" in said
     assert said.endswith("error: the file is cut off.\n")
@@ -77,40 +77,40 @@ def test_debugging_shows_the_traceback_and_keeps_the_status(capsys: Captured, mo
     "arguments", [["list", "--bogus"], ["lst"], ["list", "losses", "games"], ["run"], ["run", "x", "--steps", "0"]]
 )
 def test_a_wrong_command_line_ends_with_2_and_no_traceback(arguments: list[str], capsys: Captured) -> None:
-    assert status_of(arguments) == 2
+    assert exit_status(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Error: " in captured.err
 
 
 def test_the_nearest_command_is_offered(capsys: Captured) -> None:
-    assert status_of(["lst"]) == 2
+    assert exit_status(["lst"]) == 2
     assert "Did you mean list?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_names_every_command_without_importing_one(flag: str) -> None:
     probe = (
-        f"import sys; from ganzoo.cli import status_of; status = status_of([{flag!r}]); "
+        f"import sys; from ganzoo.cli import exit_status; status = exit_status([{flag!r}]); "
         "print([name for name in sys.modules if name.startswith('ganzoo.cli.')], status)"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     *said, last = done.stdout.splitlines()
     assert last == "['ganzoo.cli.group'] 0"
-    for name, component in OWN.items():
+    for name, component in BUILTIN_COMMANDS.items():
         assert f"{name} " in done.stdout
         assert component.summary in " ".join(" ".join(said).split())
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", BUILTIN_COMMANDS)
 def test_every_command_has_a_file_and_help_of_its_own(name: str, capsys: Captured) -> None:
     assert (Path(cli.__file__).parent / f"{name}.py").is_file()
-    assert status_of([name, "--help"]) == 0
+    assert exit_status([name, "--help"]) == 0
     assert f"Usage: ganzoo {name}" in capsys.readouterr().out
 
 
 def test_version_is_the_packages(capsys: Captured) -> None:
-    assert status_of(["--version"]) == 0
+    assert exit_status(["--version"]) == 0
     assert capsys.readouterr().out == f"ganzoo, version {ganzoo.__version__}\n"
 
 

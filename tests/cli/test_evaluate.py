@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 
 Captured = pytest.CaptureFixture[str]
 
@@ -17,7 +17,7 @@ QUICK = ["-n", "60", "--draws", "2", "--device", "cpu"]
 
 def test_the_table_shows_no_number_without_its_protocol(glyph_run: Path, capsys: Captured) -> None:
     command = ["evaluate", str(glyph_run), "--metric", "fid", "--metric", "kid", "--set", "kid.subsets=5", *QUICK]
-    assert status_of(command) == 0
+    assert exit_status(command) == 0
     said = capsys.readouterr().out
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     assert rows["fid"][-2:] == ["down", "a"]
@@ -30,7 +30,7 @@ def test_the_table_shows_no_number_without_its_protocol(glyph_run: Path, capsys:
 
 def test_json_is_all_that_is_printed_and_is_what_was_recorded(glyph_run: Path, capsys: Captured) -> None:
     command = ["evaluate", str(glyph_run), "--metric", "precision-recall", "--seed", "21", "--json", *QUICK]
-    assert status_of(command) == 0
+    assert exit_status(command) == 0
     printed = json.loads(capsys.readouterr().out)
     scores = [ganzoo.Score.from_json(value) for value in printed["scores"]]
     assert [score.name for score in scores] == ["precision", "recall"]
@@ -39,7 +39,7 @@ def test_json_is_all_that_is_printed_and_is_what_was_recorded(glyph_run: Path, c
 
 def test_the_weights_themselves_and_another_extractor_are_said(glyph_run: Path, capsys: Captured) -> None:
     command = ["evaluate", str(glyph_run), "--metric", "fid", "--no-ema", "--extractor", "pixels", *QUICK]
-    assert status_of(command) == 0
+    assert exit_status(command) == 0
     said = capsys.readouterr().out
     assert "the weights themselves" in said
     assert "features of pixels" in said
@@ -61,7 +61,7 @@ def test_the_weights_themselves_and_another_extractor_are_said(glyph_run: Path, 
 def test_bad_input_is_one_message_and_status_2(
     glyph_run: Path, capsys: Captured, arguments: list[str], said: str
 ) -> None:
-    assert status_of(["evaluate", str(glyph_run), *arguments]) == 2
+    assert exit_status(["evaluate", str(glyph_run), *arguments]) == 2
     streams = capsys.readouterr()
     assert said in streams.err
     assert streams.out == ""
@@ -69,5 +69,5 @@ def test_bad_input_is_one_message_and_status_2(
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, capsys: Captured) -> None:
-    assert status_of(["evaluate", str(tmp_path)]) == 2
+    assert exit_status(["evaluate", str(tmp_path)]) == 2
     assert "is not a run" in capsys.readouterr().err

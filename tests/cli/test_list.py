@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.cli.list import rows_of, show_tables
 from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
@@ -51,7 +51,7 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_json_is_one_object_of_every_shelf_in_plural(capsys: Captured) -> None:
-    assert status_of(["list", "--json"]) == 0
+    assert exit_status(["list", "--json"]) == 0
     captured = capsys.readouterr()
     listed = json.loads(captured.out)
     assert list(listed) == [*SHELVES.values(), "plugins"]
@@ -78,32 +78,32 @@ def test_json_is_one_object_of_every_shelf_in_plural(capsys: Captured) -> None:
 
 @pytest.mark.parametrize("written", ["loss", "losses", "Losses"])
 def test_a_shelf_may_be_named_in_singular_and_plural(written: str, capsys: Captured) -> None:
-    assert status_of(["list", written, "--json"]) == 0
+    assert exit_status(["list", written, "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["losses"]
 
 
 @pytest.mark.parametrize("written", ["plugin", "plugins"])
 def test_plugins_are_a_shelf_as_well(written: str, capsys: Captured) -> None:
-    assert status_of(["list", written, "--json"]) == 0
+    assert exit_status(["list", written, "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["plugins"]
 
 
 def test_an_unknown_shelf_ends_with_2_and_names_the_nearest(capsys: Captured) -> None:
-    assert status_of(["list", "genrators"]) == 2
+    assert exit_status(["list", "genrators"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert 'there is no shelf "genrators".\n  Did you mean generators' in captured.err
 
 
 def test_in_a_pipe_each_thing_is_a_line_of_fields_between_tabs(capsys: Captured) -> None:
-    assert status_of(["list", "generators"]) == 0
+    assert exit_status(["list", "generators"]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert ["generators", "mlp", "fully connected", "arXiv:1406.2661", "ganzoo-vanilla", "0.1.0"] in lines
 
 
 @pytest.mark.usefixtures("strangers")
 def test_a_broken_plugin_is_a_row_with_its_cause(capsys: Captured) -> None:
-    assert status_of(["list", "plugins", "--json"]) == 0
+    assert exit_status(["list", "plugins", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["plugins"]}
     assert rows["listed_broken"]["distribution"] == "listed_broken-dist"
     assert rows["listed_broken"]["status"] == "broken"
@@ -113,7 +113,7 @@ def test_a_broken_plugin_is_a_row_with_its_cause(capsys: Captured) -> None:
 
 @pytest.mark.usefixtures("strangers")
 def test_plugins_are_credited_and_long_lists_are_cut_for_people_only(capsys: Captured) -> None:
-    assert status_of(["list", "plugins"]) == 0
+    assert exit_status(["list", "plugins"]) == 0
     rows = {line[1]: line for line in (text.split("\t") for text in capsys.readouterr().out.splitlines())}
     assert rows["listed_a"][2:8] == ["Ada Alpha, Bo Beta", "listed_a-dist", "0.9", "arXiv:1", "ok", ""]
     assert rows["listed_b"][2] == "Ada Alpha and 2 more"
@@ -124,17 +124,17 @@ def test_plugins_are_credited_and_long_lists_are_cut_for_people_only(capsys: Cap
 
 @pytest.mark.usefixtures("strangers")
 def test_other_shelves_mention_it_on_standard_error_only(capsys: Captured) -> None:
-    assert status_of(["list", "losses"]) == 0
+    assert exit_status(["list", "losses"]) == 0
     captured = capsys.readouterr()
     assert "listed_broken" not in captured.out
     assert "listed_broken. See `ganzoo list plugins`" in captured.err
-    assert status_of(["list", "losses", "--json"]) == 0
+    assert exit_status(["list", "losses", "--json"]) == 0
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("strangers")
 def test_a_disputed_name_is_shown_to_people_as_a_recipe_has_to_write_it(capsys: Captured) -> None:
-    assert status_of(["list", "losses"]) == 0
+    assert exit_status(["list", "losses"]) == 0
     names = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
     assert {"listed_a:disputed", "listed_b:disputed", "hinge"} <= set(names)
     assert [row["name"] for row in rows_of("losses")].count("disputed") == 2
@@ -144,7 +144,7 @@ def test_a_disputed_name_is_shown_to_people_as_a_recipe_has_to_write_it(capsys: 
 @pytest.mark.usefixtures("strangers")
 def test_a_terminal_gets_tables_and_no_empty_ones(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    show_tables({name: rows_of(name, spelled=True) for name in ("pretrained", "generators", "plugins")})
+    show_tables({name: rows_of(name, human_readable=True) for name in ("pretrained", "generators", "plugins")})
     said = capsys.readouterr().out
     assert "pretrained" not in said
     for word in ("generators", "mlp", "fully connected", "ganzoo-vanilla", "broken", "division by zero"):
@@ -161,7 +161,7 @@ def test_brackets_in_a_summary_are_text_and_not_markup(capsys: Captured) -> None
 
 def test_a_disabled_plugin_is_listed_as_blocked(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_DISABLE", "ganzoo-vanilla")
-    assert status_of(["list", "--json"]) == 0
+    assert exit_status(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     [row] = [row for row in listed["plugins"] if row["name"] == "ganzoo_vanilla"]
     assert (row["status"], row["cause"]) == ("blocked", "named in GANZOO_DISABLE")
@@ -171,7 +171,7 @@ def test_a_disabled_plugin_is_listed_as_blocked(capsys: Captured, monkeypatch: p
 @pytest.mark.usefixtures("strangers")
 def test_strict_ends_with_2_and_the_cause(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_STRICT", "1")
-    assert status_of(["list"]) == 2
+    assert exit_status(["list"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "listed_broken" in captured.err

@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import ganzoo
-from ganzoo.cli import status_of
-from ganzoo.cli.new import GAME_ONLY, NOBODY, Names, compatible, names_of
+from ganzoo.cli import exit_status
+from ganzoo.cli.new import DEFAULT_AUTHOR, GAME_ONLY, Names, compatible_versions, parse_name
 from ganzoo.datasets import glyphs
 from ganzoo.plugins import zoo
 
@@ -53,7 +53,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(folder: Path, *flags: str, name: str = "my-gan") -> Path:
-    assert status_of(["new", name, "--dir", str(folder), "--author", "Ada Alpha", *flags]) == 0
+    assert exit_status(["new", name, "--dir", str(folder), "--author", "Ada Alpha", *flags]) == 0
     return folder / "ganzoo-my-gan"
 
 
@@ -63,7 +63,7 @@ def files(package: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", ["my-gan", "My GAN", "ganzoo-my-gan", "ganzoo_my_gan", " my.gan ", "MY_gan"])
 def test_one_name_however_written_becomes_the_names_of_everything(name: str) -> None:
-    assert names_of(name) == Names("ganzoo-my-gan", "ganzoo_my_gan", "my-gan", "my_gan_mnist")
+    assert parse_name(name) == Names("ganzoo-my-gan", "ganzoo_my_gan", "my-gan", "my_gan_mnist")
 
 
 def test_the_package_is_whole_and_a_game_only_comes_when_asked_for(tmp_path: Path, capsys: Captured) -> None:
@@ -80,7 +80,7 @@ def test_the_package_is_whole_and_a_game_only_comes_when_asked_for(tmp_path: Pat
 def test_it_is_clean_to_the_linter_and_the_formatter_whatever_its_name(
     tmp_path: Path, name: str, flags: tuple[str, ...]
 ) -> None:
-    assert status_of(["new", name, "--dir", str(tmp_path), "--author", "A" * 80, *flags]) == 0
+    assert exit_status(["new", name, "--dir", str(tmp_path), "--author", "A" * 80, *flags]) == 0
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", tmp_path],
@@ -109,7 +109,7 @@ def test_metadata_say_who_what_and_which_ganzoo(tmp_path: Path) -> None:
     ("version", "range_"), [("0.1.0", ">=0.1,<0.2"), ("0.12.3", ">=0.12,<0.13"), ("1.4.0", ">=1.4,<2")]
 )
 def test_a_plugin_asks_for_the_ganzoo_whose_promises_it_was_written_under(version: str, range_: str) -> None:
-    assert compatible(version) == range_
+    assert compatible_versions(version) == range_
 
 
 def test_gits_name_is_the_author_and_a_placeholder_is_said(
@@ -118,12 +118,12 @@ def test_gits_name_is_the_author_and_a_placeholder_is_said(
     (tmp_path / "gitconfig").write_text("[user]\n\tname = Bo Beta\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert status_of(["new", "anonymous"]) == 0
-    assert NOBODY in capsys.readouterr().out
-    assert NOBODY in (tmp_path / "ganzoo-anonymous" / "LICENSE").read_text()
+    assert exit_status(["new", "anonymous"]) == 0
+    assert DEFAULT_AUTHOR in capsys.readouterr().out
+    assert DEFAULT_AUTHOR in (tmp_path / "ganzoo-anonymous" / "LICENSE").read_text()
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    assert status_of(["new", "signed"]) == 0
-    assert NOBODY not in capsys.readouterr().out
+    assert exit_status(["new", "signed"]) == 0
+    assert DEFAULT_AUTHOR not in capsys.readouterr().out
     assert "Bo Beta" in (tmp_path / "ganzoo-signed" / "LICENSE").read_text()
 
 
@@ -194,7 +194,7 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_name_that_will_not_do_is_refused_with_what_to_write(kind: str, tmp_path: Path, capsys: Captured) -> None:
     name, said = BAD[kind]
-    assert status_of(["new", "--dir", str(tmp_path), "--", name]) == 2
+    assert exit_status(["new", "--dir", str(tmp_path), "--", name]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert said in captured.err
@@ -211,7 +211,7 @@ def test_what_is_there_is_never_written_over(there: str, tmp_path: Path, capsys:
         target.mkdir()
         (target / "mine").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
-    assert status_of(["new", "my-gan", "--dir", str(tmp_path)]) == 2
+    assert exit_status(["new", "my-gan", "--dir", str(tmp_path)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -223,6 +223,6 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["--author", "--description"])
 def test_text_of_several_lines_is_refused(flag: str, tmp_path: Path, capsys: Captured) -> None:
-    assert status_of(["new", "my-gan", "--dir", str(tmp_path), flag, "one\ntwo"]) == 2
+    assert exit_status(["new", "my-gan", "--dir", str(tmp_path), flag, "one\ntwo"]) == 2
     assert flag in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.cli import status_of
-from ganzoo.cli.group import OWN
+from ganzoo.cli import exit_status
+from ganzoo.cli.group import BUILTIN_COMMANDS
 from ganzoo.plugins import zoo
 
 Captured = pytest.CaptureFixture[str]
@@ -110,7 +110,7 @@ class TestBesideOurs:
     @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "commands", "--json"]], ids=" ".join)
     def test_it_is_listed_without_being_imported(self, arguments: list[str]) -> None:
         probe = (
-            f"import sys; from ganzoo.cli import status_of; status = status_of({arguments!r}); "
+            f"import sys; from ganzoo.cli import exit_status; status = exit_status({arguments!r}); "
             "print(sorted({'torch', 'third_survey'} & set(sys.modules)), status)"
         )
         done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
@@ -119,7 +119,7 @@ class TestBesideOurs:
         assert "survey" in " ".join(said)
 
     def test_help_has_it_after_ours_under_the_name_of_its_plugin(self, capsys: Captured) -> None:
-        assert status_of(["--help"]) == 0
+        assert exit_status(["--help"]) == 0
         ours, heading, theirs = capsys.readouterr().out.partition(
             "Commands of the plugin third_poll (third_poll-dist 1.2):\n"
         )
@@ -127,10 +127,10 @@ class TestBesideOurs:
         assert re.findall(r"^  (\w+)  ", theirs, re.MULTILINE) == ["survey", "tools"]
         assert "survey  counts words" in theirs
         assert "survey" not in ours
-        assert re.findall(r"^  (\w+)  ", ours.partition("Commands:\n")[2], re.MULTILINE) == list(OWN)
+        assert re.findall(r"^  (\w+)  ", ours.partition("Commands:\n")[2], re.MULTILINE) == list(BUILTIN_COMMANDS)
 
     def test_it_is_on_the_shelf_beside_ours(self, capsys: Captured) -> None:
-        assert status_of(["list", "commands", "--json"]) == 0
+        assert exit_status(["list", "commands", "--json"]) == 0
         rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["commands"]}
         assert rows["survey"] == {
             "name": "survey",
@@ -140,20 +140,20 @@ class TestBesideOurs:
             "summary": "counts words",
             "paper": "",
         }
-        assert {rows[name]["distribution"] for name in OWN} == {"ganzoo"}
+        assert {rows[name]["distribution"] for name in BUILTIN_COMMANDS} == {"ganzoo"}
 
     def test_show_has_its_help_and_whose_it_is(self, capsys: Captured) -> None:
-        assert status_of(["survey", "--help"]) == 0
+        assert exit_status(["survey", "--help"]) == 0
         page = capsys.readouterr().out
         assert "Usage: ganzoo survey [OPTIONS] [WORDS]..." in page
         assert "-h, --help" in page
-        assert status_of(["show", "survey"]) == 0
+        assert exit_status(["show", "survey"]) == 0
         shown = capsys.readouterr().out
         assert page in shown
         assert "distribution: third_poll-dist" in shown
 
     def test_show_has_its_options_for_programs(self, capsys: Captured) -> None:
-        assert status_of(["show", "survey", "--json"]) == 0
+        assert exit_status(["show", "survey", "--json"]) == 0
         [thing] = json.loads(capsys.readouterr().out)["components"]
         assert (thing["shelf"], thing["description"], thing["recipes"]) == ("command", "Count WORDS.", [])
         options = {option.pop("name"): option for option in thing["options"]}
@@ -181,7 +181,7 @@ class TestBesideOurs:
         assert offered(words) == expected
 
     def test_the_nearest_command_may_be_a_plugins(self, capsys: Captured) -> None:
-        assert status_of(["survy"]) == 2
+        assert exit_status(["survy"]) == 2
         assert "No such command 'survy'. Did you mean survey?" in capsys.readouterr().err
 
 
@@ -203,7 +203,7 @@ class TestInUse:
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
     def test_it_ends_as_ours_do(self, arguments: list[str], status: int, out: str, err: str, capsys: Captured) -> None:
-        assert status_of(arguments) == status
+        assert exit_status(arguments) == status
         captured = capsys.readouterr()
         assert captured.out == out
         assert err in captured.err
@@ -216,23 +216,23 @@ class TestNamesOfOurs:
         install("third_claims", {"run": "third_own:run", "survey": "third_own:survey"}, third_own=SURVEY)
 
     def test_ours_goes_on_working_and_the_rest_of_the_plugin_comes_in(self, capsys: Captured) -> None:
-        assert status_of(["run", "--help"]) == 0
+        assert exit_status(["run", "--help"]) == 0
         assert "Usage: ganzoo run [OPTIONS] RECIPE" in capsys.readouterr().out
-        assert status_of(["survey"]) == 0
+        assert exit_status(["survey"]) == 0
         assert [entry.distribution for entry in zoo().entries("command") if entry.name == "run"] == ["ganzoo"]
         assert zoo().find("loss", "loss-of-third_claims")
 
     def test_the_plugins_row_says_what_is_left_out_and_why(self, capsys: Captured) -> None:
-        assert status_of(["list", "plugins", "--json"]) == 0
+        assert exit_status(["list", "plugins", "--json"]) == 0
         rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["plugins"]}
         row = rows["third_claims"]
         assert (row["distribution"], row["status"]) == ("third_claims-dist", "ok")
         assert row["cause"] == 'its command "run" is left out: ganzoo has a command of that name'
-        assert status_of(["list", "commands"]) == 0
+        assert exit_status(["list", "commands"]) == 0
         assert "Left out in part: third_claims. See `ganzoo list plugins`." in capsys.readouterr().err
 
     def test_asked_for_by_its_full_name_it_is_said_why_it_is_not_there(self, capsys: Captured) -> None:
-        assert status_of(["third_claims:run"]) == 2
+        assert exit_status(["third_claims:run"]) == 2
         said = capsys.readouterr().err
         assert 'no command "third_claims:run"' in said
         assert 'third_claims (third_claims-dist 1.2) is registered in part: its command "run" is left out' in said
@@ -240,7 +240,7 @@ class TestNamesOfOurs:
     def test_strictly_it_is_an_error(self, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GANZOO_STRICT", "1")
         zoo.cache_clear()
-        assert status_of(["list"]) == 2
+        assert exit_status(["list"]) == 2
         assert 'third_claims (third_claims-dist 1.2): its command "run" is left out' in capsys.readouterr().err
 
     def test_another_spelling_of_our_name_is_our_name(self, install: Install) -> None:
@@ -255,20 +255,20 @@ class TestTwoPluginsWithOneName:
         install("third_b", {"survey": "third_two:survey"}, third_two=SURVEY.replace("{style}", "of b"))
 
     def test_using_the_bare_name_names_both_and_what_settles_it(self, capsys: Captured) -> None:
-        assert status_of(["survey"]) == 2
+        assert exit_status(["survey"]) == 2
         said = capsys.readouterr().err
         assert "third_a (third_a-dist 1.2) and third_b (third_b-dist 1.2)" in said
         assert '"third_a:survey" or "third_b:survey"' in said
 
     def test_the_plugins_name_settles_it(self, capsys: Captured) -> None:
-        assert status_of(["third_b:survey"]) == 0
+        assert exit_status(["third_b:survey"]) == 0
         assert capsys.readouterr().out == "0 of b\n"
-        assert status_of(["third_b:survey", "--help"]) == 0
+        assert exit_status(["third_b:survey", "--help"]) == 0
         assert "Usage: ganzoo third_b:survey " in capsys.readouterr().out
 
     def test_help_and_list_show_what_has_to_be_written_and_are_no_errors(self, capsys: Captured) -> None:
         for arguments in (["--help"], ["list", "commands"], ["show", "survey"]):
-            assert status_of(arguments) == 0
+            assert exit_status(arguments) == 0
             said = capsys.readouterr().out
             assert "third_a:survey" in said
             assert "third_b:survey" in said
@@ -292,20 +292,20 @@ class TestWhatCannotBeUsed:
         self, install: Install, target: str, cause: str, capsys: Captured
     ) -> None:
         install("third_it", {"survey": target, "tools": "third_good:tools"}, third_bad="1 / 0", third_good=SURVEY)
-        assert status_of(["survey", "--limit", "1"]) == 2
+        assert exit_status(["survey", "--limit", "1"]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err.startswith('error: the command "survey" of the plugin third_it (third_it-dist 1.2) ')
         assert cause in captured.err
         assert "Traceback" not in captured.err
-        assert status_of(["tools", "count"]) == 0
-        assert status_of(["--help"]) == 0
+        assert exit_status(["tools", "count"]) == 0
+        assert exit_status(["--help"]) == 0
         assert "survey" in capsys.readouterr().out
         assert offered("ganzoo survey --li") == []
 
     def test_an_unknown_command_may_be_a_broken_plugins(self, install: Install, capsys: Captured) -> None:
         install("third_newer", {"survey": "json:dumps"}, shelf="dream")
-        assert status_of(["survey"]) == 2
+        assert exit_status(["survey"]) == 2
         said = capsys.readouterr().err
         assert "No such command 'survey'" in said
         assert "The plugin third_newer (third_newer-dist 1.2) is broken: this plugin needs a newer ganzoo" in said
@@ -313,9 +313,9 @@ class TestWhatCannotBeUsed:
     @pytest.mark.usefixtures("survey")
     def test_a_blocked_plugins_command_is_gone(self, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
         monkeypatch.setenv("GANZOO_DISABLE", "third_poll")
-        assert status_of(["--help"]) == 0
+        assert exit_status(["--help"]) == 0
         assert "survey" not in capsys.readouterr().out
-        assert status_of(["survey"]) == 2
+        assert exit_status(["survey"]) == 2
         assert "third_poll (third_poll-dist 1.2) is blocked: named in GANZOO_DISABLE" in capsys.readouterr().err
 
     def test_ours_work_where_ganzoo_itself_is_blocked(
@@ -323,6 +323,6 @@ class TestWhatCannotBeUsed:
     ) -> None:
         monkeypatch.setenv("GANZOO_DISABLE", "ganzoo")
         zoo.cache_clear()
-        assert status_of(["list", "plugins", "--json"]) == 0
+        assert exit_status(["list", "plugins", "--json"]) == 0
         rows = {row["name"]: row["status"] for row in json.loads(capsys.readouterr().out)["plugins"]}
         assert rows["ganzoo"] == "blocked"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import DatasetUnavailable
 
 Captured = pytest.CaptureFixture[str]
@@ -54,7 +54,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def play(recipe: Path, out: Path, *options: object) -> int:
-    return status_of(["run", str(recipe), "--out", str(out), "--device", "cpu", *(str(option) for option in options)])
+    return exit_status(["run", str(recipe), "--out", str(out), "--device", "cpu", *(str(option) for option in options)])
 
 
 def test_a_run_prints_what_it_does_and_leaves_a_tidy_directory(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
@@ -90,8 +90,8 @@ def test_there_is_a_line_for_a_row_where_rows_come_slowly(
 
 def test_quiet_prints_nothing(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
     assert play(recipe, tmp_path / "run", "--quiet", "--steps", 10) == 0
-    assert status_of(["resume", str(tmp_path / "run"), "--quiet", "--steps", "12"]) == 0
-    assert status_of(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+    assert exit_status(["resume", str(tmp_path / "run"), "--quiet", "--steps", "12"]) == 0
+    assert exit_status(["resume", str(tmp_path / "run"), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert ganzoo.load(tmp_path / "run").step == 12
 
@@ -185,18 +185,18 @@ def test_a_failed_training_ends_with_1_and_says_what_to_try(
 def test_a_finished_run_says_how_to_train_further(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "run"
     play(recipe, out, "--quiet")
-    assert status_of(["resume", str(out)]) == 0
+    assert exit_status(["resume", str(out)]) == 0
     assert capsys.readouterr().out == (
         f"{out} is finished: all 20 steps are done.\nTo train further: ganzoo resume {out} --steps 40\n"
     )
-    assert status_of(["resume", str(out), "--steps", "30"]) == 0
+    assert exit_status(["resume", str(out), "--steps", "30"]) == 0
     assert "going on from step 20" in capsys.readouterr().out
     assert (ganzoo.load(out).step, ganzoo.load(out).status) == (30, "finished")
 
 
 def test_a_budget_below_what_is_done_is_refused(recipe: Path, tmp_path: Path, capsys: Captured) -> None:
     play(recipe, tmp_path / "run", "--quiet")
-    assert status_of(["resume", str(tmp_path / "run"), "--steps", "7"]) == 2
+    assert exit_status(["resume", str(tmp_path / "run"), "--steps", "7"]) == 2
     assert "--steps 7 is less than" in capsys.readouterr().err
 
 
@@ -208,7 +208,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_end_gets_its_end(recip
     run.files.write_facts(run.facts | {"status": "running", "reason": ""})
     run.files.grid(18).unlink()
     run.files.rewind_metrics(18, 5)
-    assert status_of(["resume", str(out), "--quiet"]) == 0
+    assert exit_status(["resume", str(out), "--quiet"]) == 0
     assert ganzoo.load(out).status == "finished"
     assert run.files.grid(18).exists()
     assert [row["step"] for row in ganzoo.load(out).metrics] == rows
@@ -238,7 +238,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(recipe: Path, tmp_path: P
     assert run.status == "interrupted"
     assert run.checkpoint.name == f"step-{run.step:08d}"
     stopped = run.step
-    assert status_of(["resume", str(out), "--steps", str(stopped + 5), "--quiet"]) == 0
+    assert exit_status(["resume", str(out), "--steps", str(stopped + 5), "--quiet"]) == 0
     assert ganzoo.load(out).step == stopped + 5
 
 

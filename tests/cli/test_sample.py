@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 
 Captured = pytest.CaptureFixture[str]
 
@@ -104,7 +104,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sample(run: Path, out: Path, *options: object) -> int:
-    return status_of(["sample", str(run), "-o", str(out), *(str(option) for option in options)])
+    return exit_status(["sample", str(run), "-o", str(out), *(str(option) for option in options)])
 
 
 def pixels(path: Path) -> np.ndarray:

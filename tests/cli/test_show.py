@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.cli.show import print_pretty
 from ganzoo.plugins import zoo
 
@@ -67,7 +67,7 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(name: str, capsys: Captured) -> dict[str, Any]:
-    assert status_of(["show", name, "--json"]) == 0
+    assert exit_status(["show", name, "--json"]) == 0
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     return facts
 
@@ -125,24 +125,24 @@ def test_people_and_pipes_read_the_same_credits(capsys: Captured, monkeypatch: p
     facts = shown("shown-gan", capsys)
     print_pretty(facts)
     pretty = capsys.readouterr().out
-    assert status_of(["show", "shown-gan"]) == 0
+    assert exit_status(["show", "shown-gan"]) == 0
     plain = capsys.readouterr().out
     for said in ("Shown-Gan", "1.4", "Ada Alpha", "Apache-2.0", "https://example.org/shown", "leans to one side"):
         assert said in pretty
         assert said in plain
-    assert status_of(["show", "hinge"]) == 0
+    assert exit_status(["show", "hinge"]) == 0
     assert "author: The ganzoo developers\ndistribution: ganzoo\n" in capsys.readouterr().out
 
 
 def test_a_name_of_nothing_names_the_nearest_plugin_too(capsys: Captured) -> None:
-    assert status_of(["show", "ganzoo_vanila"]) == 2
+    assert exit_status(["show", "ganzoo_vanila"]) == 2
     said = capsys.readouterr().err
     assert "no such plugin" in said
     assert "Did you mean ganzoo_vanilla?" in said
 
 
 def test_a_recipes_values_say_where_they_are_from(capsys: Captured) -> None:
-    assert status_of(["show", "vanilla_mnist", "--set", "generator.latent_dim=7", "--json"]) == 0
+    assert exit_status(["show", "vanilla_mnist", "--set", "generator.latent_dim=7", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)["recipe"]["values"]
     assert values["generator.latent_dim"] == {"value": 7, "from": "--set generator.latent_dim=7"}
     assert "vanilla_mnist.toml" in values["generator.hidden"]["from"]
@@ -150,13 +150,13 @@ def test_a_recipes_values_say_where_they_are_from(capsys: Captured) -> None:
 
 
 def test_set_is_for_recipes_only(capsys: Captured) -> None:
-    assert status_of(["show", "ganzoo_vanilla", "--set", "a=1"]) == 2
+    assert exit_status(["show", "ganzoo_vanilla", "--set", "a=1"]) == 2
     assert "--set is for recipes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["ganzoo_vanilla", "hinge"])
 def test_a_data_root_is_for_recipes_only(name: str, capsys: Captured) -> None:
-    assert status_of(["show", name, "--data-root", "data"]) == 2
+    assert exit_status(["show", name, "--data-root", "data"]) == 2
     assert "--data-root is for recipes" in capsys.readouterr().err
 
 
@@ -225,7 +225,7 @@ def test_any_plugins_network_may_say_its_plan(planned: Path, capsys: Captured) -
 
 
 def test_a_plan_that_fails_does_not_keep_the_recipe_from_being_shown(planned: Path, capsys: Captured) -> None:
-    assert status_of(["show", str(planned), "--set", "discriminator.broken=true"]) == 0
+    assert exit_status(["show", str(planned), "--set", "discriminator.broken=true"]) == 0
     said = capsys.readouterr().out
     assert "#   plan  unknown: plan() fails: no idea" in said
     assert "discriminator.broken = true" in said
@@ -241,7 +241,7 @@ def folder_of_images(path: Path, width: int, height: int) -> Path:
 def test_the_plan_follows_the_size_of_the_images_in_a_folder(tmp_path: Path, capsys: Captured) -> None:
     folder = folder_of_images(tmp_path / "wide", width=53, height=37)
     arguments = ["show", "dcgan_folder", "--set", f"dataset.path={folder}", "--set", "dataset.size=[37, 53]"]
-    assert status_of(arguments) == 0
+    assert exit_status(arguments) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[-5] == "# networks for image-folder, sample shape 3x37x53"
     assert said[-4].startswith("# generator dcgan: ")
@@ -259,29 +259,29 @@ def test_people_and_pipes_read_the_same_plan(capsys: Captured) -> None:
 
 def test_a_recipe_whose_data_are_not_here_is_shown_with_the_reason(tmp_path: Path, capsys: Captured) -> None:
     root = ["--data-root", str(tmp_path)]
-    assert status_of(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
+    assert exit_status(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
     said = capsys.readouterr().out
     assert "train.steps = 10000" in said
     assert "# networks for image-folder, sample shape unknown" in said
     assert f"# not built: image-folder: there is no folder wide, neither here nor under {tmp_path}." in said
     folder_of_images(tmp_path / "wide", width=60, height=40)
-    assert status_of(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
+    assert exit_status(["show", "dcgan_folder", "--set", "dataset.path=wide", *root]) == 0
     assert "# networks for image-folder, sample shape 3x64x64" in capsys.readouterr().out
 
 
 def test_networks_that_cannot_be_built_are_told_with_a_remedy_that_works(tmp_path: Path, capsys: Captured) -> None:
     folder = folder_of_images(tmp_path / "small", width=6, height=6)
     recipe = ["show", "dcgan_folder", "--set", f"dataset.path={folder}"]
-    assert status_of([*recipe, "--set", "dataset.size=6"]) == 0
+    assert exit_status([*recipe, "--set", "dataset.size=6"]) == 0
     said = capsys.readouterr().out
     assert 'not built: generator "dcgan" cannot be built: it takes images' in said
     assert "scaled up by dataset.size = 64" in said
-    assert status_of([*recipe, "--set", "dataset.size=64"]) == 0
+    assert exit_status([*recipe, "--set", "dataset.size=64"]) == 0
     assert "# generator dcgan: " in capsys.readouterr().out
 
 
 def test_what_needs_no_recipe_imports_no_torch_for_its_plan(tmp_path: Path) -> None:
-    code = "import sys; from ganzoo.cli import status_of; status_of(['show', 'ganzoo_dcgan'])"
+    code = "import sys; from ganzoo.cli import exit_status; exit_status(['show', 'ganzoo_dcgan'])"
     code += "; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.splitlines()[-1] == "False"

@@ -68,7 +68,9 @@ def folder(tmp_path: Path) -> Path:
 def options(entry: Entry) -> str:
     """The lines of a component's table in a recipe: its name, and small sizes where it has such options."""
     taken = inspect.signature(zoo().resolve(entry)).parameters
-    return "\n".join([f'name = "{zoo().spelling(entry)}"', *(f"{k} = {v}" for k, v in TINY.items() if k in taken)])
+    return "\n".join(
+        [f'name = "{zoo().qualified_name(entry)}"', *(f"{k} = {v}" for k, v in TINY.items() if k in taken)]
+    )
 
 
 def mix(folder: Path, generator: Entry, discriminator: Entry, loss: Entry, kind: str) -> Recipe:

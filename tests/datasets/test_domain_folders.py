@@ -78,7 +78,7 @@ def test_a_missing_domain_is_said_with_the_layout(unpaired: Path) -> None:
     with pytest.raises(DatasetUnavailable, match="unpaired-folders: there is no folder nowhere"):
         UnpairedFolders(path="nowhere").info(unpaired)
     with pytest.raises(
-        DatasetError, match=r"no folder trainA in it\.\n  Two domains lie in the folders trainA and trainB"
+        DatasetError, match=r"no folder trainA in it\.\n  Put the domains into the folders trainA and trainB"
     ):
         UnpairedFolders(path=str(unpaired / "set" / "testA")).info(unpaired)
     for path in (unpaired / "set" / "trainB").iterdir():

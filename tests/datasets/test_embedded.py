@@ -11,7 +11,7 @@ from ganzoo.datasets import glyph_domains, glyphs
 from ganzoo.datasets.cache import read_cached
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_domains import GlyphDomains
-from ganzoo.datasets.glyph_rendering import colour, draw
+from ganzoo.datasets.glyph_rendering import colour, render_digits
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.root import data_root
 
@@ -27,20 +27,20 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_glyphs_are_the_same_whatever_was_drawn_before_and_on_however_many_threads() -> None:
     torch.manual_seed(1)
-    first, labels = draw(200, 28, seed=5)
+    first, labels = render_digits(200, 28, seed=5)
     before = torch.get_rng_state()
     threads = torch.get_num_threads()
     torch.set_num_threads(2 if threads == 1 else 1)
-    again, same_labels = draw(200, 28, seed=5)
+    again, same_labels = render_digits(200, 28, seed=5)
     torch.set_num_threads(threads)
     assert torch.equal(first, again)
     assert torch.equal(labels, same_labels)
     assert torch.equal(before, torch.get_rng_state())
-    assert not torch.equal(first, draw(200, 28, seed=6)[0])
+    assert not torch.equal(first, render_digits(200, 28, seed=6)[0])
 
 
 def test_glyphs_look_like_digits_on_black() -> None:
-    images, labels = draw(2000, 28, seed=0)
+    images, labels = render_digits(2000, 28, seed=0)
     ink = images.float() / 255
     assert ink[:, :, 0].mean() < 0.01  # the border is empty
     assert 0.08 < ink.mean() < 0.3  # MNIST: 0.13
@@ -51,13 +51,13 @@ def test_glyphs_look_like_digits_on_black() -> None:
     assert counts.max() < 267
     # A mean picture per digit tells most of them apart: they are digits, and the labels are theirs.
     means = torch.stack([ink[labels == digit].mean(dim=0) for digit in range(10)]).flatten(1)
-    held, true = draw(500, 28, seed=9)
+    held, true = render_digits(500, 28, seed=9)
     nearest = torch.cdist(held.flatten(1).float() / 255, means).argmin(dim=1)
     assert (nearest == true).float().mean() > 0.7  # by chance: 0.1
 
 
 def test_colours_keep_the_digit_brighter_than_its_ground() -> None:
-    images, _ = draw(50, 32, seed=0)
+    images, _ = render_digits(50, 32, seed=0)
     coloured = colour(images, seed=0).float()
     inside, outside = images[:, 0] > 200, images[:, 0] == 0
     for picture, ink, ground in zip(coloured.mean(dim=1), inside, outside, strict=True):

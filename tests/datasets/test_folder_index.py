@@ -12,7 +12,7 @@ from PIL import Image
 from ganzoo.datasets import folder_index
 from ganzoo.datasets.files import listing_digest
 from ganzoo.datasets.folder_index import Index, index_of
-from ganzoo.datasets.image_files import images_in
+from ganzoo.datasets.image_files import list_images
 from ganzoo.errors import DatasetError
 
 NAMES = ("b/2.png", "b/10.png", "b/c/1.png", "b.d/1.png", "a.png", "a-1.png", "Z.PNG", "grün/é.png", ".hidden.png")
@@ -33,7 +33,7 @@ def settle(top: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that counts as large, with a cache of its own."""
-    monkeypatch.setattr(folder_index, "LARGE", 5)
+    monkeypatch.setattr(folder_index, "MIN_CACHED_IMAGES", 5)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     for number, name in enumerate(NAMES):
         save(tmp_path / "set" / name, (16, 12 + number % 2), "L" if number % 3 else "RGB")
@@ -46,13 +46,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many headers were read, each time that any were."""
     counts: list[int] = []
-    look_at: Callable[..., Index] = folder_index.look_at
+    read_headers: Callable[..., Index] = folder_index.read_headers
 
     def counting(files: list[Path], others: int) -> Index:
         counts.append(len(files))
-        return look_at(files, others)
+        return read_headers(files, others)
 
-    monkeypatch.setattr(folder_index, "look_at", counting)
+    monkeypatch.setattr(folder_index, "read_headers", counting)
     return counts
 
 
@@ -62,7 +62,7 @@ def paths(index: Index) -> list[Path]:
 
 def test_every_image_is_found_in_the_order_that_runs_so_far_have_had(folder: Path) -> None:
     index = index_of(folder)
-    assert paths(index) == images_in(folder)
+    assert paths(index) == list_images(folder)
     assert len(index.files) == len(NAMES) - 1
     assert index.others == 1
     assert index.files.sizes.tolist() == [path.stat().st_size for path in paths(index)]
@@ -92,7 +92,7 @@ def test_a_folder_that_has_changed_is_looked_at_again(folder: Path, looked: list
         case "folder":
             (folder / "b" / "c" / "1.png").unlink()
             (folder / "b" / "c").rmdir()
-    assert paths(index_of(folder)) == images_in(folder)
+    assert paths(index_of(folder)) == list_images(folder)
     assert len(looked) == 2
 
 
@@ -109,7 +109,7 @@ def test_a_damaged_index_is_made_anew(folder: Path, looked: list[int], tmp_path:
     content = bytearray(kept.read_bytes())
     content[-9] ^= 1
     kept.write_bytes(content)
-    assert paths(index_of(folder)) == images_in(folder)
+    assert paths(index_of(folder)) == list_images(folder)
     assert len(looked) == 2
 
 

@@ -208,14 +208,16 @@ def test_checksums_of_8_bits_are_those_that_runs_so_far_have(tmp_path: Path) -> 
 
 
 def test_the_index_of_a_large_folder_keeps_the_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_index, "LARGE", 1)
-    monkeypatch.setattr(folder_index, "SETTLED", -1e9)
+    monkeypatch.setattr(folder_index, "MIN_CACHED_IMAGES", 1)
+    monkeypatch.setattr(folder_index, "MIN_UNCHANGED_SECONDS", -1e9)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     (tmp_path / "set").mkdir()
     write_png_16(tmp_path / "set" / "a.png", GREY_16)
     first = ImageFolder(path="set").info(tmp_path)
     (kept,) = (tmp_path / "cache").rglob("*.safetensors")
-    monkeypatch.setattr(folder_index, "look_at", None)  # would be called where the index is not taken from the cache
+    monkeypatch.setattr(
+        folder_index, "read_headers", None
+    )  # would be called where the index is not taken from the cache
     assert kept.is_file()
     assert ImageFolder(path="set").info(tmp_path) == first
     assert first.fields["real"].dtype == "uint16"

@@ -23,7 +23,7 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A cache of its own, splits of a few glyphs, and a small test split of stacked ones."""
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
     monkeypatch.setattr(glyphs, "SIZES", {"train": 300, "test": 100})
-    monkeypatch.setattr(stacked, "TEST", 200)
+    monkeypatch.setattr(stacked, "TEST_SIZE", 200)
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def test_they_are_the_same_every_time_and_others_for_another_seed(few: Path) -> 
 def test_the_info_is_what_is_loaded_and_the_published_sizes_are_the_defaults(few: Path) -> None:
     info = StackedGlyphs().info(few)
     assert (info.size, info.sample_shape, len(info.classes), info.classes[42]) == (128_000, (3, 28, 28), 1000, "042")
-    assert stacked.TEST == 200  # here; 26,000 as published, where it is not made small for a test
+    assert stacked.TEST_SIZE == 200  # here; 26,000 as published, where it is not made small for a test
     assert info.extractor == "digits"
 
 
@@ -113,8 +113,8 @@ def test_26000_even_draws_find_every_mode_and_a_divergence_of_sampling_alone() -
 
 
 def test_data_in_which_nothing_is_stacked_are_refused(few: Path) -> None:
-    assert "nothing is stacked" in Modes().misfit(Glyphs(), Glyphs().info(few))
-    assert Modes().misfit(StackedGlyphs(), StackedGlyphs().info(few)) == ""
+    assert "nothing is stacked" in Modes().unsupported_reason(Glyphs(), Glyphs().info(few))
+    assert Modes().unsupported_reason(StackedGlyphs(), StackedGlyphs().info(few)) == ""
 
 
 def test_a_run_on_stacked_glyphs_is_scored_by_modes(few: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.display.report import page
 from ganzoo.display.report.curves import curves
 from ganzoo.display.report.page import MAX_GRIDS
@@ -129,13 +129,13 @@ def test_a_fallback_is_said_loudly(tmp_path: Path, small_recipe: Write) -> None:
     assert 'NOT MNIST: this run trains on the fallback data set "gaussians".' in seen.messages
 
 
-def refuse(name: str, root: Path, *, why: str) -> None:
-    raise ganzoo.errors.DatasetUnavailable(f"{name} is far away.", remedy=why)
+def refuse(name: str, root: Path, *, remedy: str) -> None:
+    raise ganzoo.errors.DatasetUnavailable(f"{name} is far away.", remedy=remedy)
 
 
 def test_the_command_writes_into_the_run_or_where_it_is_told(run: ganzoo.Run, tmp_path: Path) -> None:
-    assert status_of(["report", str(run.directory)]) == 0
-    assert status_of(["report", str(run.directory), "-o", str(tmp_path / "page.html")]) == 0
+    assert exit_status(["report", str(run.directory)]) == 0
+    assert exit_status(["report", str(run.directory), "-o", str(tmp_path / "page.html")]) == 0
     assert (run.directory / "report.html").read_bytes() == (tmp_path / "page.html").read_bytes()
 
 
@@ -143,10 +143,10 @@ def test_the_command_writes_into_the_run_or_where_it_is_told(run: ganzoo.Run, tm
 def test_a_place_that_cannot_be_written_is_told(
     run: ganzoo.Run, tmp_path: Path, out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status_of(["report", str(run.directory), "-o", str(tmp_path / out)]) == 2
+    assert exit_status(["report", str(run.directory), "-o", str(tmp_path / out)]) == 2
     assert "Name a file" in capsys.readouterr().err
 
 
 def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["report", str(tmp_path)]) == 2
+    assert exit_status(["report", str(tmp_path)]) == 2
     assert "is not a run" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import torch
 
 import ganzoo as ganzoo_package
 from ganzoo.cli import ganzoo
-from ganzoo.cli.group import OWN
+from ganzoo.cli.group import BUILTIN_COMMANDS
 from ganzoo.core.loop import play_round
 from ganzoo.core.two_player import TwoPlayer
 from ganzoo.evaluation.suites.reading import read_suite
@@ -85,7 +85,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
         name, *arguments = shlex.split(line, comments=True)[1:]
         if name.startswith("-"):
             continue
-        assert name in OWN, line
+        assert name in BUILTIN_COMMANDS, line
         command = ganzoo.get_command(click.Context(ganzoo), name)
         assert isinstance(command, click.Command)
         command.make_parser(click.Context(command)).parse_args(list(arguments))  # raises where an option is unknown
@@ -123,7 +123,7 @@ def test_the_tables_of_the_engines_own_options_are_complete_and_right(heading: s
 )
 def test_everything_on_the_engines_shelves_has_its_place_on_a_page(page: str, shelf: str) -> None:
     text = (TOP / "docs" / page).read_text(encoding="utf-8")
-    assert [name for name, *_ in builtin.SHELVED[shelf] if f"`{name}`" not in text] == []
+    assert [name for name, *_ in builtin.COMPONENTS_BY_SHELF[shelf] if f"`{name}`" not in text] == []
 
 
 def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
@@ -134,7 +134,7 @@ def test_the_metric_and_the_extractor_that_a_page_shows_work() -> None:
     given = ganzoo_package.Samples.without_features(images)
     assert names["Brightness"]()(given, given, seed=0) == {"brightness": images.double().mean().item()}
     fields = {"real": ganzoo_package.Field((1, 28, 28), "uint8")}
-    assert names["Thumbnails"]().misfit(ganzoo_package.DatasetInfo(fields=fields, size=2)) == ""
+    assert names["Thumbnails"]().unsupported_reason(ganzoo_package.DatasetInfo(fields=fields, size=2)) == ""
     features = names["Thumbnails"]()(images).features
     assert features.shape == (2, 16)
     assert features[0, 0] == images[0, 0, :7, :7].float().mean()

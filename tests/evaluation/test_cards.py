@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.evaluation.cards import make_card, read_blocks, read_paper_results, replace_block
 from ganzoo.plugins import zoo
@@ -91,7 +91,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 def test_a_card_says_what_ran_and_what_was_measured(runs: Path, capsys: Captured) -> None:
-    assert status_of(["card", str(runs / "seed-0")]) == 0
+    assert exit_status(["card", str(runs / "seed-0")]) == 0
     said = rows(capsys.readouterr().out)
     assert (
         "generator `mlp` (ganzoo-vanilla 0.1.0, [arXiv:1406.2661](https://arxiv.org/abs/1406.2661))" in said["model"][0]
@@ -109,7 +109,7 @@ def test_a_card_says_what_ran_and_what_was_measured(runs: Path, capsys: Captured
 
 
 def test_over_several_seeds_it_has_their_mean_and_spread(runs: Path, capsys: Captured) -> None:
-    assert status_of(["card", *reversed(seeds(runs))]) == 0
+    assert exit_status(["card", *reversed(seeds(runs))]) == 0
     text = capsys.readouterr().out
     said = rows(text)
     values = [ganzoo.load(run).scores[1].value for run in seeds(runs)]
@@ -124,12 +124,12 @@ def test_over_several_seeds_it_has_their_mean_and_spread(runs: Path, capsys: Cap
 
 def test_a_run_that_lacks_a_score_is_said_to(runs: Path, capsys: Captured) -> None:
     shutil.rmtree(runs / "seed-1" / "evaluations")
-    assert status_of(["card", *seeds(runs)]) == 0
+    assert exit_status(["card", *seeds(runs)]) == 0
     assert "not measured" in rows(capsys.readouterr().out)["modes"][2].split(", ")[1]
 
 
 def test_without_scores_nothing_is_claimed(runs: Path, capsys: Captured) -> None:
-    assert status_of(["card", str(runs / "wide")]) == 0
+    assert exit_status(["card", str(runs / "wide")]) == 0
     assert "the picture is all that is claimed" in capsys.readouterr().out
 
 
@@ -144,7 +144,7 @@ def test_the_settings_of_a_card_are_a_recipe_that_runs(runs: Path, tmp_path: Pat
 def test_what_was_changed_in_an_installed_recipe_is_said(runs: Path, capsys: Captured) -> None:
     shorter = ["train.steps=3", "generator.hidden=[8]"]
     ganzoo.train("wgan_gp_gaussians", out=runs / "shorter", device="cpu", quiet=True, overrides=shorter, seed=4)
-    assert status_of(["card", str(runs / "shorter"), "-o", str(runs / "card.md")]) == 0
+    assert exit_status(["card", str(runs / "shorter"), "-o", str(runs / "card.md")]) == 0
     changed = rows((runs / "card.md").read_text())["changed in `wgan_gp_gaussians"][0].replace("\\", "")
     assert changed == "generator.hidden: [128, 128, 128] -> [8]; train.steps: 3000 -> 3"
     assert "changed in" not in make_card([runs / "seed-0"]).markdown()
@@ -159,28 +159,28 @@ def test_a_part_of_a_page_is_renewed_and_the_rest_stays(runs: Path, capsys: Capt
     page = runs / "small.md"
     page.write_text("# Small\nBy hand.\n")
     into = ["--into", str(page)]
-    assert status_of(["card", str(runs / "seed-0"), *into]) == 0
+    assert exit_status(["card", str(runs / "seed-0"), *into]) == 0
     first = page.read_text()
     assert first.startswith("# Small\nBy hand.\n\n<!-- ganzoo card small: begin")
     assert (runs / "small.png").read_bytes() == (runs / "seed-0" / "samples" / "step-00000004.png").read_bytes()
     assert "](small.png)" in first
     page.write_text(first + "\nMore by hand.\n")
-    assert status_of(["card", str(runs / "wide"), *into, "--name", "wide"]) == 0
-    assert status_of(["card", *seeds(runs), *into]) == 0
+    assert exit_status(["card", str(runs / "wide"), *into, "--name", "wide"]) == 0
+    assert exit_status(["card", *seeds(runs), *into]) == 0
     text = page.read_text()
     assert list(read_blocks(text)) == ["small", "wide"]
     assert "3, of the seeds 0, 1, 2" in read_blocks(text)["small"]
     assert (
         text.index("By hand.") < text.index("card small: end") < text.index("More by hand.") < text.index("card wide")
     )
-    assert status_of(["card", *seeds(runs), *into]) == 0
+    assert exit_status(["card", *seeds(runs), *into]) == 0
     assert page.read_text() == text
     capsys.readouterr()
 
 
 def test_a_recipe_without_grids_gets_a_picture_drawn_for_it(runs: Path, capsys: Captured) -> None:
     shutil.rmtree(runs / "seed-0" / "samples")
-    assert status_of(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 0
+    assert exit_status(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 0
     assert (runs / "small.png").read_bytes().startswith(b"\x89PNG")
     assert list(read_blocks((runs / "card.md").read_text())) == ["small"]
     capsys.readouterr()
@@ -188,7 +188,7 @@ def test_a_recipe_without_grids_gets_a_picture_drawn_for_it(runs: Path, capsys: 
 
 def test_the_papers_number_stands_beside_ours_with_its_source(runs: Path, capsys: Captured) -> None:
     (runs / "card.papers.toml").write_text(KNOWLEDGE)
-    assert status_of(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 0
+    assert exit_status(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 0
     text = (runs / "card.md").read_text()
     published = rows(text.partition("| published |")[2])
     ours = ganzoo.load(runs / "seed-0").scores[0].value
@@ -220,7 +220,7 @@ def test_a_number_without_its_source_is_refused_before_anything_is_written(
     assert old in text
     (runs / "knowledge.toml").write_text(text.replace(old, new))
     command = ["card", str(runs / "seed-0"), "-o", str(runs / "card.md"), "--paper", str(runs / "knowledge.toml")]
-    assert status_of(command) == 2
+    assert exit_status(command) == 2
     streams = capsys.readouterr()
     assert said in streams.err
     assert "knowledge.toml" in streams.err
@@ -247,7 +247,7 @@ def test_bad_input_is_one_message_and_status_2(
 ) -> None:
     monkeypatch.chdir(runs)
     Path("half.md").write_text("# Half\n<!-- ganzoo card small: begin -->\n")
-    assert status_of(["card", *arguments]) == 2
+    assert exit_status(["card", *arguments]) == 2
     streams = capsys.readouterr()
     assert said in streams.err
     assert streams.out == ""
@@ -268,7 +268,7 @@ def without_checkpoints(run: Path) -> None:
 @pytest.mark.parametrize(("harm", "said"), [(damaged, "parameters"), (without_checkpoints, "no checkpoint")])
 def test_a_damaged_run_makes_no_card(runs: Path, capsys: Captured, harm: Callable[[Path], None], said: str) -> None:
     harm(runs / "seed-0")
-    assert status_of(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 2
+    assert exit_status(["card", str(runs / "seed-0"), "-o", str(runs / "card.md")]) == 2
     assert said in capsys.readouterr().err
     assert not (runs / "card.md").exists()
 

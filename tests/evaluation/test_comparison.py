@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.evaluation.comparison.columns import Column
 from ganzoo.runs.score import Protocol, Score, save_scores
 
@@ -126,7 +126,7 @@ def test_the_settings_that_differ_are_shown_and_no_others(runs: Path, capsys: Ca
         "loss.name": ["hinge", "wasserstein"],
         "train.seed": [0, 3],
     }
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     said = capsys.readouterr().out
     assert "generator.hidden" in said
     assert "latent_dim" not in said
@@ -146,7 +146,7 @@ def test_intervals_that_are_apart_name_the_better_run(runs: Path, capsys: Captur
     (column,) = comparison.columns
     assert (column.best, column.ranks, column.not_told_apart) == (1, [(2, 2), (1, 1)], [])
     assert "fid (down is better): wide is better than every other." in comparison.notes
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     lines = capsys.readouterr().out.splitlines()
     (first,) = [line.split() for line in lines if line.startswith("fid (a)")]
     assert first == ["fid", "(a)", "1", "wide", "3", "2.5", "to", "3.5", "0.25", "4"]
@@ -159,7 +159,7 @@ def test_a_narrow_terminal_folds_names_and_cuts_no_number(
     monkeypatch.setenv("COLUMNS", "60")
     record(runs / "small", score(0.001087))
     record(runs / "wide", score(119.4))
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     out = capsys.readouterr().out
     assert "0.001087" in out
     assert "119.4" in out
@@ -210,7 +210,7 @@ def test_scores_of_two_protocols_are_never_in_one_column(runs: Path, capsys: Cap
     (note,) = [note for note in comparison.notes if "not ranked" in note]
     assert "generated samples 500 and 100; the split test and train" in note
     assert comparison.commands == [f"ganzoo evaluate {runs / 'wide'} --metric fid -n 500 --extractor digits"]
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     said = capsys.readouterr().out
     assert "is better than" not in said
     assert comparison.commands[0] in said
@@ -219,7 +219,7 @@ def test_scores_of_two_protocols_are_never_in_one_column(runs: Path, capsys: Cap
 def test_of_many_runs_those_that_agree_are_named_together(runs: Path, capsys: Captured) -> None:
     for name in ("third", "fourth"):
         shutil.copytree(runs / "small", runs / name)
-    assert status_of(["compare", *(str(runs / name) for name in ("small", "wide", "third", "fourth"))]) == 0
+    assert exit_status(["compare", *(str(runs / name) for name in ("small", "wide", "third", "fourth"))]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["loss.name", '"hinge"', "small,", "third,", "fourth"] in lines
     assert ['"wasserstein"', "wide"] in lines
@@ -230,12 +230,12 @@ def test_after_the_commands_that_it_says_everything_can_be_compared(runs: Path, 
     """With the true metric: a published n for one, another n and an option of its own for the other."""
     small, wide = runs / "small", runs / "wide"
     own = ["--metric", "gaussian-modes", "--set", "gaussian-modes.deviations=2.0", "-n", "50", "--seed", "5"]
-    assert status_of(["evaluate", str(small), *own, "--draws", "4", "--split", "train"]) == 0
-    assert status_of(["evaluate", str(wide), "--metric", "gaussian-modes", "-n", "40"]) == 0
+    assert exit_status(["evaluate", str(small), *own, "--draws", "4", "--split", "train"]) == 0
+    assert exit_status(["evaluate", str(wide), "--metric", "gaussian-modes", "-n", "40"]) == 0
     comparison = ganzoo.compare([small, wide])
     assert len(comparison.columns) == 4
     (command,) = comparison.commands
-    assert status_of(shlex.split(command)[1:]) == 0
+    assert exit_status(shlex.split(command)[1:]) == 0
     after = ganzoo.compare([small, wide])
     assert after.commands == []
     both = [column for column in after.columns if all(column.scores)]
@@ -246,7 +246,7 @@ def test_after_the_commands_that_it_says_everything_can_be_compared(runs: Path, 
 
 
 def test_without_scores_it_says_how_to_get_them(runs: Path, capsys: Captured) -> None:
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide")]) == 0
     said = capsys.readouterr().out
     assert "No scores are recorded." in said
     assert f"ganzoo evaluate {runs / 'wide'}" in said
@@ -295,7 +295,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(runs: Path) -> None:
 def test_json_is_all_that_is_printed_and_says_the_same(runs: Path, capsys: Captured) -> None:
     record(runs / "small", score(5.0))
     record(runs / "wide", score(3.0))
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide"), "--json"]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(json.dumps(ganzoo.compare([runs / "small", runs / "wide"]).to_json()))
     assert [run["label"] for run in printed["runs"]] == ["small", "wide"]
@@ -310,7 +310,7 @@ def test_the_page_shows_curves_over_each_other_and_samples_side_by_side(runs: Pa
     shutil.rmtree(runs / "wide" / "samples")  # as where a recipe asks for no grids: samples are drawn for the page
     (runs / "wide" / "samples").mkdir()
     out = runs / "page.html"
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(out)]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
     seen = Page(out.read_text())
     assert seen.pictures == ["samples of small", "samples of wide"]
@@ -328,7 +328,7 @@ def test_a_fallback_is_said_loudly(runs: Path, capsys: Captured) -> None:
     facts = json.loads((runs / "wide" / "run.json").read_text())
     facts["dataset"]["fallback"] = {"instead_of": "mnist", "reason": "far away"}
     (runs / "wide" / "run.json").write_text(json.dumps(facts))
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(runs / "page.html")]) == 0
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(runs / "page.html")]) == 0
     assert "wide: NOT MNIST" in capsys.readouterr().out
     assert "wide: NOT MNIST" in Page((runs / "page.html").read_text()).words
 
@@ -360,7 +360,7 @@ def test_bad_input_is_one_message_and_status_2(
 ) -> None:
     if change:
         change(runs / "wide")
-    assert status_of(["compare", *(str(runs / name) for name in names)]) == 2
+    assert exit_status(["compare", *(str(runs / name) for name in names)]) == 2
     streams = capsys.readouterr()
     assert said in streams.err
     assert streams.out == ""
@@ -369,7 +369,7 @@ def test_bad_input_is_one_message_and_status_2(
 
 @pytest.mark.parametrize("out", ["page.png", "nowhere/page.html", "."])
 def test_a_page_that_is_none_is_refused_before_anything_is_done(runs: Path, capsys: Captured, out: str) -> None:
-    assert status_of(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(runs / out)]) == 2
+    assert exit_status(["compare", str(runs / "small"), str(runs / "wide"), "-o", str(runs / out)]) == 2
     streams = capsys.readouterr()
     assert "HTML file" in streams.err
     assert streams.out == ""

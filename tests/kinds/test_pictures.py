@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.kinds.pictures import GAP, LEAST_WIDTH, beside, gif, scatter, to_bytes, write_png
+from ganzoo.kinds.pictures import BACKGROUND, MIN_GIF_WIDTH, gif, scatter, tile_pictures, to_uint8, write_png
 from ganzoo.kinds.pictures import grid as picture
 
 
@@ -28,11 +28,11 @@ def count(image: Image.Image, colour: str) -> int:
 def test_every_byte_survives_the_way_to_samples_and_back() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     samples = pixels.float() / 127.5 - 1
-    assert np.array_equal(to_bytes(samples), pixels.numpy())
+    assert np.array_equal(to_uint8(samples), pixels.numpy())
 
 
 def test_samples_beyond_the_range_are_clipped() -> None:
-    assert to_bytes(torch.tensor([-7.0, 7.0])).tolist() == [0, 255]
+    assert to_uint8(torch.tensor([-7.0, 7.0])).tolist() == [0, 255]
 
 
 def test_a_grid_shows_each_sample_in_its_place_row_by_row() -> None:
@@ -45,7 +45,7 @@ def test_a_grid_shows_each_sample_in_its_place_row_by_row() -> None:
         row, column = divmod(number, 3)
         cell = pixels[2 + 6 * row : 6 + 6 * row, 2 + 7 * column : 7 + 7 * column]
         assert (cell == round(number * 255 / 5)).all()
-    assert (pixels[:2] == GAP).all()
+    assert (pixels[:2] == BACKGROUND).all()
 
 
 def test_a_grid_is_square_where_nobody_says_otherwise() -> None:
@@ -89,7 +89,7 @@ def test_an_animation_shows_every_frame_for_ever_and_enlarges_tiny_ones() -> Non
         assert shown.n_frames == 3  # type: ignore[attr-defined]
         assert shown.info["loop"] == 0
         assert shown.width % 28 == 0
-        assert LEAST_WIDTH - 28 < shown.width <= LEAST_WIDTH
+        assert MIN_GIF_WIDTH - 28 < shown.width <= MIN_GIF_WIDTH
         levels = []
         for number in range(3):
             shown.seek(number)
@@ -118,7 +118,7 @@ def test_a_picture_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 def test_pictures_that_belong_together_stay_side_by_side() -> None:
     row = [picture(torch.full((1, 1, 2, 2), value)) for value in (-1.0, 0.0, 1.0)]
-    pixels = np.asarray(beside([row] * 12))
+    pixels = np.asarray(tile_pictures([row] * 12))
     # Twelve threes are a square of two threes across and six down; each picture has 2 pixels, and 2 of grey between.
     assert pixels.shape == (6 * 4 + 2, 6 * 4 + 2)
     assert pixels[2, 2::4].tolist()[:6] == [0, 128, 255, 0, 128, 255]
@@ -130,7 +130,7 @@ def test_a_grid_is_the_one_that_torchvision_would_draw(shape: tuple[int, ...], c
     from torchvision.utils import make_grid
 
     samples = torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    pixels = torch.from_numpy(to_bytes(samples))
+    pixels = torch.from_numpy(to_uint8(samples))
     expected = make_grid(pixels, nrow=columns, padding=2, pad_value=64)[: shape[1]]
     drawn = np.asarray(picture(samples, columns=columns))
     drawn = drawn[None] if drawn.ndim == 2 else drawn.transpose(2, 0, 1)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.core.data import Shape
 from ganzoo.evaluation.doctor.diagnosis import examine
 from ganzoo.metrics.judge import Judge, choice_of
@@ -77,7 +77,7 @@ def test_samples_are_written_in_every_ending_and_read_back(
     samples = run.sample(5, seed=3)
     for ending in {*kind.endings, ".png", ".gif", ".npz"}:
         path = tmp_path / f"samples{ending}"
-        assert status_of(["sample", str(runs[name]), "-n", "5", "--seed", "3", "-o", str(path)]) == 0
+        assert exit_status(["sample", str(runs[name]), "-n", "5", "--seed", "3", "-o", str(path)]) == 0
         if ending in (".png", ".gif"):
             assert is_picture(path)
         elif ending in (".npy", ".npz"):
@@ -88,7 +88,7 @@ def test_samples_are_written_in_every_ending_and_read_back(
         assert (int(held["seed"]), int(held["step"])) == (3, 24)
     capsys.readouterr()
     wrong = tmp_path / "samples.xyz"
-    assert status_of(["sample", str(runs[name]), "-o", str(wrong)]) == 2
+    assert exit_status(["sample", str(runs[name]), "-o", str(wrong)]) == 2
     said = capsys.readouterr().err
     assert all(ending in said for ending in kind.endings)
     assert not wrong.exists()
@@ -97,13 +97,13 @@ def test_samples_are_written_in_every_ending_and_read_back(
 @pytest.mark.parametrize("name", UNIT_SHAPES)
 def test_walks_are_rows_of_a_picture(runs: dict[str, Path], name: str, tmp_path: Path) -> None:
     path = tmp_path / "walk.png"
-    assert status_of(["sample", str(runs[name]), "-n", "20", "--interpolate", "-o", str(path)]) == 0
+    assert exit_status(["sample", str(runs[name]), "-n", "20", "--interpolate", "-o", str(path)]) == 0
     assert is_picture(path)
 
 
 @pytest.mark.parametrize("name", UNIT_SHAPES)
 def test_it_is_scored_by_every_metric_of_features(runs: dict[str, Path], name: str) -> None:
-    assert status_of(["evaluate", str(runs[name]), "-n", "60", "--json"]) == 0
+    assert exit_status(["evaluate", str(runs[name]), "-n", "60", "--json"]) == 0
     scores = {score.name: score for score in ganzoo.load(runs[name]).scores}
     assert set(scores) == SCORES
     assert all(np.isfinite(score.value) for score in scores.values())
@@ -122,11 +122,11 @@ def test_real_samples_against_themselves_score_best(runs: dict[str, Path], name:
 def test_it_is_reported_and_compared(runs: dict[str, Path], name: str, tmp_path: Path) -> None:
     run, other = runs[name], tmp_path / "other"
     shutil.copytree(run, other)
-    assert status_of(["report", str(run), "-o", str(tmp_path / "report.html")]) == 0
-    assert status_of(["compare", str(run), str(other), "-o", str(tmp_path / "both.html")]) == 0
+    assert exit_status(["report", str(run), "-o", str(tmp_path / "report.html")]) == 0
+    assert exit_status(["compare", str(run), str(other), "-o", str(tmp_path / "both.html")]) == 0
     for page in ("report.html", "both.html"):
         assert (tmp_path / page).read_text().count("data:image/png;base64,") >= 2
-    assert status_of(["card", str(run), "-o", str(tmp_path / "card.md")]) == 0
+    assert exit_status(["card", str(run), "-o", str(tmp_path / "card.md")]) == 0
 
 
 @pytest.mark.parametrize("name", UNIT_SHAPES)

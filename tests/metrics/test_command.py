@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.datasets.glyph_rendering import draw
+from ganzoo.datasets.glyph_rendering import render_digits
 from ganzoo.metrics.fidelity import FID, KID, InceptionScore, PrecisionRecall
 from ganzoo.metrics.interface import Samples
 
@@ -81,7 +81,7 @@ def read(folder: Path) -> Tensor:
 
 @pytest.mark.slow
 def test_scores_are_those_of_torch_fidelitys_own_command(tmp_path: Path) -> None:
-    glyphs = draw(700, 28, 1)[0]
+    glyphs = render_digits(700, 28, 1)[0]
     real, fake = saved(glyphs[:400], tmp_path / "real"), saved(glyphs[400:] // 2, tmp_path / "fake")
     (tmp_path / "patterns.py").write_text(EXTRACTOR)
     inputs = ["--input1", str(fake), "--input2", str(real), "--feature-extractor", "patterns"]

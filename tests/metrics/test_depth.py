@@ -14,14 +14,14 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 from ganzoo.errors import GanzooError, MetricError
 from ganzoo.kinds.image import Image
 from ganzoo.kinds.kind import Kind
 from ganzoo.metrics.digits import Digits
-from ganzoo.metrics.flatten import MOST, Flatten
+from ganzoo.metrics.flatten import MAX_NUMBERS, Flatten
 from ganzoo.metrics.inception import Inception
 from ganzoo.metrics.judge import Judge, choice_of
 
@@ -169,8 +169,10 @@ def test_inception_is_refused_before_anything_is_read_or_downloaded(
 
 def test_images_of_8_bits_are_still_inceptions() -> None:
     for channels in (1, 3):
-        assert Inception().misfit(Held(torch.zeros(4, channels, 8, 8, dtype=torch.uint8)).info(Path())) == ""
-    assert "kind image" in Inception().misfit(Held(torch.zeros(4, 3, 8, 8), "volume").info(Path()))
+        assert (
+            Inception().unsupported_reason(Held(torch.zeros(4, channels, 8, 8, dtype=torch.uint8)).info(Path())) == ""
+        )
+    assert "kind image" in Inception().unsupported_reason(Held(torch.zeros(4, 3, 8, 8), "volume").info(Path()))
 
 
 def test_without_a_choice_every_metric_that_fits_is_computed_in_features_that_fit() -> None:
@@ -212,7 +214,7 @@ def test_large_samples_are_compared_by_fewer_numbers() -> None:
         data = Held(torch.randint(65536, (3, *shape)).to(torch.uint16))
         extractor.prepare(data, Path())
         assert extractor(data.samples).features.shape == (3, numbers)
-        assert numbers <= MOST
+        assert numbers <= MAX_NUMBERS
 
 
 @pytest.fixture(scope="module")
@@ -236,11 +238,11 @@ def test_a_run_on_16_bits_is_scored_by_default_and_refuses_inception(
 ) -> None:
     options: dict[str, Any] = {"data_root": scans, "device": "cpu", "quiet": True}
     run = ganzoo.train(scans / "scans.toml", out=scans / "run", **options)
-    assert status_of(["evaluate", str(run.directory), "-n", "50", "--draws", "1"]) == 0
+    assert exit_status(["evaluate", str(run.directory), "-n", "50", "--draws", "1"]) == 0
     assert {score.protocol.extractor for score in run.scores} == {"flatten"}
     before = {path: path.read_bytes() for path in run.files.evaluations.iterdir()}
     capsys.readouterr()
-    assert status_of(["evaluate", str(run.directory), "--metric", "fid", "--extractor", "inception"]) == 2
+    assert exit_status(["evaluate", str(run.directory), "--metric", "fid", "--extractor", "inception"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("error:") == 1

@@ -12,7 +12,7 @@ import ganzoo
 from ganzoo import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.gaussians import Gaussians
-from ganzoo.datasets.glyph_rendering import draw
+from ganzoo.datasets.glyph_rendering import render_digits
 from ganzoo.datasets.mnist import MNIST
 from ganzoo.metrics.digits import Digits
 from ganzoo.metrics.fidelity import FID, KID
@@ -33,7 +33,7 @@ class Few(Dataset):
 
     def load(self, root: Path, split: str = "train") -> Examples:
         n, seed = (self.train, self.seed) if split == "train" else (300, self.seed + 1)
-        images, labels = draw(n, self.size, seed)
+        images, labels = render_digits(n, self.size, seed)
         tensors = {"real": images, "label": labels}
         return Examples(tensors=tensors, checksum=digest_of(tensors), origin="a test")
 

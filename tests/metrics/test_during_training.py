@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.recipe import read_recipe
 
@@ -123,9 +123,9 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_sampled_and_scored(
     assert len(list((run.directory / "checkpoints").iterdir())) == 1
     chosen = ganzoo.load(run.directory, best=True)
     assert chosen.sample(3).shape == (3, 1, 28, 28)
-    assert status_of(["sample", str(run.directory), "--best", "-n", "4", "-o", str(recipe.parent / "best.png")]) == 0
+    assert exit_status(["sample", str(run.directory), "--best", "-n", "4", "-o", str(recipe.parent / "best.png")]) == 0
     assert f"step {step}" in capsys.readouterr().out
-    assert status_of(["evaluate", str(run.directory), "--best", "--metric", "fid", "-n", "50", "--draws", "1"]) == 0
+    assert exit_status(["evaluate", str(run.directory), "--best", "--metric", "fid", "-n", "50", "--draws", "1"]) == 0
     assert f"step {step}," in capsys.readouterr().out
     (score,) = ganzoo.evaluate(chosen, metrics=["fid"], n=50, draws=1, device="cpu")
     assert score.step == step

@@ -13,7 +13,7 @@ import torch
 from torch_fidelity import feature_extractor_inceptionv3
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.metrics import inception
 from ganzoo.metrics.inception import FILE, Inception
 
@@ -49,7 +49,7 @@ def test_offline_the_command_ends_with_status_2_and_no_traceback(
     glyph_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["evaluate", str(glyph_run), "--metric", "fid", "-n", "10", "--extractor", "inception"]
-    assert status_of(command) == 2
+    assert exit_status(command) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert "no network here" in said.err

@@ -206,5 +206,5 @@ def test_a_plugins_observer_that_would_not_be_called_is_reported_and_the_others_
         "@hookimpl\ndef ganzoo_observers():\n    return [Deaf(), Sound()]\n"
     )
     with pytest.warns(UserWarning, match=r"plugin third_hooks .* failed in ganzoo_observers: .* Deaf: its method"):
-        given = Zoo().events().hook.ganzoo_observers(note=lambda label, text: None)
+        given = Zoo().events_manager().hook.ganzoo_observers(note=lambda label, text: None)
     assert [type(one).__name__ for several in given for one in several if "third" in type(one).__module__] == ["Sound"]

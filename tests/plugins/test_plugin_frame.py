@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RecipeError
-from ganzoo.plugins import frame_said, zoo
+from ganzoo.plugins import error_location, zoo
 
 Captured = pytest.CaptureFixture[str]
 
@@ -112,7 +112,7 @@ def recipe(tmp_path: Path, plugin: Path, small_recipe: Callable[[Path, str], Pat
 
 def run(recipe: Path, *settings: str) -> int:
     overrides = [word for setting in settings for word in ("--set", setting)]
-    return status_of(["run", str(recipe), "--out", "run", "--device", "cpu", "--quiet", *overrides])
+    return exit_status(["run", str(recipe), "--out", "run", "--device", "cpu", "--quiet", *overrides])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_users_own_file_counts_as_a_plugins_does() -> None:
     try:
         json.loads("{")
     except ValueError as error:
-        said = frame_said(error)
+        said = error_location(error)
     assert said.startswith(" (tests/plugins/test_plugin_frame.py, line ")
     assert said.endswith(", in test_a_users_own_file_counts_as_a_plugins_does)")
 
@@ -171,8 +171,8 @@ def test_the_exception_that_another_was_raised_from_is_looked_at_too() -> None:
             again = RuntimeError("reading failed")
             again.__cause__ = error
     finally:
-        assert "in test_the_exception_that_another" in frame_said(again)
+        assert "in test_the_exception_that_another" in error_location(again)
 
 
 def test_where_no_plugin_is_on_the_way_no_line_is_said() -> None:
-    assert frame_said(ZeroDivisionError()) == ""
+    assert error_location(ZeroDivisionError()) == ""

@@ -17,7 +17,7 @@ import pytest
 from ganzoo import plugins
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import Credit, PluginRow, Zoo, zoo
-from ganzoo.plugins.builtin import recipes as shipped_recipes
+from ganzoo.plugins.builtin import shipped_recipes
 from ganzoo.plugins.components import SHELVES, Component
 from ganzoo.plugins.hookspecs import hookimpl
 
@@ -136,7 +136,7 @@ def test_a_broken_plugin_is_a_row_with_its_cause_and_harms_nobody(install: Insta
     assert "\n" not in row.cause
     for shelf in SHELVES:  # nothing of it came in, and nothing else is gone
         assert made.entries(shelf) == healthy.entries(shelf)
-    made.events()
+    made.events_manager()
     with pytest.raises(PluginError) as caught:
         made.find("loss", "it")
     assert row.cause in str(caught.value)
@@ -174,7 +174,7 @@ def test_a_plugin_may_be_a_class_instance_and_hooks_may_be_optional(install: Ins
     made = Zoo()
     assert row_of(made, "it").status == "ok"
     assert made.find("loss", "y").plugin == "it"
-    made.events()
+    made.events_manager()
 
 
 def test_what_a_plugin_prints_at_import_stays_out_of_standard_output(
@@ -232,8 +232,8 @@ class TestDisputes:
         assert 'Say which: "my-first:it" or "second:it"' in said
         for spelled in ("my-first:it", "my_first:it", "My_First:it"):
             assert made.find("loss", spelled).plugin == "my-first"
-        assert made.spelling(made.find("loss", "second:it")) == "second:it"
-        assert made.spelling(made.find("loss", "alone")) == "alone"
+        assert made.qualified_name(made.find("loss", "second:it")) == "second:it"
+        assert made.qualified_name(made.find("loss", "alone")) == "alone"
 
 
 class TestCredit:
@@ -457,12 +457,12 @@ def ganzoo_run_finished(run):
 class TestEvents:
     def test_a_listener_hears_what_it_asked_for(self, install: Install) -> None:
         install("ear", LISTENER.format(order="", then=""))
-        Zoo().events().hook.ganzoo_metrics(run=None, step=7, values={"d_real": 0.5})
+        Zoo().events_manager().hook.ganzoo_metrics(run=None, step=7, values={"d_real": 0.5})
         assert sys.modules["third_ear"].heard == [(7, {"d_real": 0.5})]
 
     def test_each_run_has_a_manager_of_its_own(self) -> None:
         made = Zoo()
-        one, other = made.events(), made.events()
+        one, other = made.events_manager(), made.events_manager()
         heard = []
         observer = types.SimpleNamespace(ganzoo_run_started=hookimpl(lambda run: heard.append(run)))
         one.register(observer)
@@ -473,7 +473,7 @@ class TestEvents:
     def test_one_that_raises_is_named_once_and_the_others_still_hear(self, install: Install) -> None:
         install("bad", LISTENER.format(order="(tryfirst=True)", then="1 / 0"))
         install("good", LISTENER.format(order="", then=""))
-        events = Zoo().events()
+        events = Zoo().events_manager()
         with pytest.warns(UserWarning, match=r"plugin bad \(Third-bad 1\.2\) failed in ganzoo_run_finished: ZeroDiv"):
             events.hook.ganzoo_run_finished(run=1)
         with warnings.catch_warnings():
@@ -485,20 +485,20 @@ class TestEvents:
     def test_strictly_it_raises(self, install: Install) -> None:
         install("bad", LISTENER.format(order="", then="1 / 0"))
         with pytest.raises(PluginError, match=r"plugin bad .* failed in ganzoo_run_finished"):
-            Zoo(strict=True).events().hook.ganzoo_run_finished(run=1)
+            Zoo(strict=True).events_manager().hook.ganzoo_run_finished(run=1)
 
     def test_what_a_listener_says_to_the_user_goes_through(self, install: Install) -> None:
         then = "import ganzoo; raise ganzoo.GanzooError('the tracker needs a login')"
         install("ear", LISTENER.format(order="", then=then))
         with pytest.raises(GanzooError, match="needs a login"):
-            Zoo().events().hook.ganzoo_run_finished(run=1)
+            Zoo().events_manager().hook.ganzoo_run_finished(run=1)
 
     def test_the_order_that_listeners_ask_for_is_kept(self, install: Install) -> None:
         source = LISTENER.replace("heard.append(run)", "run.append(__name__)")
         for name, order in (("c", "(trylast=True)"), ("b", ""), ("a", "(tryfirst=True)")):
             install(name, source.format(order=order, then=""))
         told: list[str] = []
-        Zoo().events().hook.ganzoo_run_finished(run=told)
+        Zoo().events_manager().hook.ganzoo_run_finished(run=told)
         assert told == ["third_a", "third_b", "third_c"]
 
     @pytest.mark.parametrize("kind", ["wrapper=True", "hookwrapper=True"])
@@ -517,7 +517,7 @@ class TestEvents:
             """,
         )
         install("inside", LISTENER.replace("ganzoo_run_finished", "ganzoo_run_started").format(order="", then=""))
-        Zoo().events().hook.ganzoo_run_started(run=1)
+        Zoo().events_manager().hook.ganzoo_run_started(run=1)
         assert sys.modules["third_around"].heard == ["before", "after"]
         assert sys.modules["third_inside"].heard == [1]
 
@@ -526,11 +526,11 @@ class TestEvents:
     "statement",
     [
         "import ganzoo, ganzoo.errors",
-        "import ganzoo.cli; ganzoo.cli.status_of(['--help'])",
-        "import ganzoo.cli; ganzoo.cli.status_of(['list'])",
-        "import ganzoo.cli; ganzoo.cli.status_of(['list', '--json'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['--help'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['list'])",
+        "import ganzoo.cli; ganzoo.cli.exit_status(['list', '--json'])",
         "import ganzoo.cli.run, ganzoo.cli.resume, ganzoo.cli.complete",
-        "import ganzoo.plugins; ganzoo.plugins.zoo().events()",
+        "import ganzoo.plugins; ganzoo.plugins.zoo().events_manager()",
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statement: str) -> None:

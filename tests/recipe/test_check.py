@@ -42,8 +42,8 @@ class Network:
 
 
 def checked(constructor: Callable[..., Any] = Network, shelf: str = "generator", /, **table: Any) -> Checked:
-    options = options_of(constructor, shelf=shelf, whose="it")
-    return check(table, options, key=("generator",), place=lambda key: "mine.toml:7", whose='generator "mlp"')
+    options = options_of(constructor, shelf=shelf, owner="it")
+    return check(table, options, key=("generator",), place=lambda key: "mine.toml:7", owner='generator "mlp"')
 
 
 def problems_of(constructor: Callable[..., Any] = Network, /, **table: Any) -> str:
@@ -185,19 +185,19 @@ def unfit(*, width: Annotated[str, Ge(1)] = "a"): ...  # type: ignore[no-untyped
 @pytest.mark.parametrize("constructor", [untyped, unheard, missing, positional, unwritable])
 def test_a_constructor_that_no_recipe_can_call_is_its_plugins_fault(constructor: Callable[..., Any]) -> None:
     with pytest.raises(PluginError, match=r"^mlp of plug 1: .*\b(width|Nonesuch)\b"):
-        check({}, options_of(constructor, whose="mlp of plug 1"), key=("x",), place=str, whose="mlp of plug 1")
+        check({}, options_of(constructor, owner="mlp of plug 1"), key=("x",), place=str, owner="mlp of plug 1")
 
 
 def test_a_constraint_that_does_not_go_with_its_type_is_its_plugins_fault() -> None:
     with pytest.raises(PluginError, match="`width`"):
-        check({"width": "b"}, options_of(unfit), key=("x",), place=str, whose="mlp of plug 1")
+        check({"width": "b"}, options_of(unfit), key=("x",), place=str, owner="mlp of plug 1")
 
 
 def test_a_game_that_does_not_take_its_parts_is_its_plugins_fault() -> None:
     def game(*, n_critic: int = 1) -> None: ...
 
     with pytest.raises(PluginError, match="must take `parts` first"):
-        options_of(game, shelf="game", whose="it")
+        options_of(game, shelf="game", owner="it")
 
 
 class Colour(Enum):

@@ -62,13 +62,13 @@ class Tone(Kind):
     def media(self, samples):
         return [Media("text/plain", b"tone")] if self.fails != "media" else [None.content]
 
-    def write(self, samples, path, field, named=None):
+    def write(self, samples, path, field, extra=None):
         if path.suffix == ".tone" or self.fails == "arrays":
             if self.fails in ("write", "arrays"):
                 raise OSError("no ink")
             path.write_bytes(b"tone")
         else:
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
 
 
 class Tones(Dataset):

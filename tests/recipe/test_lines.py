@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from ganzoo.recipe.keys import dotted, parse_key
+from ganzoo.recipe.keys import format_key, parse_key
 from ganzoo.recipe.lines import key_lines
 
 TRICKY = '''# [not.a.table]
@@ -72,12 +72,12 @@ EXPECTED = {
 
 def test_every_key_has_the_line_that_it_stands_on() -> None:
     tomllib.loads(TRICKY)
-    lines = {dotted(key): line for key, line in key_lines(TRICKY).items()}
+    lines = {format_key(key): line for key, line in key_lines(TRICKY).items()}
     assert {key: lines.get(key) for key in EXPECTED} == EXPECTED
 
 
 def test_keys_inside_of_strings_and_comments_are_none() -> None:
-    found = {dotted(key) for key in key_lines(TRICKY)}
+    found = {format_key(key) for key in key_lines(TRICKY)}
     assert found.isdisjoint({"b", "c", "y", "d", "not", "not.a.table", "f"})
 
 
@@ -104,7 +104,7 @@ def test_a_generated_text_has_the_lines_that_it_was_written_with(seed: int) -> N
             line += rows[-1].count("\n")
     text = "".join(rows)
     tomllib.loads(text)
-    lines = {dotted(key): number for key, number in key_lines(text).items()}
+    lines = {format_key(key): number for key, number in key_lines(text).items()}
     assert {key: lines.get(key) for key in expected} == expected
 
 
@@ -120,7 +120,7 @@ def test_the_time_grows_with_the_length_and_not_with_its_square() -> None:
     "path", ["a", "a.b", "a[0].b", 'a."b.c".d', "regularizer[12].weight", '"x y"[3]', 'a."0"', "a.007"]
 )
 def test_a_key_path_reads_back_as_it_was_written(path: str) -> None:
-    assert dotted(parse_key(path)) == path
+    assert format_key(parse_key(path)) == path
 
 
 @pytest.mark.parametrize("path", ["regularizer.0.weight", "regularizer[0].weight", " regularizer . 0 . weight"])

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.saved import leaves
 
@@ -129,10 +129,10 @@ def with_line(key: Key, line: str) -> str:
 def wrong_values() -> Iterator[Case]:
     for key, value in VALUES.items():
         for wrong in WRONG[type(value)]:
-            yield f"{dotted(key)} = {wrong[:24]}", with_line(key, f"{key[-1]} = {wrong}"), dotted(key)
+            yield f"{format_key(key)} = {wrong[:24]}", with_line(key, f"{key[-1]} = {wrong}"), format_key(key)
         if key[-1] in WRONG_NAMES:
             wrong = WRONG_NAMES[str(key[-1])]
-            yield f"{dotted(key)} = {wrong}", with_line(key, f'{key[-1]} = "{wrong}"'), dotted(key)
+            yield f"{format_key(key)} = {wrong}", with_line(key, f'{key[-1]} = "{wrong}"'), format_key(key)
 
 
 def misspelled_keys() -> Iterator[Case]:
@@ -147,8 +147,8 @@ def misspelled_keys() -> Iterator[Case]:
             f"{name}.inner",
         ):
             row = GOOD.splitlines()[LINES[key] - 1]
-            named = dotted(key if "." in wrong else (*key[:-1], wrong))
-            yield f"{dotted(key)} as {wrong}", with_line(key, row.replace(name, wrong, 1)), named
+            named = format_key(key if "." in wrong else (*key[:-1], wrong))
+            yield f"{format_key(key)} as {wrong}", with_line(key, row.replace(name, wrong, 1)), named
 
 
 def wrong_tables() -> Iterator[Case]:
@@ -305,7 +305,7 @@ def test_a_run_of_a_bad_recipe_ends_with_status_2_and_leaves_nothing(
 ) -> None:
     path = tmp_path / "bad.toml"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    status = status_of(["run", str(path), "--out", str(tmp_path / "run"), "--data-root", str(tmp_path), "--plain"])
+    status = exit_status(["run", str(path), "--out", str(tmp_path / "run"), "--data-root", str(tmp_path), "--plain"])
     said = capsys.readouterr()
     assert status == 2
     assert said.out == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RecipeError
 from ganzoo.recipe import read_recipe, recipe_toml
 from ganzoo.recipe.model import Recipe
@@ -216,7 +216,7 @@ def test_a_table_of_digits_is_still_reached_by_its_name(parent: Path) -> None:
 
 def test_the_command_line_and_python_unset_alike(parent: Path, tmp_path: Path) -> None:
     words = ["--out", tmp_path / "one", "--device", "cpu", "--quiet", "--unset", "ema", "--unset", "regularizer.2"]
-    assert status_of(["run", str(parent), *map(str, words), "--set", "regularizer.0.weight=2"]) == 0
+    assert exit_status(["run", str(parent), *map(str, words), "--set", "regularizer.0.weight=2"]) == 0
     one = ganzoo.load(tmp_path / "one")
     other = ganzoo.train(
         parent,
@@ -232,16 +232,16 @@ def test_the_command_line_and_python_unset_alike(parent: Path, tmp_path: Path) -
 
 
 def test_show_tells_defaults_and_places_of_what_is_left(parent: Path, capsys: Captured) -> None:
-    assert status_of(["show", str(parent), "--unset", "train.keep", "--unset", "regularizer.0", "--json"]) == 0
+    assert exit_status(["show", str(parent), "--unset", "train.keep", "--unset", "regularizer.0", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)["recipe"]["values"]
     assert values["train.keep"] == {"value": 3, "from": f"default of ganzoo {ganzoo.__version__}"}
     assert values["regularizer[0].weight"] == {"value": 2.0, "from": f"{parent}:7"}
-    assert status_of(["show", "hinge", "--unset", "ema"]) == 2
+    assert exit_status(["show", "hinge", "--unset", "ema"]) == 2
     assert "--unset is for recipes, and hinge is none." in capsys.readouterr().err
 
 
 def test_nothing_is_written_where_something_cannot_be_unset(parent: Path, tmp_path: Path, capsys: Captured) -> None:
-    assert status_of(["run", str(parent), "--out", str(tmp_path / "run"), "--unset", "emma"]) == 2
+    assert exit_status(["run", str(parent), "--out", str(tmp_path / "run"), "--unset", "emma"]) == 2
     assert "Did you mean ema?" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 

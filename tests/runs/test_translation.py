@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.kinds.pictures import to_bytes
+from ganzoo.kinds.pictures import to_uint8
 from ganzoo.kinds.pixels import to_unit_range
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
@@ -92,7 +92,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sample(room: Path, out: str, *options: object, run: str = "two") -> int:
-    return status_of(["sample", str(room / run), "-o", str(room / out), *map(str, options)])
+    return exit_status(["sample", str(room / run), "-o", str(room / out), *map(str, options)])
 
 
 def opened(path: Path) -> Image.Image:
@@ -110,7 +110,7 @@ def test_a_run_says_what_its_two_domains_are(room: Path, capfd: Captured) -> Non
     info = ganzoo.load(room / "two").info
     assert (info.fields["a"].shape, info.fields["b"].shape, info.paired) == ((1, 12, 16), (3, 12, 16), False)
     out = room / "said"
-    assert status_of(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
+    assert exit_status(["run", str(room / "two.toml"), "--data-root", str(room), "--out", str(out), "--plain"]) == 0
     said = capfd.readouterr().out
     assert "unpaired-folders: 5 images of 1 x 12 x 16 (a) and 3 x 12 x 16 (b)" in said
     assert "--input FILE_OR_FOLDER --direction a2b -o OUT" in said
@@ -151,7 +151,7 @@ def test_one_image_becomes_the_one_that_the_network_makes_of_it(room: Path) -> N
     assert sample(room, "one.png", "--input", source, "--direction", "a2b") == 0
     pixels = torch.from_numpy(np.asarray(opened(source)).copy()).view(1, 1, 12, 16)
     made = ganzoo.load(room / "two").translate(to_unit_range(pixels), "a2b")
-    assert np.array_equal(np.asarray(opened(room / "one.png")), to_bytes(made)[0].transpose(1, 2, 0))
+    assert np.array_equal(np.asarray(opened(room / "one.png")), to_uint8(made)[0].transpose(1, 2, 0))
     assert sample(room, "back.png", "--input", room / "one.png", "--direction", "b2a") == 0
     assert (opened(room / "back.png").mode, opened(room / "back.png").size) == ("L", (16, 12))
 
@@ -293,7 +293,7 @@ def test_translations_are_read_and_written_in_the_depth_that_was_learned(room: P
         "-o",
         str(tmp_path / "b.png"),
     ]
-    assert status_of(command) == 0
+    assert exit_status(command) == 0
     made = run.translate(to_unit_range(torch.from_numpy(deep)[None, None]), "a2b")
     assert opened(tmp_path / "b.png").mode == "I;16"
     expected = run.kinds.sample.from_unit(made, run.info.fields["b"])

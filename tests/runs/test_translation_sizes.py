@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RunError
 
 PLUGIN = '''
@@ -128,7 +128,7 @@ def run(tmp_path: Path, install_plugin: Callable[[str, str], None]) -> ganzoo.Ru
 def sample(run: ganzoo.Run, source: str, out: str, *options: object) -> Path:
     folder = run.directory.parent
     asked = ["sample", str(run.directory), "--input", str(folder / source), "-o", str(folder / out)]
-    assert status_of([*asked, *map(str, options)]) == 0
+    assert exit_status([*asked, *map(str, options)]) == 0
     return folder / out
 
 

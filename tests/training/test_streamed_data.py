@@ -20,8 +20,8 @@ import ganzoo
 from ganzoo.core.data import DatasetInfo, Examples, Field, Source
 from ganzoo.datasets import placement as placing
 from ganzoo.datasets.image_folder import ImageFolder
-from ganzoo.datasets.obtain import read
-from ganzoo.datasets.placement import Wanted, placement
+from ganzoo.datasets.obtain import read_split
+from ganzoo.datasets.placement import PlacementSetting, placement
 from ganzoo.errors import DatasetError, RunError, TrainingFailed
 from ganzoo.evaluation.evaluate import refuse_other_data, was_streamed
 from ganzoo.training import data_workers as beginning
@@ -372,20 +372,22 @@ def test_a_stream_is_not_resumed_on_other_files(recipe: Path) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["stream", "device"])
-def test_a_streamed_run_is_scored_against_its_own_data_alone(recipe: Path, wanted: Wanted) -> None:
+def test_a_streamed_run_is_scored_against_its_own_data_alone(recipe: Path, wanted: PlacementSetting) -> None:
     run = train(recipe, "run", train__data="stream", steps=4)
     root = recipe.parent / "data"
     assert was_streamed(run)
-    refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
+    refuse_other_data(run, read_split(ImageFolder(path="set"), root, "train", wanted))
     next((root / "set" / "dim").iterdir()).unlink()
     with pytest.raises(RunError, match="not the one that this run learned from"):
-        refuse_other_data(run, read(ImageFolder(path="set"), root, "train", wanted))
+        refuse_other_data(run, read_split(ImageFolder(path="set"), root, "train", wanted))
 
 
 def test_data_that_do_not_fit_are_streamed_without_being_asked_to(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placing, "SHARE", 1e-12)  # a machine whose memory is full, but for what the networks take
+    monkeypatch.setattr(
+        placing, "MEMORY_SHARE", 1e-12
+    )  # a machine whose memory is full, but for what the networks take
     run = train(recipe, "run")
     assert run.facts["data"]["on"] == "stream"
     assert "0.0 MB of data" in run.facts["data"]["why"]

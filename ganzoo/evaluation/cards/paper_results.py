@@ -69,13 +69,13 @@ def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Pa
         what = f"{name} should be a table, named after a recipe; found {describe_value(value)}."
         problems.append(Problem(source.place((name,)), what, f"Write [RECIPE] above it, such as [{name}]."))
         return NO_PAPER_RESULTS
-    whose = f"the card of {name}"
+    owner = f"the card of {name}"
     head = check(
         {key: one for key, one in value.items() if key != "published"},
         HEAD,
         key=(name,),
         place=source.place,
-        whose=whose,
+        owner=owner,
     )
     problems += head.problems
     numbers = value.get("published", [])
@@ -85,7 +85,7 @@ def _table(source: Source, name: str, value: Any, problems: list[Problem]) -> Pa
         return NO_PAPER_RESULTS
     published = []
     for number, table in enumerate(numbers):
-        checked = check(table, NUMBER, key=(name, "published", number), place=source.place, whose="a published number")
+        checked = check(table, NUMBER, key=(name, "published", number), place=source.place, owner="a published number")
         problems += checked.problems
         published += [] if checked.problems else [Published(**checked.values)]
     if numbers and not head.values.get("why", "").strip():

@@ -14,7 +14,7 @@ from ganzoo.display.console import messages as messages
 from ganzoo.errors import RunError
 from ganzoo.evaluation.comparison import remedies
 from ganzoo.evaluation.comparison.columns import Column, columns
-from ganzoo.recipe.keys import dotted
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.saved import leaves
 from ganzoo.runs.run import Run, load
 from ganzoo.runs.score import Protocol, Score
@@ -274,7 +274,7 @@ def settings_of(run: Run) -> dict[str, Any]:
         values = tomllib.loads(run.files.recipe.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{run.files.recipe}: cannot be read: {error}.") from error
-    return {dotted(key): value for key, value in leaves(values)}
+    return {format_key(key): value for key, value in leaves(values)}
 
 
 def checksum(compared: ComparedRun) -> str:

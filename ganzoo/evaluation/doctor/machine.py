@@ -13,12 +13,12 @@ import psutil
 import torch
 
 from ganzoo import __version__
-from ganzoo.datasets.root import cache, data_root
+from ganzoo.datasets.root import cache_folder, data_root
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import zoo
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build
-from ganzoo.runs.facts import machine
+from ganzoo.runs.facts import device_facts
 
 LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 
@@ -26,7 +26,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "safetensors")
 def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
     """The machine as a JSON-serialisable object. root: the folder of all data sets, if it is not GANZOO_DATA."""
     folder = data_root(root)
-    cpu = machine(torch.device("cpu"))["device"]
+    cpu = device_facts(torch.device("cpu"))["device"]
     return {
         "ganzoo": __version__,
         "python": platform.python_version(),
@@ -42,7 +42,7 @@ def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
         "gpus": gpus(),
         "data_root": {"path": str(folder), "exists": folder.is_dir()},
         "datasets": datasets(folder),
-        "cache": str(cache()),
+        "cache": str(cache_folder()),
         "extras": extras(),
         "plugins": [
             {"name": row.name, "distribution": row.distribution, "version": row.version}
@@ -77,11 +77,11 @@ def datasets(root: Path) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for entry in zoo().entries("dataset"):
         try:
-            found[zoo().spelling(entry)] = build(Choice("dataset", entry, {})).at_hand(root)
+            found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).is_available(root)
         except GanzooError:  # data sets that need options, such as the path of a folder of images
             continue
         except Exception:
-            found[zoo().spelling(entry)] = None
+            found[zoo().qualified_name(entry)] = None
     return found
 
 

@@ -14,7 +14,7 @@ from ganzoo.evaluation.suites.suite import ENDLESS, Budget, Entry, Header, Scori
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import check
-from ganzoo.recipe.keys import Key, dotted
+from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import options_of
@@ -74,17 +74,17 @@ class SuiteReader:
 
     def header(self) -> Header | None:
         """The keys above the first table."""
-        known = options_of(Header, whose="a suite")
+        known = options_of(Header, owner="a suite")
         plain = {name: value for name, value in self.source.values.items() if name not in TABLE_NAMES}
         for name in [name for name in plain if name not in known]:
             expected = (*known, *TABLE_NAMES)
-            what = f"{dotted((name,))} is not part of a suite."
+            what = f"{format_key((name,))} is not part of a suite."
             self.add_problem((name,), what, f"{did_you_mean(name, expected)}A suite has: {', '.join(expected)}.")
             del plain[name]
         if "seeds" not in plain:
             self.add_problem((), "there are no seeds.", "Write seeds = [0, 1, 2] at the top.")
             return None
-        checked = check(plain, known, key=(), place=self.source.place, whose="a suite")
+        checked = check(plain, known, key=(), place=self.source.place, owner="a suite")
         self.checker.problems += checked.problems
         if checked.problems:
             return None
@@ -147,7 +147,7 @@ class SuiteReader:
         for number, table in enumerate(tables):
             entry = self.entry(("entry", number), table, budget, seed)
             if entry and entry.name in entries:
-                what = f'{dotted(("entry", number))}: "{entry.name}" is the name of an entry above.'
+                what = f'{format_key(("entry", number))}: "{entry.name}" is the name of an entry above.'
                 self.add_problem(("entry", number), what, "Give it a name of its own.")
             elif entry:
                 entries[entry.name] = entry
@@ -167,11 +167,12 @@ class SuiteReader:
             return None
         name = table.get("name", Path(table["recipe"]).stem)
         if not FOLDER_NAME.fullmatch(name):
-            what = f"{dotted((*key, 'name'))} should be letters, digits and - _ . + only; found {describe_value(name)}."
+            found = describe_value(name)
+            what = f"{format_key((*key, 'name'))} should be letters, digits and - _ . + only; found {found}."
             self.add_problem((*key, "name"), what, "Runs lie in folders of that name.")
             return None
         if budget.seconds and "steps" in table:
-            what = f"{dotted((*key, 'steps'))} and budget.seconds are two budgets."
+            what = f"{format_key((*key, 'steps'))} and budget.seconds are two budgets."
             self.add_problem((*key, "steps"), what, "Keep one for all entries.")
             return None
         recipe = self.recipe(key, table["recipe"], self.budget(key, table, budget, seed))
@@ -213,14 +214,14 @@ class SuiteReader:
         """A problem of an entry's recipe: unchanged if it is in the suite's file, else with the place of the entry."""
         if problem.where.startswith((str(self.path), "--")):
             return problem
-        what = f'{dotted(key)} = "{name}": {problem.where}: {problem.what}'
+        what = f'{format_key(key)} = "{name}": {problem.where}: {problem.what}'
         return Problem(self.source.place(key), what, problem.remedy)
 
     def has_known_keys(self, key: Key, table: Mapping[str, Any]) -> bool:
         """Reports unknown keys of an entry; True if there are none."""
         unknown = [name for name in table if name not in ENTRY_KEYS]
         for name in unknown:
-            what = f"{dotted((*key, name))} is not part of an entry."
+            what = f"{format_key((*key, name))} is not part of an entry."
             self.add_problem(
                 (*key, name), what, f"{did_you_mean(name, ENTRY_KEYS)}An entry has: {', '.join(ENTRY_KEYS)}."
             )
@@ -231,12 +232,12 @@ class SuiteReader:
         value = self.source.get(key)
         if value is None:
             if needed:
-                what = f"{dotted(key[:-1])} has no {key[-1]}."
+                what = f"{format_key(key[:-1])} has no {key[-1]}."
                 self.add_problem(key[:-1], what, f'Write {key[-1]} = "mine.toml", or a name of `ganzoo list recipes`.')
             return not needed
         right = isinstance(value, kind) and not (isinstance(value, int) and (isinstance(value, bool) or value < 1))
         if not right:
-            self.add_problem(key, f"{dotted(key)} should be {expected}; found {describe_value(value)}.")
+            self.add_problem(key, f"{format_key(key)} should be {expected}; found {describe_value(value)}.")
         return right
 
     def add_problem(self, key: Key, what: str, remedy: str = "") -> None:

@@ -15,7 +15,7 @@ from ganzoo.errors import MetricError
 from ganzoo.evaluation.suites.runs import TRAINED, PlannedRun, SuiteDirectory, recorded_scores
 from ganzoo.evaluation.suites.suite import Entry, Suite
 from ganzoo.recipe import differences
-from ganzoo.runs.facts import now
+from ganzoo.runs.facts import utc_now
 from ganzoo.runs.score import Better
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def collect_result(suite: Suite, folder: SuiteDirectory, failures: Mapping[str, 
         versions={name: v for score in found.all_scores() for name, v in score.versions.items()},
         averaged=suite.scoring.ema,
         draws=suite.scoring.draws,
-        date=max((score.date for score in found.all_scores()), default=now()),
+        date=max((score.date for score in found.all_scores()), default=utc_now()),
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ganzoo.datasets.placement import ranks_here
+from ganzoo.datasets.placement import local_world_size
 from ganzoo.training.distributed import collectives
 from ganzoo.training.distributed.collectives import RankLost
 from ganzoo.training.distributed.ranks import TIMEOUT
@@ -146,7 +146,7 @@ def create_offer(length: int, open_resources: ExitStack) -> tuple[dict[int, Conn
     Returns: the receiving ends, and the description that other ranks need. Raises: OSError if that is not possible.
     """
     rank, size = dist.get_rank(), dist.get_world_size()
-    if ranks_here() != size or not sys.platform.startswith("linux"):
+    if local_world_size() != size or not sys.platform.startswith("linux"):
         raise OSError("the ranks are on several machines, or not on Linux")
     receivers, ends = {}, {}
     for other in range(size):

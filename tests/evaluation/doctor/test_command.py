@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.evaluation.doctor.machine import describe_machine, extras
 
 Captured = pytest.CaptureFixture[str]
 
 
 def test_a_run_is_diagnosed_in_words(glyph_run: Path, capsys: Captured) -> None:
-    assert status_of(["doctor", str(glyph_run)]) == 0
+    assert exit_status(["doctor", str(glyph_run)]) == 0
     said = capsys.readouterr().out
     assert "samples: 1,000 of step 20, in stand-in" in said
     assert "rows are too few; lower train.log_every" in said
@@ -25,7 +25,7 @@ def test_a_run_is_diagnosed_in_words(glyph_run: Path, capsys: Captured) -> None:
 
 
 def test_json_is_all_that_is_printed_and_holds_every_part(glyph_run: Path, capsys: Captured) -> None:
-    assert status_of(["doctor", str(glyph_run), "--json"]) == 0
+    assert exit_status(["doctor", str(glyph_run), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["status"], printed["step"]) == ("finished", 20)
     assert {"name", "severity", "seen", "figures", "means", "change", "paper", "steps"} == printed["findings"][0].keys()
@@ -35,7 +35,7 @@ def test_json_is_all_that_is_printed_and_holds_every_part(glyph_run: Path, capsy
 
 
 def test_without_samples_no_data_are_asked_for(glyph_run: Path, capsys: Captured) -> None:
-    assert status_of(["doctor", str(glyph_run), "--no-samples"]) == 0
+    assert exit_status(["doctor", str(glyph_run), "--no-samples"]) == 0
     said = capsys.readouterr().out
     assert "that was not asked for" in said
     assert "findings    none" in said
@@ -46,7 +46,7 @@ def test_without_samples_no_data_are_asked_for(glyph_run: Path, capsys: Captured
     [(["nowhere"], "is not a run"), (["--no-samples"], "name one"), (["--metric", "fid"], "No such option")],
 )
 def test_bad_input_is_one_message_and_status_2(capsys: Captured, arguments: list[str], said: str) -> None:
-    assert status_of(["doctor", *arguments]) == 2
+    assert exit_status(["doctor", *arguments]) == 2
     streams = capsys.readouterr()
     assert said in streams.err
     assert streams.out == ""
@@ -54,7 +54,7 @@ def test_bad_input_is_one_message_and_status_2(capsys: Captured, arguments: list
 
 
 def test_the_machine_is_described(tmp_path: Path, capsys: Captured) -> None:
-    assert status_of(["doctor", "--data-root", str(tmp_path)]) == 0
+    assert exit_status(["doctor", "--data-root", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     lines = {line[:12].strip(): line[12:] for line in said.splitlines()}
     assert ganzoo.__version__ in lines["ganzoo"]
@@ -66,7 +66,7 @@ def test_the_machine_is_described(tmp_path: Path, capsys: Captured) -> None:
 
 
 def test_the_machine_as_json_is_all_that_is_printed(capsys: Captured) -> None:
-    assert status_of(["doctor", "--json"]) == 0
+    assert exit_status(["doctor", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed.keys() == describe_machine().keys()
     assert printed["memory"]["total"] > printed["memory"]["available"] > 0
@@ -88,13 +88,13 @@ def test_every_extra_is_listed_with_what_it_lacks() -> None:
 
 
 def test_a_broken_plugin_is_named_with_its_cause(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    from ganzoo.cli.doctor import machine, show
+    from ganzoo.cli.doctor import machine_lines, print_lines
 
     here = describe_machine()
     here["plugins"] = [
         {"name": "third", "distribution": "third-gan", "version": "2.0", "status": "broken", "cause": "no module x"}
     ]
-    show(machine(here))
+    print_lines(machine_lines(here))
     said = capsys.readouterr().out
     assert "0 in order, 1 broken" in said
     assert "third of third-gan 2.0: no module x" in said

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import ganzoo
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 
 Captured = pytest.CaptureFixture[str]
 
@@ -26,7 +26,7 @@ in_process = pytest.mark.usefixtures("in_process_workers")
 
 
 def benchmark(suite: Path, out: Path, *more: str) -> int:
-    return status_of(["benchmark", str(suite), "--out", str(out), "--device", "cpu", *more])
+    return exit_status(["benchmark", str(suite), "--out", str(out), "--device", "cpu", *more])
 
 
 def program(suite: Path, out: Path, *more: str) -> list[str]:

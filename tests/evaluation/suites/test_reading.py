@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.cli import status_of
+from ganzoo.cli import exit_status
 from ganzoo.errors import RecipeError
 from ganzoo.evaluation.suites.lookup import installed
 from ganzoo.evaluation.suites.reading import read_suite, select_entries
@@ -215,7 +215,7 @@ def test_what_is_no_suite_ends_in_one_message_and_status_2(
 ) -> None:
     path = tmp_path / "noise.toml"
     path.write_bytes(content)
-    assert status_of(["benchmark", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert exit_status(["benchmark", str(path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr()
     assert "noise.toml" in said.err
     assert "Traceback" not in said.err
@@ -223,7 +223,7 @@ def test_what_is_no_suite_ends_in_one_message_and_status_2(
 
 
 def test_an_unknown_suite_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["benchmark", "mnist-smal"]) == 2
+    assert exit_status(["benchmark", "mnist-smal"]) == 2
     assert "Did you mean mnist-small?" in capsys.readouterr().err
 
 

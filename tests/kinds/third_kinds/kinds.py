@@ -64,9 +64,9 @@ class Waveform(Kind):
             file.writeframes((samples * 32767).round().to(torch.int16).cpu().numpy().tobytes())
         return content.getvalue()
 
-    def write(self, samples, path, field, named=None):
+    def write(self, samples, path, field, extra=None):
         if path.suffix != ".wav":
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
         else:
             replace_file(path, self.sound(samples))
 
@@ -112,9 +112,9 @@ class Token(Kind):
     def media(self, samples):
         return [Media("text/plain", text.encode()) for text in self.texts(samples)]
 
-    def write(self, samples, path, field, named=None):
+    def write(self, samples, path, field, extra=None):
         if path.suffix != ".txt":
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
         else:
             replace_file(path, "".join(f"{text}\n" for text in self.texts(samples)).encode())
 
@@ -179,9 +179,9 @@ class Row(Kind):
     def picture(self, samples, *, columns=None, real=None):
         return lines((samples / 3).T)
 
-    def write(self, samples, path, field, named=None):
+    def write(self, samples, path, field, extra=None):
         if path.suffix != ".csv":
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
             return
         rows = self.from_unit(samples, field).tolist()
         text = [",".join(self.columns), *(",".join(f"{value:.9g}" for value in row) for row in rows)]

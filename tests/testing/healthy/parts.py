@@ -162,9 +162,9 @@ class Pulse(Kind):
     def media(self, samples):
         return [Media("text/plain", str(sample.tolist()).encode()) for sample in samples]
 
-    def write(self, samples, path, field, named=None):
+    def write(self, samples, path, field, extra=None):
         if path.suffix != ".txt":
-            super().write(samples, path, field, named)
+            super().write(samples, path, field, extra)
             return
         lines = [" ".join(map(str, row)) for row in self.from_unit(samples, field).tolist()]
         replace_file(path, "\n".join(lines).encode())

@@ -195,7 +195,7 @@ def translate(run: Path, source: Path, direction: str, out: Path, *, ema: bool, 
     if out.is_file() and not out.suffix:
         raise GanzooError(f"{out} is a file, and a folder is wanted.", remedy="Name a folder, or a .png.")
     from ganzoo.runs.run import load
-    from ganzoo.runs.translation import translate_files
+    from ganzoo.runs.translated_files import translate_files
 
     made = load(run).pinned()
     said = translate_files(made, source, out, direction, ema=ema, shown=shown)

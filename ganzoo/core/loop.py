@@ -83,7 +83,7 @@ def play_round(game: Game, draw: Draw, players: Mapping[str, Player], means: Mea
     for move in moves(game, draw, autocast):
         player = players[move.player]
         player.optimizer.zero_grad(set_to_none=True)
-        move.loss.backward(inputs=player.parameters)  # nobody else gets, or pays for, a gradient
+        move.loss.backward(inputs=player.parameters)  # gradients for this player only
         player.optimizer.step()
         means.add(move)
 

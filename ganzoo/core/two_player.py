@@ -72,13 +72,13 @@ class TwoPlayer(Game):
     def play(self, draw: Draw) -> Iterator[Move]:
         """The textbook's six steps, each marked; where a `yield` is, the engine updates the player named."""
         for _ in range(self.n_critic):
-            batch = draw()  # 1. real samples, with what they are conditioned on
-            fake = self.sample(len(batch["real"]), batch)  # 2. generated ones; the generator stands still: no gradients
+            batch = draw()  # 1. real samples and their conditions
+            fake = self.sample(len(batch["real"]), batch)  # 2. generated samples; no gradients for the generator
             yield self.discriminator_move(batch, fake)  # 3. the discriminator learns to tell them apart
             self.constrain("discriminator")
-        fake = self.generate(batch)  # 4. fresh latents, fresh samples
+        fake = self.generate(batch)  # 4. new latents, new samples
         real_scores = self.score(batch["real"], batch) if self.loss.needs_real_scores else None
-        fake_scores = self.score(fake, batch)  # 5. what does the new discriminator say of them?
+        fake_scores = self.score(fake, batch)  # 5. scores of the updated discriminator
         yield self.generator_move(batch, fake, fake_scores, real_scores)  # 6. the generator learns to fool it
         self.constrain("generator")
 

@@ -28,23 +28,23 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def ganzoo_components() -> Sequence[Component]:  # type: ignore[empty-body]
-    """Returns what the plugin puts on the shelves. Called once at start: it must be quick and import no torch."""
+    """Returns the plugin's components. Called once at start: it must be quick and import no torch."""
 
 
 @hookspec
 def ganzoo_observers(note: Callable[[str, str], None]) -> Sequence[object]:  # type: ignore[empty-body]
-    """Returns new objects with hooks of their own, to follow one run that somebody watches in a terminal.
+    """Returns new observers, objects with hooks, for one run that is displayed in a terminal.
 
-    note: shows a label and a line of text below the run's display. Not called for runs that are quiet.
+    note: shows a label and a line of text below the run's display. The hook is not called for quiet runs.
     """
 
 
 @hookspec
 def ganzoo_run_started(run: Run) -> None:
-    """A run begins or goes on: its directory, recipe and first checkpoint exist.
+    """A run starts or resumes: its directory, recipe and first checkpoint exist.
 
-    In this hook and in those below, `run.sample`, `run.game` and `run.averaged` have the weights of `run.checkpoint`,
-    the newest checkpoint on disk: here that of step 0, or the one that the run goes on from.
+    In this hook and those below, `run.sample`, `run.game` and `run.averaged` use the weights of `run.checkpoint`, the
+    newest checkpoint on disk: here that of step 0, or the one that is resumed.
     """
 
 
@@ -52,18 +52,18 @@ def ganzoo_run_started(run: Run) -> None:
 def ganzoo_metrics(run: Run, step: int, values: Mapping[str, float]) -> None:
     """A row was written to metrics.jsonl: `values` are means over the steps since the row before.
 
-    `run.sample` and `run.game` have the weights of step `run.checkpoint_step`, which may be an earlier one: a row that
-    is due is written before the checkpoint of its step.
+    `run.sample` and `run.game` use the weights of step `run.checkpoint_step`, which may be earlier than `step`: a row
+    is written before the checkpoint of the same step.
     """
 
 
 @hookspec
 def ganzoo_samples(run: Run, step: int, samples: Mapping[str, Tensor], path: Path) -> None:
-    """A sample grid was written to `path`. samples: what the game's `preview` made, by grid name.
+    """A sample grid was written to `path`. samples: the result of the game's `preview`, by grid name.
 
-    `samples` are made with the weights of this step, averaged where the recipe has [ema]. `run.sample` and `run.game`
-    have those of step `run.checkpoint_step`, which may be an earlier one: a grid that is due is drawn before the
-    checkpoint of its step.
+    `samples` come from the weights of this step, EMA weights if the recipe has [ema]. `run.sample` and `run.game` use
+    those of step `run.checkpoint_step`, which may be earlier than `step`: a grid is drawn before the checkpoint of the
+    same step.
     """
 
 
@@ -71,14 +71,14 @@ def ganzoo_samples(run: Run, step: int, samples: Mapping[str, Tensor], path: Pat
 def ganzoo_checkpoint(run: Run, step: int, path: Path) -> None:
     """The checkpoint directory `path` is complete on disk.
 
-    `run.sample` and `run.game` have its weights, unless it is that of the best scores (in best/ of the run's folder),
-    which `ganzoo.load(run.directory, best=True)` gives: `run.checkpoint` is the newest of the others.
+    `run.sample` and `run.game` use its weights, unless it is the checkpoint with the best score (in the run's best/):
+    `ganzoo.load(run.directory, best=True)` loads that one, and `run.checkpoint` is the newest of the others.
     """
 
 
 @hookspec
 def ganzoo_run_finished(run: Run) -> None:
-    """The run came to an end, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed".
+    """The run ended, for whatever reason: `run.status` is "finished", "stopped", "interrupted" or "failed".
 
-    `run.sample` and `run.game` have the weights of the last step, of a run that failed those of its newest checkpoint.
+    `run.sample` and `run.game` use the weights of the last step, or of the newest checkpoint if the run failed.
     """

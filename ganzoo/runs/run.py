@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +12,29 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ganzoo.core.data import Batch, DatasetInfo
+from ganzoo.core.data import Batch
 from ganzoo.core.game import Game, makes_samples, the_generator
 from ganzoo.core.interfaces import Generator
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.core.two_player import MOST_COLUMNS
-from ganzoo.errors import GanzooError, PluginError, RecipeError, RunError
+from ganzoo.errors import GanzooError, RunError
 from ganzoo.kinds.pictures import png
-from ganzoo.plugins import zoo
-from ganzoo.recipe import read_recipe
-from ganzoo.recipe.field_kinds import FieldKinds
-from ganzoo.recipe.messages import did_you_mean
 from ganzoo.recipe.parts import build_dataset, build_game
-from ganzoo.runs.cached_file import CachedFile, FileVersion, version_of
-from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint, load_weights, step_of
+from ganzoo.runs.cached_file import FileVersion, version_of
+from ganzoo.runs.checkpoint import load_checkpoint, load_weights
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import dataset_info_of
+from ganzoo.runs.record import RunRecord
 from ganzoo.runs.sampling_options import sampling_options
+from ganzoo.runs.translation import chosen_direction, translated
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ganzoo.recipe.model import Choice, Recipe
-    from ganzoo.runs.score import Score
+    from ganzoo.recipe.model import Recipe
 
 CHUNK = 500
 """Samples made at once, so that asking for many needs no more memory."""
-
-NUMBERS = 2**18
-"""Numbers of each channel translated at once, for the same reason: four images of 256 x 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class LoadedGame:
     game: Game
 
 
-class Run:
+class Run(RunRecord):
     """One run's directory, its recipe, its facts, and its networks as the newest checkpoint holds them.
 
     A Run that is kept while the run trains or is resumed, here or in another process, follows it: facts, recipe and
@@ -71,13 +63,8 @@ class Run:
         best: bool = False,
         facts: dict[str, Any] | None = None,
     ) -> None:
-        self.files = directory
-        self._facts = CachedFile(directory.facts, directory.read_facts, facts)
-        self._recipe = CachedFile(directory.recipe, self.read_recipe, recipe)
-        self._best = best
-        self._pinned: Path | None = None
+        super().__init__(directory, recipe=recipe, best=best, facts=facts)
         self._games: dict[bool, LoadedGame] = {}
-        self._facts.value()
 
     def pinned(self) -> Run:
         """The same run at the checkpoint whose weights it holds now, for work during which it may go on training."""
@@ -85,112 +72,6 @@ class Run:
         run._pinned = self.checkpoint
         run._games = dict(self._games)
         return run
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """run.json, as it is now."""
-        return self._facts.value()
-
-    @property
-    def step(self) -> int:
-        """Steps done. In the process that trains the run it is the present step, else that of the last checkpoint."""
-        step: int = self.facts["step"]
-        return step
-
-    @step.setter
-    def step(self, step: int) -> None:
-        if (facts := self._facts.held) is not None:  # set after every round, so without a look at the file
-            facts["step"] = step
-
-    @property
-    def total_steps(self) -> int:
-        """The budget."""
-        total: int = self.facts["total_steps"]
-        return total
-
-    @property
-    def directory(self) -> Path:
-        """Where everything lies."""
-        return self.files.path
-
-    @property
-    def name(self) -> str:
-        """The directory's name."""
-        return self.directory.resolve().name
-
-    @property
-    def status(self) -> str:
-        """ "running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
-        status: str = self.facts["status"]
-        return status
-
-    @property
-    def recipe(self) -> Recipe:
-        """What ran, every default spelled out."""
-        return self._recipe.value()
-
-    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
-        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
-
-        Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
-        """
-        try:
-            return read_recipe(self.files.recipe, settings=settings)
-        except RecipeError as error:
-            made_with: dict[str, str] = self.facts.get("plugins", {})
-            gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
-            if not gone:
-                raise
-            who = " and ".join(f"{name} {version}" for name, version in gone.items())
-            pins = " ".join(f"{name}=={version}" for name, version in gone.items())
-            raise PluginError(
-                f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
-                remedy=f"Install what is missing first: pip install {pins}",
-            ) from error
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl."""
-        return self.files.read_metrics()
-
-    @property
-    def info(self) -> DatasetInfo:
-        """What the run knows of its data; no data set is touched."""
-        return dataset_info_of(self.facts)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
-        if self._pinned:
-            return self._pinned
-        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
-        if not found and self._best:
-            raise RunError(
-                f"{self.directory} has no best checkpoint.",
-                remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
-            )
-        if not found:
-            raise RunError(f"{self.directory} has no checkpoint.")
-        return found[-1]
-
-    @property
-    def checkpoint_step(self) -> int:
-        """The step that the weights are of."""
-        return step_of(self.checkpoint)
-
-    @property
-    def data_choice(self) -> Choice:
-        """The data set that the run learned from, be it the recipe's fallback."""
-        if self.facts["dataset"]["fallback"] and self.recipe.fallback:
-            return self.recipe.fallback
-        return self.recipe.dataset
-
-    @property
-    def scores(self) -> list[Score]:
-        """What `ganzoo evaluate` recorded, each score with its protocol."""
-        from ganzoo.runs.score import read_scores
-
-        return read_scores(self.files.evaluations)
 
     @property
     def game(self) -> Game:
@@ -201,11 +82,6 @@ class Run:
     def averaged(self) -> Game:
         """The same with the averaged weights in the place of those players that [ema] names."""
         return self._at_checkpoint(ema=True)
-
-    @property
-    def kinds(self) -> FieldKinds:
-        """The kinds of the data's fields: how samples are stored, drawn and written."""
-        return FieldKinds(self.info)
 
     @property
     def conditions(self) -> Conditions:
@@ -270,42 +146,13 @@ class Run:
         another size than those that the run learned from, where its networks take them.
         Raises: RunError where the game does not translate, or not in that direction, or not samples of that shape.
         """
-        game = self.averaged if ema and self.recipe.ema else self.game
-        shape = self.kinds.unit_shape(source_of(self.direction(direction)))
-        plural = self.kinds.sample.plural
-        if len(samples.shape) != 1 + len(shape) or samples.shape[1] != shape[0]:
-            raise RunError(
-                f"{self.name}: {plural} of shape {tuple(samples.shape)} cannot be translated.",
-                remedy=f"The game learned from (n, {', '.join(map(str, shape))}).",
-            )
-        at_once = max(1, NUMBERS // math.prod(samples.shape[2:]))
-        try:
-            with own_randomness(torch.device("cpu")), torch.no_grad():
-                seed_everything(0)
-                parts = [game.translate(part, self.direction(direction)) for part in samples.split(at_once)]
-        except RuntimeError as error:
-            size = " x ".join(map(str, reversed(samples.shape[2:])))
-            raise RunError(
-                f"{self.name}: its network takes no {plural} of {size}: {str(error).splitlines()[0]}",
-                remedy=f"It learned from {' x '.join(map(str, reversed(shape[1:])))}.",
-            ) from error
-        return torch.cat(parts)
+        direction = self.direction(direction)
+        return translated(self._game(ema=ema), samples, direction, kinds=self.kinds, whose=self.name)
 
     def direction(self, name: str = "") -> str:
         """The direction of that name, or the only one. Raises: RunError where there is none."""
-        directions = self._game(ema=True).directions
         game = self.recipe.game.entry.name
-        if not directions:
-            raise RunError(f'{self.name}: the game "{game}" does not translate.', remedy="Leave the input out.")
-        if name in directions:
-            return name
-        if not name and len(directions) == 1:
-            return directions[0]
-        what = f'no direction "{name}"' if name else "several directions"
-        said = did_you_mean(name, directions) if name else ""
-        raise RunError(
-            f'{self.name}: the game "{game}" has {what}.', remedy=f"{said}Choose from: {', '.join(directions)}."
-        )
+        return chosen_direction(self._game(ema=True).directions, name, whose=f'{self.name}: the game "{game}"')
 
     def interpolate(
         self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, **conditions: Any
@@ -449,16 +296,6 @@ class Run:
             remedy=f"Give it some: ganzoo sample {self.directory} --input FILE_OR_FOLDER --direction "
             f"{game.directions[0]} -o OUT, or run.translate(samples, direction) in Python.",
         )
-
-
-def source_of(direction: str) -> str:
-    """The key that a direction goes from: "a" for "a2b"."""
-    return direction.partition("2")[0]
-
-
-def target_of(direction: str) -> str:
-    """The key that a direction leads to: "b" for "a2b"."""
-    return direction.partition("2")[2]
 
 
 def load(directory: str | Path, *, best: bool = False) -> Run:

@@ -237,8 +237,9 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(recipe: Path, tmp_path: P
     run = ganzoo.load(out)
     assert run.status == "interrupted"
     assert run.checkpoint.name == f"step-{run.step:08d}"
-    assert exit_status(["resume", str(out), "--steps", str(run.step + 5), "--quiet"]) == 0
-    assert ganzoo.load(out).step == run.step + 5
+    stopped = run.step
+    assert exit_status(["resume", str(out), "--steps", str(stopped + 5), "--quiet"]) == 0
+    assert ganzoo.load(out).step == stopped + 5
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(recipe: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""docs/hooks.md is what ganzoo/plugins/hookspecs.py says. `python tests/docs/test_hooks_page.py` writes it anew."""
+"""docs/hooks.md is generated from ganzoo/plugins/hookspecs.py by `python tests/docs/test_hooks_page.py`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "hooks.md"
 
 HEAD = """# Hooks
 
-Every hook of ganzoo, as [hookspecs.py](../ganzoo/plugins/hookspecs.py) has it: this page is made from that file by
-`python tests/docs/test_hooks_page.py`, and a test holds the two together. [plugins.md](plugins.md) shows how they are
+All hooks of ganzoo. This page is generated from [hookspecs.py](../ganzoo/plugins/hookspecs.py) by
+`python tests/docs/test_hooks_page.py`, and a test keeps the two equal. [plugins.md](plugins.md) shows how hooks are
 used.
 
-A plugin implements a hook by a function of the same name in its registration module, marked with `@ganzoo.hookimpl`. It
-names the arguments it wants, and no others: a hook may gain arguments, and an implementation that does not name them
-goes on working. What a plugin raises in an event is reported by name, and the run goes on; a `ganzoo.GanzooError` is
-meant for the user, and ends it.
+A plugin implements a hook with a function of the same name in its registration module, marked with `@ganzoo.hookimpl`.
+The function declares only the arguments that it needs: a hook may gain arguments, and implementations that do not
+declare them keep working. If a hook of a plugin raises an exception during a run, ganzoo reports it with the plugin's
+name and the run continues; a `ganzoo.GanzooError` is a message for the user, and ends the run.
 
-All names that begin with `ganzoo_` are hooks' in a plugin's module and in an observer: one without the marker, or one
-that is no hook, is reported, and so is an argument that the hook does not give.
+In a plugin's module and in an observer, names that begin with `ganzoo_` are reserved for hooks. A name without the
+marker, a name that is not a hook, and an argument that the hook does not have are reported.
 """
 
 
@@ -42,7 +42,7 @@ def section(hook: ast.FunctionDef) -> str:
 
 def test_the_page_is_what_the_hookspecs_say() -> None:
     again = "python tests/docs/test_hooks_page.py"
-    assert PAGE.read_text(encoding="utf-8") == page(), f"docs/hooks.md is stale: {again} writes it anew"
+    assert PAGE.read_text(encoding="utf-8") == page(), f"docs/hooks.md is stale: run {again}"
 
 
 def test_every_hook_says_what_it_is_for() -> None:

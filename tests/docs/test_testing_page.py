@@ -1,4 +1,4 @@
-"""docs/testing.md is what the conformance kit asks. `python tests/docs/test_testing_page.py` writes it anew."""
+"""docs/testing.md lists the conformance kit's checks; `python tests/docs/test_testing_page.py` generates it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ ELSEWHERE = {
 
 HEAD = """# Testing a plugin: the conformance kit
 
-ganzoo asks every plugin whether it keeps the contracts: its own components, the plugins of its zoo, and yours. What
-the kit cannot know is what your paper says: write tests of that beside it.
+The conformance kit tests that a plugin keeps ganzoo's contracts. It runs on ganzoo's own components, on the first-party
+plugins, and on yours. It does not know your paper: write additional tests of its facts.
 
-Everything runs on the CPU, on made-up data, in seconds, and nothing is downloaded. A recipe is read as it is and
-then played for a few steps with small batches.
+Everything runs on the CPU, on synthetic data, in seconds, and nothing is downloaded. A recipe is read unchanged and
+then trained for a few steps with small batches.
 
-A network is looked at on the data of its plugin's own recipes, whatever kind of samples these are, with the options
-that the recipe gives it and the conditions that it names; and, with its default options, on images or points of
-several sizes where its recipes' data are images or points, or where there is no recipe that uses it. Most checks are
-made once, on the first data that it does not refuse. Scores may be of any shape, or a list of them; a generator may
-give several tensors, if its game makes samples of them; a part that only the game calls, such as a classifying head,
-counts as used where a recipe of the plugin trains it.
+A network is tested on the data of its plugin's own recipes, of any kind, with the recipe's options and the network's
+conditions. If these data are images or points, or if no recipe uses the network, it is also tested with its default
+options on images or points of several sizes. Most checks run once, on the first data that the network accepts. Scores
+may have any shape, or be a list of tensors; a generator may return several tensors if its game turns them into samples;
+a part that only the game calls, such as a classification head, counts as used if a recipe of the plugin trains it.
 
 ## From the command line
 ```
@@ -42,19 +41,18 @@ ganzoo check ganzoo-my-gan -k generator
 ganzoo check ganzoo-my-gan -x -v
 ganzoo check ganzoo-my-gan --json
 ```
-The plugin must be installed (`pip install -e .`); pytest need not be. `-k` takes a word of the checks' names, `-x`
-stops at the first failure, `-v` gives every check a line and says why some were not made. Exit status: 0 all kept,
-1 some failed, 2 there is no such plugin, or it does not come in (then the message says why).
+The plugin must be installed (`pip install -e .`); pytest is not required. `-k` selects checks by a word in their names,
+`-x` stops at the first failure, `-v` prints a line for every check and why some were skipped. Exit status: 0 all checks
+passed, 1 some failed, 2 the plugin does not exist or cannot be loaded (the message says why).
 
-A failure says what was found, what the contract is, and what to change:
+A failure states what was found, the contract, and what to change:
 ```
 FAILED generator my-gan: keeps in range
   its images reach 3.94.
   The contract: Samples keep within their kind's bounds, [-1, 1] for images, however unusual the input.
   To mend it: end with what keeps within -1 and 1: nn.Tanh() for images.
 ```
-One fault is one failure: a check that would only tell the same fault again is not made, and says which one it
-needs.
+Each fault gives one failure: a check that depends on a failed one is skipped, and names the check that it depends on.
 
 ## From pytest
 `tests/test_conformance.py`, which `ganzoo new` writes:
@@ -69,12 +67,12 @@ def test_the_plugin_keeps_the_contracts(check: Check) -> None:
     check()
 ```
 
-`checks_of` takes the name of the plugin's entry point or of its distribution, and raises `ganzoo.GanzooError` where
-there is none. A `Check` is called; it raises `Failure`, an AssertionError, where the contract is broken, and
-`NotChecked`, which pytest shows as skipped, where it does not apply: a shape that a network refuses, a data set
-whose files are not here. It has a `subject` ("generator my-gan"), says what it `asks` and which `contract` it is
-about. New checks come with minor releases of ganzoo, not with patches: pin `ganzoo>=0.1,<0.2` and a release of
-yours stays green.
+`checks_of` takes the name of the plugin's entry point or of its distribution, and raises `ganzoo.GanzooError` if
+there is no such plugin. A `Check` is a callable. It raises `Failure`, an AssertionError, if the contract is broken, and
+`NotChecked`, which pytest shows as skipped, if it does not apply, for example to a shape that a network rejects or a
+data set whose files are missing. Its attributes are `subject` ("generator my-gan"), `asks` (what is checked) and
+`contract`. Minor releases of ganzoo may add checks, patch releases do not: with `ganzoo>=0.1,<0.2` a plugin that passes
+keeps passing.
 
 ## In CI
 ```yaml
@@ -82,17 +80,17 @@ yours stays green.
 - run: python -m pytest
 - run: ganzoo check ganzoo-my-gan
 ```
-The last line is for packages without pytest; with it, it says nothing new.
+The last line is for packages without pytest; with pytest it repeats the same checks.
 
-## What the kit does not see
-Networks with other options than their defaults; sizes beyond those that it tries; a GPU; what a logger makes of a
-run's events; what takes more than a few steps to show; whether the model is the paper's, and whether it learns. Of
-those, write tests of your own, and put the figures of real runs into your README.
+## What the kit does not check
+Options other than the defaults and those of the plugin's recipes; sizes that the kit does not try; GPUs; the behaviour
+of loggers; faults that appear only after more than a few steps; whether the model agrees with the paper, and whether it
+learns. Write tests of your own for these, and put the results of real runs into your README.
 
-## What each check asks
-The last column names faults that the check was made to catch. Each stands in
-[tests/testing/mutants.toml](../tests/testing/mutants.toml) as a change to a small healthy plugin, and a test shows
-that the change is caught by this check and by no other. This part of the page is made from the kit:
+## The checks
+The last column names faults that the check detects. Each is defined in
+[tests/testing/mutants.toml](../tests/testing/mutants.toml) as a change to a small correct plugin, and a test shows
+that this check, and no other, detects the change. This part of the page is generated from the kit by
 `python tests/docs/test_testing_page.py`.
 """
 
@@ -167,7 +165,7 @@ def faults_of(section: str, asks: str) -> Iterator[str]:
 
 def test_the_page_is_what_the_kit_asks() -> None:
     again = "python tests/docs/test_testing_page.py"
-    assert PAGE.read_text(encoding="utf-8") == page(), f"docs/testing.md is stale: {again} writes it anew"
+    assert PAGE.read_text(encoding="utf-8") == page(), f"docs/testing.md is stale: run {again}"
 
 
 def test_every_check_has_a_contract_and_a_fault_that_shows_that_it_can_fail() -> None:

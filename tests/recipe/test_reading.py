@@ -132,7 +132,7 @@ def test_the_shipped_recipe_says_what_runs(recipes: Path) -> None:
     assert recipe.generator.entry.distribution == "ganzoo-vanilla"
     assert recipe.generator.options["latent_dim"] == 100
     assert recipe.generator.options["hidden"] == (256, 512, 1024)
-    assert recipe.generator.filled == ("sample_shape",)
+    assert recipe.generator.filled == ("sample_shape", "n_classes")
     assert recipe.game.entry.name == "two-player"
     assert recipe.game.options == {"n_critic": 1}
     assert recipe.fallback is not None
@@ -177,7 +177,7 @@ def test_options_are_of_the_types_that_constructors_declare(tmp_path: Path) -> N
 def test_what_the_data_would_fill_in_can_be_given(tmp_path: Path) -> None:
     recipe = read_recipe(write(tmp_path, SMALL), overrides=["generator.sample_shape=[3, 8, 8]"])
     assert recipe.generator is not None
-    assert recipe.generator.filled == ()
+    assert recipe.generator.filled == ("n_classes",)
     assert recipe.generator.options["sample_shape"] == (3, 8, 8)
     assert "sample_shape = [3, 8, 8]" in recipe_toml(recipe)
 

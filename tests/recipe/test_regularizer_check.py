@@ -175,7 +175,7 @@ def test_a_conditional_generator_comes_with_its_conditions_given(
 ) -> None:
     recipe = tmp_path / "conditional.toml"
     recipe.write_text(
-        'extends = "vanilla_mnist"\n[dataset]\nname = "few-glyphs"\n[discriminator]\nhidden = [8]\n'
+        'extends = "vanilla_mnist"\n[dataset]\nname = "few-glyphs"\n[discriminator]\nhidden = [8]\nconditional = true\n'
         '[[regularizer]]\nname = "calm"\n[train]\nsteps = 2\nbatch_size = 8\n'
     )
     run = train(recipe, generator={"name": "conditional"})

@@ -5,8 +5,7 @@ end are what later work made the habit. Its dropout in the discriminator (Sectio
 
 With `conditional` they are the networks of a conditional GAN (Mirza and Osindero, 2014, arXiv:1411.1784): an embedding
 of the label is joined to the latents. The discriminator projects: the product of another embedding and its last
-features is added to the score (Miyato and Koyama, 2018, arXiv:1802.05637, Eq. 3). Joined to its input, as in the
-first paper, the label made these networks collapse on MNIST within 4,000 steps.
+features is added to the score (Miyato and Koyama, 2018, arXiv:1802.05637, Eq. 3).
 """
 
 from __future__ import annotations

@@ -1,0 +1,155 @@
+"""What a run's directory holds: facts, recipe, rows, scores, checkpoints. No network is built for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.core.data import DatasetInfo
+from ganzoo.errors import PluginError, RecipeError, RunError
+from ganzoo.plugins import zoo
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.runs.cached_file import CachedFile
+from ganzoo.runs.checkpoint import checkpoints_of, step_of
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.facts import dataset_info_of
+
+if TYPE_CHECKING:
+    from ganzoo.recipe.model import Choice, Recipe
+    from ganzoo.runs.score import Score
+
+
+class RunRecord:
+    """One run's directory, its recipe and its facts; they are read again whenever their files were written since.
+
+    best: the checkpoint is the best one that [evaluate] found. recipe, facts: what the files hold, where that is known
+    already.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        recipe: Recipe | None = None,
+        best: bool = False,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        self.files = directory
+        self._facts = CachedFile(directory.facts, directory.read_facts, facts)
+        self._recipe = CachedFile(directory.recipe, self.read_recipe, recipe)
+        self._best = best
+        self._pinned: Path | None = None
+        self._facts.value()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """run.json, as it is now."""
+        return self._facts.value()
+
+    @property
+    def step(self) -> int:
+        """Steps done. In the process that trains the run it is the present step, else that of the last checkpoint."""
+        step: int = self.facts["step"]
+        return step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        if (facts := self._facts.held) is not None:  # set after every round, so without a look at the file
+            facts["step"] = step
+
+    @property
+    def total_steps(self) -> int:
+        """The budget."""
+        total: int = self.facts["total_steps"]
+        return total
+
+    @property
+    def directory(self) -> Path:
+        """Where everything lies."""
+        return self.files.path
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.directory.resolve().name
+
+    @property
+    def status(self) -> str:
+        """ "running", "finished" (the budget is spent), "stopped" (a stop condition), "interrupted" or "failed"."""
+        status: str = self.facts["status"]
+        return status
+
+    @property
+    def recipe(self) -> Recipe:
+        """What ran, every default spelled out."""
+        return self._recipe.value()
+
+    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
+        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+
+        Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
+        """
+        try:
+            return read_recipe(self.files.recipe, settings=settings)
+        except RecipeError as error:
+            made_with: dict[str, str] = self.facts.get("plugins", {})
+            gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
+            if not gone:
+                raise
+            who = " and ".join(f"{name} {version}" for name, version in gone.items())
+            pins = " ".join(f"{name}=={version}" for name, version in gone.items())
+            raise PluginError(
+                f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
+                remedy=f"Install what is missing first: pip install {pins}",
+            ) from error
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl."""
+        return self.files.read_metrics()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What the run knows of its data; no data set is touched."""
+        return dataset_info_of(self.facts)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
+        if self._pinned:
+            return self._pinned
+        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
+        if not found and self._best:
+            raise RunError(
+                f"{self.directory} has no best checkpoint.",
+                remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
+            )
+        if not found:
+            raise RunError(f"{self.directory} has no checkpoint.")
+        return found[-1]
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The step that the weights are of."""
+        return step_of(self.checkpoint)
+
+    @property
+    def data_choice(self) -> Choice:
+        """The data set that the run learned from, be it the recipe's fallback."""
+        if self.facts["dataset"]["fallback"] and self.recipe.fallback:
+            return self.recipe.fallback
+        return self.recipe.dataset
+
+    @property
+    def scores(self) -> list[Score]:
+        """What `ganzoo evaluate` recorded, each score with its protocol."""
+        from ganzoo.runs.score import read_scores
+
+        return read_scores(self.files.evaluations)
+
+    @property
+    def kinds(self) -> FieldKinds:
+        """The kinds of the data's fields: how samples are stored, drawn and written."""
+        return FieldKinds(self.info)

@@ -109,7 +109,7 @@ def test_labels_that_nobody_asked_for_are_as_frequent_as_in_the_data(run: ganzoo
     kept = torch.tensor([0] * 90 + [2] * 10)
     path = run.directory / "kept.safetensors"
     save_file({"label": kept}, path)
-    found = Conditions(("label",), run.kinds, path).of(2000, {})
+    found = Conditions(("label",), run.kinds, path).complete(2000, {})
     path.unlink()
     assert found is not None
     shares = found["label"].bincount(minlength=3) / 2000
@@ -131,10 +131,10 @@ def test_conditions_that_are_left_open_go_with_the_labels_that_are_given(run: ga
     kinds.info = ganzoo.DatasetInfo(fields={**kinds.info.fields, "shade": Field((), "float32", "condition")}, size=60)
     kinds.kinds = {**kinds.kinds, "shade": None}
     conditions = Conditions(("label", "shade"), kinds, tmp_path / "kept.safetensors")
-    found = conditions.of(6, {"label": [2, 1, 0, 0, 1, 2]})
+    found = conditions.complete(6, {"label": [2, 1, 0, 0, 1, 2]})
     assert found is not None
     assert found["shade"].tolist() == [20, 10, 0, 0, 10, 20]
-    assert conditions.in_turn(6)["shade"].tolist() == [0, 10, 20, 0, 10, 20]  # type: ignore[index]
+    assert conditions.cycle_labels(6)["shade"].tolist() == [0, 10, 20, 0, 10, 20]  # type: ignore[index]
 
 
 def test_grids_in_training_by_run_and_in_a_notebook_have_a_column_for_each_class(run: ganzoo.Run) -> None:

@@ -153,8 +153,8 @@ def first_step(recipe: str, folder: str) -> list[dict[str, Seconds]]:
     """The shares of one start, and the parts of ganzoo's share."""
     start = time.time()
     command = [sys.executable, "-c", FIRST_STEP, recipe, str(Path(folder) / f"run-{start}"), str(start)]
-    said = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
-    shares, own = json.loads(said.splitlines()[-1])
+    output = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
+    shares, own = json.loads(output.splitlines()[-1])
     rest = [all_of_it - sum(parts) for all_of_it, *parts in zip(shares[OWN], *own.values(), strict=True)]
     return [shares, {**own, "the rest": rest}]
 

@@ -50,13 +50,13 @@ def _named(wanted: tuple[str, ...], incomplete: str) -> Iterator[CompletionItem]
     try:
         for shelf in wanted:
             for entry in zoo().entries(shelf):
-                said = entry.component.summary if len(wanted) == 1 else f"{shelf}: {entry.component.summary}"
-                helps.setdefault(zoo().qualified_name(entry), []).append(said)
+                summary = entry.component.summary if len(wanted) == 1 else f"{shelf}: {entry.component.summary}"
+                helps.setdefault(zoo().qualified_name(entry), []).append(summary)
     except GanzooError:  # with GANZOO_STRICT and a broken plugin; every other command reports it
         return
-    for name, said_of in helps.items():
+    for name, summaries in helps.items():
         if name.startswith(incomplete):
-            yield CompletionItem(name, help="; ".join(said_of))
+            yield CompletionItem(name, help="; ".join(summaries))
 
 
 def _plugins(incomplete: str) -> Iterator[CompletionItem]:

@@ -75,8 +75,8 @@ def diagnosis_lines(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
         f"{run.name}: {run.facts['recipe']} on {run.facts['dataset']['name']}, {run.status}, "
         f"step {run.step:,} of {run.total_steps:,}",
     )
-    for looked in diagnosis.checked:
-        yield "looked at", looked
+    for checked in diagnosis.checked:
+        yield "looked at", checked
     for unseen in diagnosis.not_examined:
         yield "not seen", unseen
     for finding in diagnosis.findings:

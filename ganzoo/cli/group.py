@@ -67,10 +67,10 @@ class LazyGroup(click.Group):
         """Writes the built-in commands, and those of each plugin under its name, with the summaries on the shelf."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, component.summary) for name, component in BUILTIN_COMMANDS.items()])
-        for whose, entries in groupby(
+        for plugin, entries in groupby(
             plugin_commands(), lambda entry: (entry.plugin, entry.distribution, entry.version)
         ):
-            with formatter.section("Commands of the plugin {} ({} {})".format(*whose)):
+            with formatter.section("Commands of the plugin {} ({} {})".format(*plugin)):
                 formatter.write_dl([(zoo().qualified_name(entry), summary_of(entry)) for entry in entries])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -122,8 +122,8 @@ def check_available(names: Names) -> None:
         wanted = names.recipe if shelf == "recipe" else names.component
         for entry in zoo().entries(shelf):
             if entry.name == wanted:
-                whose = f"{entry.distribution} {entry.version}"
-                raise GanzooError(f'the {shelf} "{wanted}" is on the shelf already, from {whose}.', remedy=another)
+                source = f"{entry.distribution} {entry.version}"
+                raise GanzooError(f'the {shelf} "{wanted}" is on the shelf already, from {source}.', remedy=another)
 
 
 def git_author() -> str | None:

@@ -75,12 +75,12 @@ class GuardedHooks:
         return valid
 
     def _report(self, hook: str, error: Exception) -> None:
-        said = f"the plugin {self._row} failed in {hook}: {describe_error(error, self._packages())}"
+        message = f"the plugin {self._row} failed in {hook}: {describe_error(error, self._packages())}"
         if self._strict:
-            raise PluginError(said) from error
+            raise PluginError(message) from error
         if hook not in self._reported:  # a hook that runs at every logged step is reported once
             self._reported.add(hook)
-            warnings.warn(f"{said}. The run goes on.", stacklevel=2)
+            warnings.warn(f"{message}. The run goes on.", stacklevel=2)
 
 
 def create_events_manager(

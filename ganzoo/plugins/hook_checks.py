@@ -52,30 +52,30 @@ def checked_observers(observers: object) -> tuple[object, ...]:
 
 def check_observer(observer: object) -> None:
     """Raises: PluginError where an observer's hooks would not be called."""
-    whose = f"the observer {_name(observer)}"
+    owner = f"the observer {_name(observer)}"
     if uncalled := list(uncalled_hooks(observer)):
         name, why = uncalled[0]
-        raise PluginError(f"{whose}: its method {name} is never called: {why}", remedy=_remedy(name))
+        raise PluginError(f"{owner}: its method {name} is never called: {why}", remedy=_remedy(name))
     hooks = {name: options for name in dir(observer) if (options := _options(observer, name)) is not None}
     for name, options in hooks.items():
         hook = options["specname"] or name
         if hook not in HOOKS and not options["optionalhook"]:
-            raise PluginError(f"{whose}: {name} is marked as the hook {hook}, which is none.", remedy=_remedy(hook))
+            raise PluginError(f"{owner}: {name} is marked as the hook {hook}, which is none.", remedy=_remedy(hook))
         if isinstance(observer, type) and isinstance(inspect.getattr_static(observer, name), FunctionType):
-            raise PluginError(f"{whose} is a class.", remedy=f"Give an object of it: {observer.__name__}().")
+            raise PluginError(f"{owner} is a class.", remedy=f"Give an object of it: {observer.__name__}().")
         wrong = [argument for argument in _arguments(getattr(observer, name)) if argument not in HOOKS.get(hook, ())]
         if wrong and hook in HOOKS:
-            what = f"{whose}: {name} asks for {' and '.join(wrong)}, which the hook {hook} does not give."
+            what = f"{owner}: {name} asks for {' and '.join(wrong)}, which the hook {hook} does not give."
             raise PluginError(what, remedy=f"It gives: {', '.join(HOOKS[hook]) or 'nothing'}.")
     if not {options["specname"] or name for name, options in hooks.items()} & {*EVENTS}:
         remedy = f"Mark a method with {MARKER}, called as one of these: {', '.join(EVENTS)}."
-        raise PluginError(f"{whose} is never called: it implements no hook of a run.", remedy=remedy)
+        raise PluginError(f"{owner} is never called: it implements no hook of a run.", remedy=remedy)
     try:
         trial = pluggy.PluginManager(PROJECT)
         trial.add_hookspecs(hookspecs)
         trial.register(observer)
     except Exception as error:  # for example a wrapper that is not a generator
-        raise PluginError(f"{whose} cannot be registered: {' '.join(str(error).split())}") from error
+        raise PluginError(f"{owner} cannot be registered: {' '.join(str(error).split())}") from error
 
 
 def uncalled_hooks(plugin: object) -> Iterator[tuple[str, str]]:

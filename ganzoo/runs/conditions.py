@@ -57,10 +57,10 @@ class Conditions:
     def complete(self, n: int, given: Mapping[str, Any]) -> Batch | None:
         """Values (n, ...) of all conditions by key: those in `given`, completed from random training examples.
 
-        given: for each key one value for all samples, or a list, an array or a tensor with one for each; of a label its
-        name or its number. What is not given is that of training examples drawn from torch's default stream, for each
-        sample of those with its label where there are such. None for a game without conditions.
-        Raises: RunError for a key or a value that the run does not know.
+        given: for each key one value for all samples, or a list, an array or a tensor with one for each; labels by name
+        or number. Missing conditions come from training examples that are drawn with torch's global generator, for each
+        sample among those with its label where such examples exist. Returns None for a game without conditions.
+        Raises: RunError for an unknown key or an invalid value.
         """
         chosen = {key: self.parse(key, value, n) for key, value in given.items()}
         if missing := [key for key in self.keys if key not in chosen]:
@@ -79,7 +79,7 @@ class Conditions:
     def parse(self, key: str, value: Any, n: int) -> Tensor:
         """A given value as a tensor (n, ...), as networks see it. Raises: RunError where it is invalid."""
         field, shape = self.field(key), self.kinds.unit_shape(key)
-        if not isinstance(value, Tensor) and hasattr(value, "tolist"):  # an array of numpy's, or a number of its
+        if not isinstance(value, Tensor) and hasattr(value, "tolist"):  # a NumPy array or scalar
             value = value.tolist()
         if field.classes and not isinstance(value, Tensor):
             several = isinstance(value, Sequence) and not isinstance(value, str)
@@ -130,7 +130,7 @@ class Conditions:
         return kept
 
     def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
-        """Random kept examples by their numbers (n,), each with the labels that its sample is given, where any has."""
+        """Random indices (n,) of stored examples, with the labels chosen for each sample where such exist."""
         size = len(next(iter(kept.values())))
         rows = torch.randint(size, (n,))
         keys = [key for key in chosen if self.kinds.info.fields[key].classes and key in kept]

@@ -147,12 +147,12 @@ class Run(RunRecord):
         Raises: RunError where the game does not translate, or not in that direction, or not samples of that shape.
         """
         direction = self.direction(direction)
-        return translated(self._game(ema=ema), samples, direction, kinds=self.kinds, whose=self.name)
+        return translated(self._game(ema=ema), samples, direction, kinds=self.kinds, owner=self.name)
 
     def direction(self, name: str = "") -> str:
         """The direction of that name, or the only one. Raises: RunError where there is none."""
         game = self.recipe.game.entry.name
-        return chosen_direction(self._game(ema=True).directions, name, whose=f'{self.name}: the game "{game}"')
+        return chosen_direction(self._game(ema=True).directions, name, owner=f'{self.name}: the game "{game}"')
 
     def interpolate(
         self, *, rows: int = 6, steps: int = 10, seed: int = 0, ema: bool = True, **conditions: Any

@@ -129,6 +129,21 @@ def test_it_is_reported_and_compared(runs: dict[str, Path], name: str, tmp_path:
     assert exit_status(["card", str(run), "-o", str(tmp_path / "card.md")]) == 0
 
 
+def test_a_report_has_sound_to_play_and_text_to_read(runs: dict[str, Path], tmp_path: Path) -> None:
+    def report(name: str) -> str:
+        assert exit_status(["report", str(runs[name]), "-o", str(tmp_path / f"{name}.html")]) == 0
+        return (tmp_path / f"{name}.html").read_text()
+
+    assert (
+        report("waveform").count('<audio controls src="data:audio/wav;base64,UklG') == 8
+    )  # "RIFF", as such files begin
+    run = ganzoo.load(runs["token"])
+    texts = [media.content.decode() for media in run.kinds.sample.media(run.sample(8))]
+    page = report("token")
+    assert all(f"<pre>{text}</pre>" in page for text in texts)
+    assert "newest checkpoint" not in report("volume")  # whose kind has no media
+
+
 @pytest.mark.parametrize("name", UNIT_SHAPES)
 def test_the_doctor_looks_at_its_samples(runs: dict[str, Path], name: str) -> None:
     diagnosis = examine(ganzoo.load(runs[name]))

@@ -11,6 +11,7 @@ from typing import Any
 
 from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
+from ganzoo.display.report.media import sample_media
 from ganzoo.runs.run import Run
 
 MAX_GRIDS = 6
@@ -40,6 +41,7 @@ def page(run: Run) -> str:
         letters=messages.protocol_letters(scores),
         curves=curves(run.metrics),
         grids=grids(run.files.samples),
+        media=sample_media(run),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
         messages=messages,
     )

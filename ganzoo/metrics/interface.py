@@ -139,7 +139,10 @@ class Metric(ABC):
 
 
 def unsupported_kind(kinds: tuple[str, ...], info: DatasetInfo) -> str:
-    """Why data are of none of these kinds, as a sentence; empty where they are, or where there are no kinds."""
-    if kinds and info.kind not in kinds:
+    """Why data are of none of these kinds, as a sentence; empty where they are, or where there are no kinds.
+
+    A kind that a data set names in full, "plugin:curve", is also the kind "curve".
+    """
+    if kinds and not {info.kind, info.kind.rpartition(":")[2]} & set(kinds):
         return f"it is for samples of the kind {' or '.join(kinds)}, and these are of the kind {info.kind}."
     return ""

@@ -14,11 +14,12 @@ from torch.nn.functional import avg_pool2d, conv2d
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 import ganzoo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.datasets.gaussians import Gaussians
 from ganzoo.datasets.glyph_rendering import render_digits
 from ganzoo.metrics.fidelity import FID, KID, InceptionScore, PrecisionRecall
 from ganzoo.metrics.gaussian_modes import GaussianModes
-from ganzoo.metrics.interface import Metric, Samples
+from ganzoo.metrics.interface import Metric, Samples, unsupported_kind
 from ganzoo.metrics.neighbours import DensityCoverage
 
 FILTERS = torch.randn(16, 1, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -249,3 +250,11 @@ def test_too_few_samples_are_refused() -> None:
     for metric in (PrecisionRecall(k=3), DensityCoverage(k=5), InceptionScore(splits=10)):
         with pytest.raises(ganzoo.MetricError, match="at least"):
             metric(few, few, seed=0)
+
+
+def test_a_kind_that_is_named_in_full_is_known_by_its_name() -> None:
+    def reason(kind: str) -> str:
+        return unsupported_kind(("curve",), DatasetInfo(fields={"real": Field((4,), "float32")}, size=1, kind=kind))
+
+    assert reason("curve") == reason("mine:curve") == ""
+    assert "these are of the kind mine:curves" in reason("mine:curves")

@@ -21,6 +21,7 @@ from ganzoo.plugins import zoo
 from ganzoo.recipe.field_kinds import FieldKinds, build_kind
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build
+from ganzoo.runs.sampling import sample_in_chunks
 
 Split = Literal["train", "test"]
 
@@ -29,9 +30,6 @@ N = 10_000
 
 ANY = "flatten"
 """The extractor for samples of any kind."""
-
-CHUNK = 500
-"""Samples made at once."""
 
 
 class UnusableSamples(MetricError):
@@ -115,12 +113,7 @@ class Judge:
         conditions = {key: value.cpu() for key, value in (conditions or {}).items()}
         if self.extractor is None:
             return Samples.without_features(raw.cpu(), conditions)
-        extractor = self.extractor.to(self.device)
-        with torch.no_grad(), own_randomness(self.device):
-            parts = [extractor(part.to(self.device)) for part in raw.split(extractor.at_once)]
-        features = torch.cat([part.features.float().cpu() for part in parts])
-        logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
-        return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]), conditions)
+        return extract_features(self.extractor, raw, conditions, self.device)
 
     def of_examples(self, examples: Examples | Source, n: int) -> Samples:
         """n of a split's examples, in an order that the seed decides."""
@@ -268,6 +261,16 @@ def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, cond
     return metric.unsupported_reason(dataset, info)
 
 
+def extract_features(extractor: Extractor, raw: Tensor, conditions: Batch, device: torch.device) -> Samples:
+    """Samples with what the extractor sees in them, computed on `device`. raw, conditions: as in `Samples`."""
+    extractor = extractor.to(device)
+    with torch.no_grad(), own_randomness(device):
+        parts = [extractor(part.to(device)) for part in raw.split(extractor.at_once)]
+    features = torch.cat([part.features.float().cpu() for part in parts])
+    logits = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
+    return Samples(raw.cpu(), features, torch.cat([part.float().cpu() for part in logits]), conditions)
+
+
 def needs_extractor(found: Sequence[tuple[Choice, Metric]]) -> bool:
     """Whether any of the metrics reads more than the samples themselves."""
     return any(metric.needs != "samples" for _, metric in found)
@@ -299,9 +302,7 @@ def draw_samples(
         if game.conditions:
             rows = torch.randint(train.sizes[game.conditions[0]], (n,)).tolist()
             conditions = {key: kinds.to_unit(key, train.fetch(key, rows)).to(device) for key in game.conditions}
-        for start in range(0, n, CHUNK):
-            part = {key: value[start : start + CHUNK] for key, value in conditions.items()}
-            made = game.sample(min(CHUNK, n - start), part or None)
+        for made in sample_in_chunks(game, n, conditions):
             try:
                 chunks.append(kinds.generated(made).cpu())
             except GanzooError as error:

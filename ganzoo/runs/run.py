@@ -25,16 +25,13 @@ from ganzoo.runs.checkpoint import load_checkpoint, load_weights
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.record import RunRecord
-from ganzoo.runs.sampling_options import sampling_options
+from ganzoo.runs.sampling import sample_in_chunks, sampling_options
 from ganzoo.runs.translation import chosen_direction, translated
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ganzoo.recipe.model import Recipe
-
-CHUNK = 500
-"""Samples made at once, so that asking for many needs no more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +127,10 @@ class Run(RunRecord):
         if not makes_samples(game):
             raise self._no_latents(game)
         checked = sampling_options(game, options or {}, self.recipe.game.entry.name)
-        chunks = []
         with own_randomness(torch.device("cpu")):
             seed_everything(seed)
             wanted = self.conditions.complete(n, conditions or {}) or {}
-            for start in range(0, n, CHUNK):
-                part = {key: value[start : start + CHUNK] for key, value in wanted.items()}
-                chunks.append(game.sample(min(CHUNK, n - start), part or None, **checked))
-        return torch.cat(chunks), wanted
+            return torch.cat(list(sample_in_chunks(game, n, wanted, checked))), wanted
 
     def translate(self, samples: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
         """Samples (n, *shape) of one domain, as networks see them -> the same in the other, on the CPU.

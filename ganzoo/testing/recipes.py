@@ -11,7 +11,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.loop import moves
 from ganzoo.errors import RecipeError
 from ganzoo.recipe.field_kinds import FieldKinds
-from ganzoo.runs.sampling_options import sampling_options
+from ganzoo.runs.sampling import sampling_options
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import NotChecked, require
 from ganzoo.testing.recipe_fixture import RecipeFixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, GanzooError, MetricError
 from ganzoo.evaluation.evaluate import refuse_other_data
 from ganzoo.metrics.interface import Extractor, Features, Samples
-from ganzoo.metrics.judge import choice_of, derived, draw_samples
+from ganzoo.metrics.judge import choice_of, derived, draw_samples, extract_features
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.parts import build, build_dataset
 from ganzoo.runs.run import Run
@@ -103,9 +103,9 @@ def collect_samples(
     real, conditions = held_out[chosen], {key: kinds.to_unit(key, test.tensors[key][chosen]) for key in requested}
     report_progress("comparing them with real ones")
     return SampleSets(
-        fake=extract_features(extractor, fake, requested),
-        raw=extract_features(extractor, *drawn(raw_game)) if run.recipe.ema else None,
-        real=extract_features(extractor, real, conditions),
+        fake=extract_features(extractor, fake, requested, cpu),
+        raw=extract_features(extractor, *drawn(raw_game), cpu) if run.recipe.ema else None,
+        real=extract_features(extractor, real, conditions, cpu),
         coarse_fake=coarse(fake).features,
         train=coarse(train.tensors[info.sample_key]).features,
         test=coarse(held_out).features,
@@ -130,11 +130,3 @@ def extractor_for(
     except MetricError:
         return None
     return extractor.eval().requires_grad_(False), info.extractor
-
-
-def extract_features(extractor: Extractor, raw: Tensor, conditions: Batch) -> Samples:
-    """Samples with what the extractor sees in them. raw, conditions: as in `Samples`."""
-    with torch.no_grad():
-        parts = [extractor(part) for part in raw.split(extractor.at_once)]
-    logits: list[Any] = [torch.empty(len(part.features), 0) if part.logits is None else part.logits for part in parts]
-    return Samples(raw, torch.cat([part.features.float() for part in parts]), torch.cat(logits), conditions)

@@ -1,0 +1,41 @@
+"""Reading a file that somebody else may have written: only plain files, and no more than a limit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def read_plain_file(path: Path, *, limit: int) -> bytes:
+    """The content of a plain file of at most `limit` bytes.
+
+    Neither a pipe, which would be waited for, nor a device, which would fill the memory, is read; nor is a file that is
+    larger than the limit, be it sparse or growing.
+    Raises: OSError, whose `strerror` says why the file was not read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "Not a plain file", str(path))
+    except OSError:
+        os.close(handle)
+        raise
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(limit + 1) if found.st_size <= limit else None
+    if content is None or len(content) > limit:
+        raise OSError(errno.EFBIG, f"Larger than {size_text(limit)}, the most that is read of such a file", str(path))
+    return content
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people: "64 MiB"."""
+    for unit, name in ((1024 * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.4g} {name}"
+    return f"{size} bytes"

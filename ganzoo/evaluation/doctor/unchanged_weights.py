@@ -8,7 +8,7 @@ from ganzoo.evaluation.doctor.balance import raised_learning_rate
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.recipe.freezing import frozen_parameters
-from ganzoo.runs.checkpoint import Tensors, checkpoints_of, load_checkpoint, step_of
+from ganzoo.runs.checkpoint import Tensors, load_checkpoint, step_of
 from ganzoo.runs.run import Run
 
 MIN_DISPLACEMENT = 1e-3
@@ -21,7 +21,7 @@ MIN_STEPS_BETWEEN = 100
 
 def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
     """Players whose weights hardly differ from those of the oldest kept checkpoint."""
-    kept = checkpoints_of(run.files.checkpoints)
+    kept = run.checkpoints.oldest_first()
     if not kept or (gap := step_of(kept[-1]) - step_of(kept[0])) < MIN_STEPS_BETWEEN:
         return
     before, after = load_checkpoint(kept[0]).tensors, load_checkpoint(kept[-1]).tensors

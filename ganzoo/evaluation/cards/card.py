@@ -89,7 +89,7 @@ class Card:
 
     def figure(self) -> bytes:
         """Samples of the first run as a PNG: its newest grid, or a new one. Raises: RunError."""
-        grid = newest_grid(self.first.files.samples)
+        grid = newest_grid(self.first)
         return grid.read_bytes() if grid else png(self.first.grid(self.first.recipe.train.samples))
 
     def describe_samples(self) -> str:

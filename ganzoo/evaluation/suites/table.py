@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.evaluation.suites.results import Cell, Group, Result, Row
 from ganzoo.evaluation.suites.runs import SuiteDirectory
+from ganzoo.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -193,6 +194,6 @@ def grids(row: Row, folder: SuiteDirectory) -> list[tuple[int, str]]:
     """The newest grid of each of an entry's runs, as (seed, data URI)."""
     newest: list[tuple[int, Path]] = []
     for run in row.runs:
-        found = sorted((folder.runs / f"{row.entry}-seed-{run.seed}" / "samples").glob("step-*.png"))
-        newest += [(run.seed, found[-1])] if found else []
+        found = RunDirectory(folder.runs / f"{row.entry}-seed-{run.seed}").grids(run.step)
+        newest += [(run.seed, found[-1].path)] if found else []
     return [(seed, f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}") for seed, path in newest]

@@ -43,6 +43,9 @@ PARTS = ("description", *TABLES, "extends", "unset")
 ENGINE = Origin(f"default of ganzoo {__version__}", is_default=True)
 DATA = Origin("filled in from the data")
 
+MAX_COMPONENTS = 64
+"""The most tables of an array, such as [[regularizer]], and the most players or metrics."""
+
 CLIP_NORM = {"clip_norm": Option("clip_norm", Annotated[float, Gt(0)] | None, None)}
 """The engine's own key in an [optimizer.PLAYER] table, whatever the optimizer: see `core.gradient_clipping`."""
 
@@ -79,7 +82,7 @@ class Resolution:
         self.path = path
         self.source = source
         self.of_run = of_run
-        self.problems = list(problems)
+        self.problems = [*source.problems, *problems]
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
 
@@ -182,6 +185,8 @@ class Resolution:
             what = f"{table} should be an array of tables; found {describe_value(tables)}."
             self._wrong((table,), what, f"Write [[{table}]], with two brackets.")
             return ()
+        if not self._are_few((table,), tables):
+            return ()
         choices = [self.component((table, number), shelf) for number in range(len(tables))]
         return tuple(choice for choice in choices if choice)
 
@@ -213,7 +218,9 @@ class Resolution:
             what = f"{shelf} should be a table for each player; found {describe_value(tables)}."
             self._wrong((shelf,), what, f"Write [{shelf}.generator], say.")
             return {}
-        choices = {}
+        choices: dict[str, Choice] = {}
+        if not self._are_few((shelf,), tables):
+            return choices
         for player, table in tables.items():
             if not isinstance(table, dict):
                 what = f"{format_key((shelf, player))} should be a table, for a player; found {describe_value(table)}."
@@ -298,6 +305,8 @@ class Resolution:
                 ("evaluate", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
             )
             return None
+        if not self._are_few(("evaluate", "metrics"), metrics):
+            return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if isinstance(table.get("extractor"), str):
             whole["extractor"] = named(table["extractor"])
@@ -314,6 +323,8 @@ class Resolution:
 
     def _description(self) -> str:
         description = self.source.values.get("description", "")
+        if not isinstance(description, str | list | dict):
+            description = getattr(self.source.place(("description",)), "text", description)  # of --set: as it was typed
         if not isinstance(description, str):
             self._wrong(
                 ("description",),
@@ -324,6 +335,13 @@ class Resolution:
         self.values["description"] = description
         self._note(("description",), ENGINE)
         return description
+
+    def _are_few(self, key: Key, components: Collection[Any]) -> bool:
+        """Reports more components than MAX_COMPONENTS, each of which takes time to check; True if there are fewer."""
+        if len(components) > MAX_COMPONENTS:
+            what = f"{format_key(key)} should have at most {MAX_COMPONENTS} components; found {len(components):,}."
+            self._wrong(key, what)
+        return len(components) <= MAX_COMPONENTS
 
     def _nameless(self, key: Key, shelf: str, table: Mapping[str, Any]) -> None:
         names = ", ".join(entry.name for entry in zoo().entries(shelf))

@@ -226,6 +226,7 @@ def rewind(training: Training, run: Run) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
+    Warns of damage to the log, of which the whole rows are kept.
     """
     files, plan = run.files, training.recipe.evaluate
 
@@ -233,7 +234,10 @@ def rewind(training: Training, run: Run) -> None:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     run.checkpoints.drop_later(training.step)
-    files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    log, kept = files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    if kept:
+        rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
+        print(f"warning: {log.damage} {rows}", file=sys.stderr)
     if training.evaluation and training.step < training.total_steps:
         step, best = training.evaluation.state["step"], run.best_checkpoints
         if step is None or best.examine(best.path / step_name(step)).what == "ours":

@@ -93,7 +93,7 @@ class RunRecord:
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings)
+            return read_recipe(self.files.recipe, settings=settings, of_run=True)
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}

@@ -8,7 +8,9 @@ from pathlib import Path
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.errors import CheckpointError, RunError
 from ganzoo.recipe import differences
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.model import Recipe
+from ganzoo.recipe.saved import leaves
 from ganzoo.runs.checkpoint import Checkpoint, NewerCheckpoint, checkpoints_of, load_checkpoint
 from ganzoo.runs.facts import describe_data_change
 from ganzoo.runs.run import Run
@@ -61,13 +63,19 @@ def refuse_other_recipe(run: Run, checkpoint: Checkpoint, recipe: Recipe, *, new
     """Raises: RunError where the run's file was changed, in more than how a run is computed and a budget given anew."""
     allowed = (*NOT_PLAYED, *(("train.epochs", "train.steps") if new_budget else ()))
     changed = differences(checkpoint.state["recipe"], recipe.values)
-    changed = [line for line in changed if line.partition(":")[0] not in allowed]
+    changed = [line for line in changed if line.partition(":")[0] not in (*allowed, *added_since(checkpoint, recipe))]
     if changed:
         file = run.files.recipe
         raise RunError(
             f"{file} was changed since the checkpoint was made:\n  " + "\n  ".join(changed),
             remedy=f"Undo that to go on with this run, or start a new one: ganzoo run {file}",
         )
+
+
+def added_since(checkpoint: Checkpoint, recipe: Recipe) -> set[str]:
+    """The options at their defaults that did not exist when the checkpoint was made: nobody changed them."""
+    known = {format_key(key) for key, _ in leaves(checkpoint.state["recipe"])}
+    return {key for key, origin in recipe.origins.items() if key not in known and origin.is_default}
 
 
 def refuse_other_data(run: Run, obtained: Obtained) -> None:

@@ -147,6 +147,7 @@ class Session:
         if self.ranks.broadcast_text("there" if training.step == self.saved_step and path.exists() else ""):
             return
         training.window()  # what is broken already is not kept
+        training.check_state()
         check_same_weights(self.ranks, training.weights(), training.step)
         checkpoint = training.checkpoint()
         if self.ranks.first:
@@ -167,6 +168,7 @@ class Session:
         if plan is None or not self.ranks.broadcast_text("better" if better else ""):
             return
         regular = due(training.step, plan.every)
+        training.check_state()
         if training.evaluation and regular:
             training.evaluation.keep(row, training.step)
         checkpoint = training.checkpoint()

@@ -28,6 +28,7 @@ def resume(run: Path, steps: int | None, device: str, data_root: Path | None, pl
     with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.runs.run import load
         from ganzoo.training.launch import resume as go_on
+        from ganzoo.training.resuming import is_whole
 
         before = load(run)
         if steps is not None and steps < before.step:
@@ -35,7 +36,7 @@ def resume(run: Path, steps: int | None, device: str, data_root: Path | None, pl
                 f"--steps {steps} is less than {run} has done: {before.step:,} steps.",
                 remedy="Budgets are counted from a run's beginning; without --steps the run's own is used.",
             )
-        if before.status == "finished" and before.step >= (steps or before.total_steps):
+        if before.status == "finished" and before.step >= (steps or before.total_steps) and is_whole(before):
             after = before
         else:
             after = go_on(

@@ -126,6 +126,7 @@ def train(
         with ranks.fail_together():
             if ranks.first:
                 directory.path.parent.mkdir(parents=True, exist_ok=True)
+                say_swept(directory.sweep(), quiet=quiet)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -166,6 +167,7 @@ def resume(
             run = load(directory)
             if ranks.first:
                 locked.enter_context(run.files.training_lock())
+                say_swept(run.files.sweep(), quiet=quiet)
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
@@ -267,6 +269,13 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
             print(f"[{subject}] {what} ...", file=sys.stderr)
 
     return say
+
+
+def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
+    """Says on standard error which half-written files and folders were removed; or keeps it to itself."""
+    if removed and not quiet:
+        places = ", ".join(dict.fromkeys(str(path.parent) for path in removed))
+        print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:

@@ -53,6 +53,12 @@ def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
     raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage]))
 
 
+def is_whole(run: Run) -> bool:
+    """Whether the checkpoint of the last step of a run is intact. Raises: CheckpointError where none is."""
+    step: int = newest_intact(run, aloud=False)[0].state["step"]
+    return step >= run.step
+
+
 def refuse_other_recipe(run: Run, checkpoint: Checkpoint, recipe: Recipe, *, new_budget: bool) -> None:
     """Raises: RunError where the run's file was changed, in more than how a run is computed and a budget given anew."""
     allowed = (*NOT_PLAYED, *(("train.epochs", "train.steps") if new_budget else ()))

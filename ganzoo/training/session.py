@@ -37,6 +37,7 @@ class Session:
         self.run = run
         self.hooks = events.hook
         self.kind = run.kinds.sample
+        self.run_id = run.facts.get("id")
         self.saved_step = training.step
         """The step of the newest checkpoint: a run begins with one, or goes on from one."""
 
@@ -75,6 +76,7 @@ class Session:
                             self.save()
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
+                self.check_directory()
                 self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
@@ -116,6 +118,7 @@ class Session:
     def write_row(self, row: Mapping[str, float]) -> None:
         """Appends a row to metrics.jsonl, and keeps this step's checkpoint if the row is the best."""
         if self.ranks.first:
+            self.check_directory()
             self.run.files.append_metrics(row)
         self.tell(self.hooks.ganzoo_metrics, step=self.training.step, values=row)
         self.keep_best(row)
@@ -125,6 +128,8 @@ class Session:
         if not self.ranks.first:
             return
         training, files = self.training, self.run.files
+        self.check_directory()
+        files.samples.mkdir(exist_ok=True)
         real = training.data.first(self.recipe.train.samples)
         with training.shown():
             grids = training.game.preview(real)
@@ -179,6 +184,8 @@ class Session:
 
     def write(self, folder: CheckpointFolder, checkpoint: Checkpoint) -> None:
         """Writes this step's checkpoint into a folder, and says so where something else lay in its place."""
+        self.check_directory()
+        folder.path.mkdir(exist_ok=True)
         if cleared := folder.make_room(self.training.step):
             print(f"warning: {cleared}", file=sys.stderr)
         save_checkpoint(folder.path / step_name(self.training.step), checkpoint, run_id=folder.run_id)
@@ -201,6 +208,17 @@ class Session:
         status = "finished" if done else "interrupted" if interrupted else "stopped"
         self.record(status=status, reason=reason or ("the budget is spent" if done else interrupted))
 
+    def check_directory(self) -> None:
+        """Raises: TrainingFailed where the run's directory is not there any more. Nothing is written then."""
+        directory = self.run.directory
+        if self.ranks.first and not self.run.files.belongs_to(self.run_id):
+            what = f"step {self.training.step}: {directory} does not hold this run any more"
+            raise TrainingFailed(
+                f"{what}: it was deleted or moved, or its disk is gone.",
+                remedy="Nothing more is written. What was moved goes on from its last checkpoint: "
+                "ganzoo resume with the new place.",
+            )
+
     def record(self, **facts: Any) -> None:
         """Brings run.json up to date."""
         training = self.training
@@ -208,6 +226,7 @@ class Session:
         known = {"step": training.step, "seconds": round(training.seconds, 3), **runner_of(training)}
         self.run.facts.update(**known, **facts)
         if self.ranks.first:
+            self.check_directory()
             self.run.files.write_facts(self.run.facts)
 
     def tell(self, hook: Any, **facts: Any) -> None:
@@ -234,6 +253,7 @@ def rewind(training: Training, run: Run) -> None:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     run.checkpoints.drop_later(training.step)
+    run.checkpoints.keep_last(training.recipe.train.keep)
     log, kept = files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
     if kept:
         rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice, Recipe
+    from ganzoo.runs.metrics_log import MetricsLog, Row
     from ganzoo.runs.score import Score
 
 
@@ -106,9 +108,17 @@ class RunRecord:
             ) from error
 
     @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl."""
-        return self.files.read_metrics()
+    def metrics(self) -> list[Row]:
+        """The rows of metrics.jsonl. Lines that are no rows are left out, with a warning that names them."""
+        log = self.log
+        if log.damage:
+            warnings.warn(f"{log.damage} The other lines are used.", stacklevel=2)
+        return log.rows
+
+    @property
+    def log(self) -> MetricsLog:
+        """The same rows, and what of the file cannot be read."""
+        return self.files.read_log()
 
     @property
     def info(self) -> DatasetInfo:

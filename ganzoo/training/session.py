@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -213,6 +214,7 @@ def rewind(training: Training, files: RunDirectory) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
+    Warns of damage to the log, of which the whole rows are kept.
     """
     plan = training.recipe.evaluate
 
@@ -220,7 +222,10 @@ def rewind(training: Training, files: RunDirectory) -> None:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     drop_later(files.checkpoints, training.step)
-    files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    log, kept = files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    if kept:
+        rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
+        print(f"warning: {log.damage} {rows}", file=sys.stderr)
     if training.evaluation and training.step < training.total_steps:
         step = training.evaluation.state["step"]
         best = files.best / step_name(step or 0)

@@ -40,7 +40,7 @@ TABLES = (
     "train",
 )
 PARTS = ("description", *TABLES, "extends", "unset")
-ENGINE = Origin(f"default of ganzoo {__version__}")
+ENGINE = Origin(f"default of ganzoo {__version__}", is_default=True)
 DATA = Origin("filled in from the data")
 
 MAX_COMPONENTS = 64
@@ -57,6 +57,7 @@ def read_recipe(
     unset: Sequence[str] = (),
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
+    of_run: bool = False,
 ) -> Recipe:
     """Reads and checks a recipe.
 
@@ -64,20 +65,23 @@ def read_recipe(
     unset: keys that are taken out of all that, as --unset takes them.
     overrides: "KEY=VALUE" strings, as --set takes them, on top of what is left.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
+    of_run: it is the complete recipe of a run, so an option that it lacks did not exist when the run was made: it has
+    the value in the component's `defaults_of_older_runs`, where there is one.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
     below = reduce(merge_sources, layers, read_source(path))
     written, problems = apply_overrides(below, unset=unset, overrides=overrides, settings=settings)
-    return Resolution(path, written, problems).recipe()
+    return Resolution(path, written, problems, of_run=of_run).recipe()
 
 
 class Resolution:
-    """The work of checking one recipe; collects what is wrong as it goes."""
+    """The work of checking one recipe; collects what is wrong as it goes. of_run: see `read_recipe`."""
 
-    def __init__(self, path: Path, source: Source, problems: Sequence[Problem] = ()) -> None:
+    def __init__(self, path: Path, source: Source, problems: Sequence[Problem] = (), *, of_run: bool = False) -> None:
         self.path = path
         self.source = source
+        self.of_run = of_run
         self.problems = [*source.problems, *problems]
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
@@ -158,8 +162,10 @@ class Resolution:
         try:
             entry = zoo().find(shelf, name)
             owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = {**options_of(zoo().resolve(entry), shelf=shelf, owner=owner), **engine}
+            target = zoo().resolve(entry)
+            options = {**options_of(target, shelf=shelf, owner=owner), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
+            given = {**self.before(target), **given}
             checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
             self._wrong((*key, "name"), f"{format_key((*key, 'name'))}: {error.what}", error.remedy)
@@ -244,6 +250,7 @@ class Resolution:
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
+        given = {**self.before(kind), **given}
         known = options_of(kind, owner=format_key(key))
         fields = {written_as.get(name, name): name for name in known if name not in without}
         options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
@@ -253,6 +260,10 @@ class Resolution:
             return None
         self._keep(key, checked.written, ENGINE)
         return kind(**{fields[name]: value for name, value in checked.values.items()})
+
+    def before(self, target: Any) -> Mapping[str, Any]:
+        """What options that a run's recipe does not have are for that run: the behaviour from before they existed."""
+        return getattr(target, "defaults_of_older_runs", {}) if self.of_run else {}
 
     def start(self) -> Start | None:
         """The [start] table."""
@@ -397,4 +408,4 @@ def without(choice: Choice, names: Collection[str]) -> Choice:
 
 
 def _default_of(entry: Entry) -> Origin:
-    return Origin(f"default of {entry.distribution} {entry.version}")
+    return Origin(f"default of {entry.distribution} {entry.version}", is_default=True)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from ganzoo.datasets.atomic import replace_file, replace_json
 from ganzoo.errors import RunError
-from ganzoo.runs.checkpoint import step_name
+from ganzoo.runs.checkpoint import step_in, step_name
 from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
 
 REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
 """The keys that every run.json has."""
+
+
+GRID = re.compile(r"(step-[0-9]+)(?:-(.+))?\.png", re.DOTALL)
+"""The name of a sample grid."""
+
+
+class Grid(NamedTuple):
+    """A sample grid's file. name: "" for the first of a step, else what it shows."""
+
+    step: int
+    name: str
+    path: Path
 
 
 class RunDirectory:
@@ -95,6 +108,16 @@ class RunDirectory:
     def grid(self, step: int, name: str = "") -> Path:
         """The path of a step's sample grid; a second grid of the same step has its name at the end."""
         return self.samples / f"{step_name(step)}{'-' + name if name else ''}.png"
+
+    def grids(self, last_step: int) -> list[Grid]:
+        """The sample grids of steps up to `last_step`, oldest first; other files in samples/ are none."""
+        found = []
+        for path in self.samples.glob("step-*.png"):
+            matched = GRID.fullmatch(path.name)
+            step = step_in(matched[1]) if matched else None
+            if matched and step is not None and step <= last_step and path.is_file() and not path.is_symlink():
+                found.append(Grid(step, matched[2] or "", path))
+        return sorted(found)
 
     def checkpoint(self, step: int) -> Path:
         """The path of a step's checkpoint."""

@@ -128,6 +128,7 @@ def train(
         facts = facts_of(decided, obtained, training)
         with ranks.fail_together():
             if ranks.first:
+                directory.path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -137,7 +138,7 @@ def train(
                     files.write_facts(facts)
                     if keys := training.game.conditions:
                         save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
-                    save_checkpoint(files.checkpoint(0), beginning)
+                    save_checkpoint(files.checkpoint(0), beginning, run_id=facts["id"])
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
@@ -173,7 +174,7 @@ def resume(
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
-            checkpoint, path = newest_intact(run.files, aloud=ranks.first)
+            checkpoint, path = newest_intact(run, aloud=ranks.first)
             refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
             refuse_other_ranks(run, checkpoint, ranks)
             place = ranks.choose_device(device)
@@ -202,7 +203,7 @@ def resume(
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.fail_together():
             if ranks.first:
-                rewind(training, run.files)
+                rewind(training, run)
                 if steps is not None:
                     run.files.write_recipe(recipe_toml(recipe))
                 run.files.write_facts(run.facts)

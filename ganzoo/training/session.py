@@ -15,8 +15,8 @@ from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
 from ganzoo.plugins import error_location
-from ganzoo.runs.checkpoint import drop_later, keep_last, keep_only, save_checkpoint, step_name
-from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
+from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
@@ -37,6 +37,8 @@ class Session:
         self.run = run
         self.hooks = events.hook
         self.kind = run.kinds.sample
+        self.saved_step = training.step
+        """The step of the newest checkpoint: a run begins with one, or goes on from one."""
 
     def play(self) -> None:
         """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
@@ -134,17 +136,19 @@ class Session:
         self.tell(self.hooks.ganzoo_samples, step=training.step, samples=samples, path=files.grid(training.step))
 
     def save(self) -> None:
-        """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
-        training = self.training
+        """Writes this step's checkpoint, unless the run has done so, and deletes those beyond `keep`."""
+        training, checkpoints = self.training, self.run.checkpoints
         path = self.run.files.checkpoint(training.step)
-        if self.ranks.broadcast_text("there" if path.exists() else ""):
+        if self.ranks.broadcast_text("there" if training.step == self.saved_step and path.exists() else ""):
             return
         training.window()  # what is broken already is not kept
+        training.check_state()
         check_same_weights(self.ranks, training.weights(), training.step)
         checkpoint = training.checkpoint()
         if self.ranks.first:
-            save_checkpoint(path, checkpoint)
-            keep_last(self.run.files.checkpoints, self.recipe.train.keep)
+            self.write(checkpoints, checkpoint)
+            checkpoints.keep_last(self.recipe.train.keep)
+        self.saved_step = training.step
         self.record()
         self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
 
@@ -159,17 +163,25 @@ class Session:
         if plan is None or not self.ranks.broadcast_text("better" if better else ""):
             return
         regular = due(training.step, plan.every)
+        training.check_state()
         if training.evaluation and regular:
             training.evaluation.keep(row, training.step)
         checkpoint = training.checkpoint()
         if not self.ranks.first:
             return
-        path = self.run.files.best / step_name(training.step)
-        if not path.exists():
-            save_checkpoint(path, checkpoint)
+        best = self.run.best_checkpoints
+        path = best.path / step_name(training.step)
+        if best.examine(path).what != "ours":
+            self.write(best, checkpoint)
             self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
         if regular:
-            keep_only(path)
+            best.keep_only(training.step)
+
+    def write(self, folder: CheckpointFolder, checkpoint: Checkpoint) -> None:
+        """Writes this step's checkpoint into a folder, and says so where something else lay in its place."""
+        if cleared := folder.make_room(self.training.step):
+            print(f"warning: {cleared}", file=sys.stderr)
+        save_checkpoint(folder.path / step_name(self.training.step), checkpoint, run_id=folder.run_id)
 
     def end(self, reason: str | None, interrupted: str) -> None:
         """The last checkpoint and grid, and a row for the steps after the last one that was due.
@@ -210,27 +222,26 @@ class Session:
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 
-def rewind(training: Training, files: RunDirectory) -> None:
+def rewind(training: Training, run: Run) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
     Warns of damage to the log, of which the whole rows are kept.
     """
-    plan = training.recipe.evaluate
+    files, plan = run.files, training.recipe.evaluate
 
     def odd(step: int) -> Collection[str]:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
-    drop_later(files.checkpoints, training.step)
+    run.checkpoints.drop_later(training.step)
     log, kept = files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
     if kept:
         rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
         print(f"warning: {log.damage} {rows}", file=sys.stderr)
     if training.evaluation and training.step < training.total_steps:
-        step = training.evaluation.state["step"]
-        best = files.best / step_name(step or 0)
-        if step is None or best.is_dir():
-            keep_only(best)
+        step, best = training.evaluation.state["step"], run.best_checkpoints
+        if step is None or best.examine(best.path / step_name(step)).what == "ours":
+            best.keep_only(step)
 
 
 def due(step: int, every: int) -> bool:

@@ -30,6 +30,7 @@ from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unp
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
 from ganzoo.training.ema import WeightAverages
+from ganzoo.training.finite_state import FiniteState
 from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.runner import Runner
 from ganzoo.training.stopping import Interruption, StopConditions
@@ -66,6 +67,7 @@ class Training:
         self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
         self.exchange = GradientExchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
+        self.finite = FiniteState(self.players)
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
@@ -144,14 +146,27 @@ class Training:
         Raises: TrainingFailed where one is not finite.
         """
         values = self.ranks.means(self.means.read()) | self.gradient_norms()
+        self.refuse_non_finite(values)
+        return values
+
+    def check_state(self) -> None:
+        """Raises: TrainingFailed where a weight or an optimizer's state is not finite, on any rank: what a step made of
+        it is no use, and neither is a checkpoint.
+        """
+        if math.isfinite(self.ranks.means({"largest": self.finite.largest()})["largest"]):
+            return
+        self.refuse_non_finite(self.ranks.means(self.finite.largest_of_each()))
+
+    def refuse_non_finite(self, values: Mapping[str, float]) -> None:
+        """Raises: TrainingFailed where one of the values, which are the same on all ranks, is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
                 broken = TrainingFailed(
                     f"step {self.step}: {name} is {value}.",
-                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
+                    remedy="Lower the learning rates ([optimizer.*] lr) or limit the gradients ([optimizer.*] "
+                    "clip_norm); the last checkpoint is from before.",
                 )
-                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
-        return values
+                self.ranks.fail(broken)
 
     def begin_window(self) -> None:
         """After a row: what the next one says is of the steps from here on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,11 @@ from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
 from ganzoo.display.report.media import sample_media
 from ganzoo.runs.metrics_log import MetricsLog
+from ganzoo.runs.record import RunRecord
 from ganzoo.runs.run import Run
 
 MAX_GRIDS = 6
 """The largest number of steps for which a grid is shown."""
-
-GRID_FILE = re.compile(r"step-(\d+)(?:-(.+))?\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def page(run: Run) -> str:
         scores=scores,
         letters=messages.protocol_letters(scores),
         curves=curves(log.rows),
-        grids=grids(run.files.samples),
+        grids=grids(run),
         media=sample_media(run),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
         messages=messages,
@@ -85,22 +83,20 @@ def facts(run: Run, log: MetricsLog) -> Iterator[messages.Pair]:
         yield label, ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def grids(folder: Path) -> dict[str, list[GridImage]]:
+def grids(run: RunRecord) -> dict[str, list[GridImage]]:
     """The sample grids by name ("" for the first of a step), each at MAX_GRIDS steps at most."""
     found: dict[str, list[tuple[int, Path]]] = {}
-    for path in sorted(folder.glob("step-*.png")):
-        if matched := GRID_FILE.fullmatch(path.name):
-            found.setdefault(matched[2] or "", []).append((int(matched[1]), path))
+    for step, name, path in run.grids:
+        found.setdefault(name, []).append((step, path))
     return {
         name: [GridImage(step, png_data_uri(path.read_bytes())) for step, path in evenly_spaced(files)]
         for name, files in found.items()
     }
 
 
-def newest_grid(folder: Path) -> Path | None:
+def newest_grid(run: RunRecord) -> Path | None:
     """The first grid of the newest step, or None."""
-    firsts = [path for path in folder.glob("step-*.png") if (found := GRID_FILE.fullmatch(path.name)) and not found[2]]
-    return max(firsts, default=None)
+    return next((grid.path for grid in reversed(run.grids) if not grid.name), None)
 
 
 def evenly_spaced(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:

@@ -21,7 +21,7 @@ from ganzoo.evaluation.doctor.samples import SampleSets, SamplesUnavailable, col
 from ganzoo.evaluation.doctor.unchanged_weights import unchanged_weights
 from ganzoo.runs.run import Run, load
 
-UNTRAINED = ("divergence", "standstill", "discriminator-too-weak")
+UNTRAINED = ("divergence", "frozen-player", "standstill", "discriminator-too-weak")
 """With one of these findings the generator has learned little or nothing; findings about samples are left out."""
 
 

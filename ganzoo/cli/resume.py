@@ -7,6 +7,7 @@ from shlex import quote
 
 import click
 
+from ganzoo.cli.no_network import no_network_option
 from ganzoo.errors import RunError
 
 Folder = click.Path(path_type=Path)
@@ -19,6 +20,7 @@ Folder = click.Path(path_type=Path)
 @click.option(
     "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: that of the run]"
 )
+@no_network_option
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:

@@ -16,6 +16,7 @@ import torch
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
+from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
@@ -62,6 +63,7 @@ def train(
     device: str = "auto",
     data_root: str | Path | None = None,
     fallback: bool = True,
+    network: bool = True,
     overrides: Sequence[str] = (),
     unset: Sequence[str] = (),
     observers: Sequence[object] = (),
@@ -75,7 +77,8 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    fallback: False insists on the named data set. network: False downloads nothing, as GANZOO_OFFLINE=1 does.
+    overrides: as --set ("generator.latent_dim=64"); unset: as --unset
     (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
     for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
@@ -88,8 +91,8 @@ def train(
     FailedElsewhere on a rank where it was another one that failed.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             decided = read_recipe(
                 recipe,
@@ -150,19 +153,21 @@ def resume(
     steps: int | None = None,
     device: str = "auto",
     data_root: str | Path | None = None,
+    network: bool = True,
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
 ) -> Run:
     """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
+    network: as in `train`.
 
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact; PluginError where an observer
     would never be called.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:

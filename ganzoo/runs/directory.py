@@ -94,15 +94,18 @@ class RunDirectory:
             file.write(json.dumps(row) + "\n")
 
     def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
-        """Removes the rows after `step`, which training will write again, and rows between logged steps.
+        """Removes the rows after `step`, which training will write again, and one at `step` between logged steps.
 
         Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only
-        because the run ended at that step; they are removed too.
+        because the run ended at that step; they are removed too. Rows before `step` stay as they are: another
+        `log_every` may have been in force.
         """
-        kept = [
-            {name: value for name, value in row.items() if name not in odd(row["step"])}
-            for row in self.read_metrics()
-            if row["step"] <= step and log_every and row["step"] % log_every == 0
+        rows = self.read_metrics()
+        kept = [row for row in rows if row["step"] < step]
+        kept += [
+            {name: value for name, value in row.items() if name not in odd(step)}
+            for row in rows
+            if row["step"] == step and log_every and step % log_every == 0
         ]
         replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +86,19 @@ class RunRecord:
         """What ran, every default spelled out."""
         return self._recipe.value()
 
-    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
-        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+    def read_recipe(
+        self,
+        settings: Mapping[str, tuple[Any, str]] | None = None,
+        *,
+        overrides: Sequence[str] = (),
+        unset: Sequence[str] = (),
+    ) -> Recipe:
+        """Reads recipe.toml, with what is unset and set on top, as `ganzoo.recipe.read_recipe` has it.
 
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings)
+            return read_recipe(self.files.recipe, settings=settings, overrides=overrides, unset=unset)
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
+from shlex import quote
 from typing import Any
 
 import pluggy
@@ -14,7 +15,8 @@ from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
 from ganzoo.plugins import error_location
-from ganzoo.runs.checkpoint import drop_later, keep_last, keep_only, save_checkpoint, step_name
+from ganzoo.recipe.model import Recipe
+from ganzoo.runs.checkpoint import checkpoints_of, drop_later, keep_last, keep_only, save_checkpoint, step_name
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import check_same_weights
@@ -75,7 +77,9 @@ class Session:
                 self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
-                        "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
+                        "the device has no memory left.",
+                        remedy=f"Go on with smaller batches: ganzoo resume {quote(str(self.run.directory))} "
+                        f"--set train.batch_size={max(1, train.batch_size // 2)}\n  or begin with smaller networks.",
                     ) from error
                 raise
             finally:
@@ -209,23 +213,26 @@ class Session:
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 
-def rewind(training: Training, files: RunDirectory) -> None:
+def rewind(training: Training, files: RunDirectory, played: Recipe) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
+    played: the recipe so far, which a branch differs from.
     """
-    plan = training.recipe.evaluate
+    plan = played.evaluate
 
     def odd(step: int) -> Collection[str]:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     drop_later(files.checkpoints, training.step)
-    files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    files.rewind_metrics(training.step, played.train.log_every, odd)
     if training.evaluation and training.step < training.total_steps:
         step = training.evaluation.state["step"]
         best = files.best / step_name(step or 0)
         if step is None or best.is_dir():
             keep_only(best)
+        elif not checkpoints_of(files.best):  # a branch was made before the best: the best since then is to be found
+            training.evaluation.state = {"best": None, "step": None}
 
 
 def due(step: int, every: int) -> bool:

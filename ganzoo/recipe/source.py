@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -15,6 +16,7 @@ from ganzoo.plugins import zoo
 from ganzoo.recipe.keys import Key, format_key, parse_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.messages import describe_value
+from ganzoo.recipe.namesakes import of_distribution
 from ganzoo.recipe.unset import compact_arrays, deep_copy, missing_key_hint, remove_keys, resolve_key
 
 MAX_BYTES = 1 << 20
@@ -71,13 +73,18 @@ def is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def find_recipe(source: str | Path) -> Path:
-    """A path unchanged, or the file of an installed recipe by its name ("vanilla_mnist"). Raises: RecipeError."""
+def find_recipe(source: str | Path, *, child: Path | None = None) -> Path:
+    """A path unchanged, or the file of an installed recipe by its name ("vanilla_mnist").
+
+    child: the file of the recipe that extends it; see `recipe.namesakes`. Raises: RecipeError.
+    """
     path = Path(source)
     if path.suffix.lower() == ".toml" or len(path.parts) != 1 or os.path.isfile(path):  # noqa: PTH113  # it never raises
         return path
     try:
-        return zoo().recipe_path(zoo().find("recipe", str(source)))
+        shipped = zoo().recipe_distribution(child) if child else ""
+        prefer = partial(of_distribution, shipped) if shipped else None
+        return zoo().recipe_path(zoo().find("recipe", str(source), prefer=prefer))
     except PluginError as error:
         if os.path.exists(path):  # noqa: PTH110  # ditto
             return path
@@ -104,7 +111,9 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
     chain = (*children, path.resolve())
     try:
         relative = path.parent / parent
-        parent_path = relative if relative.is_file() or relative.suffix.lower() == ".toml" else find_recipe(parent)
+        parent_path = (
+            relative if relative.is_file() or relative.suffix.lower() == ".toml" else find_recipe(parent, child=path)
+        )
         if parent_path.resolve() in chain:
             circle = " -> ".join(file.name for file in (*chain, parent_path))
             raise RecipeError([Problem(where, f'extends = "{parent}" goes round in a circle: {circle}.')])

@@ -11,6 +11,7 @@ from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.namesakes import Remembered
 from ganzoo.runs.cached_file import CachedFile
 from ganzoo.runs.checkpoint import checkpoints_of, step_of
 from ganzoo.runs.directory import RunDirectory
@@ -98,7 +99,9 @@ class RunRecord:
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings, overrides=overrides, unset=unset)
+            return read_recipe(
+                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
+            )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
@@ -110,6 +113,12 @@ class RunRecord:
                 f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
                 remedy=f"Install what is missing first: pip install {pins}",
             ) from error
+
+    @property
+    def remembered(self) -> Remembered:
+        """The components that the run was made with, by which its recipe is read whatever is installed since."""
+        components, plugins = (self.facts.get(name, {}) for name in ("components", "plugins"))
+        return Remembered(components, tuple(plugins))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

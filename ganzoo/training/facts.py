@@ -54,6 +54,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             **{name: version(name) for name in ("torchvision", "safetensors", "numpy")},
         },
         "plugins": {entry.distribution: entry.version for entry in entries},
+        "components": {each.table: f"{each.entry.plugin}:{each.entry.name}" for each in recipe.choices()},
         "seeds": {"train": recipe.train.seed},
         "precision": recipe.train.precision,
         "directions": list(training.game.directions),
@@ -79,7 +80,7 @@ def facts_after(before: dict[str, Any], now: dict[str, Any], *, same_data: bool)
 
     same_data: the data are those of before, perhaps at another place.
     """
-    taken = ("recipe_digest", "description", "plugins", "seeds", "precision", "directions", "parameters")
+    taken = ("recipe_digest", "description", "plugins", "components", "seeds", "precision", "directions", "parameters")
     dataset = now["dataset"]
     if same_data:
         dataset = {**before["dataset"], **{key: dataset[key] for key in ("root", "origin")}}

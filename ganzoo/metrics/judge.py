@@ -20,6 +20,7 @@ from ganzoo.metrics.interface import Extractor, Metric, Samples
 from ganzoo.plugins import zoo
 from ganzoo.recipe.field_kinds import FieldKinds, build_kind
 from ganzoo.recipe.model import Choice
+from ganzoo.recipe.namesakes import Prefer, engines
 from ganzoo.recipe.parts import build
 from ganzoo.runs.sampling import sample_in_chunks
 
@@ -175,8 +176,15 @@ class Judge:
         return extractor.eval().requires_grad_(False)
 
 
-def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *, where: str = "") -> Choice:
-    """What a name and options on a shelf mean. where: they come from, for messages.
+def choice_of(
+    shelf: str,
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    where: str = "",
+    prefer: Prefer | None = None,
+) -> Choice:
+    """What a name and options on a shelf mean. where: they come from, for messages; prefer: among namesakes.
 
     Raises: PluginError for an unknown name, RecipeError for wrong options.
     """
@@ -184,7 +192,7 @@ def choice_of(shelf: str, name: str, options: Mapping[str, Any] | None = None, *
     from ganzoo.recipe.check import check
     from ganzoo.recipe.options import options_of
 
-    entry = zoo().find(shelf, name)
+    entry = zoo().find(shelf, name, prefer=prefer)
     owner = f'{shelf} "{entry.name}"'
     known = options_of(zoo().resolve(entry), shelf=shelf, owner=f"{owner} of {entry.distribution} {entry.version}")
     checked = check(options or {}, known, key=(name,), place=lambda _: where or f"--{shelf} {name}", owner=owner)
@@ -249,9 +257,9 @@ def suitable(info: DatasetInfo) -> Choice | None:
     named = info.extractor or build_kind(info.kind, info).extractor
     if not named:
         return None
-    choice = choice_of("extractor", named)
+    choice = choice_of("extractor", named, prefer=engines)
     extractor: Extractor = build(choice)
-    return choice_of("extractor", ANY) if extractor.unsupported_reason(info) else choice
+    return choice_of("extractor", ANY, prefer=engines) if extractor.unsupported_reason(info) else choice
 
 
 def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, conditions: Sequence[str]) -> str:

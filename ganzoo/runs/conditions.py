@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ganzoo.core.data import Batch, Examples, Field, Source
-from ganzoo.datasets.atomic import write_durably
+from ganzoo.datasets.atomic import replace_file
 from ganzoo.errors import RunError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
@@ -31,7 +31,7 @@ def save_conditions(path: Path, keys: Sequence[str], data: Examples | Source, se
     count = min(size, max(1, MAX_BYTES // max(of_first, 1)))
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)) if count < size else torch.arange(size)
     rows = order[:count].tolist()
-    write_durably(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
+    replace_file(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
 
 
 class Conditions:

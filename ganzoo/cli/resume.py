@@ -7,6 +7,7 @@ from shlex import quote
 
 import click
 
+from ganzoo.cli.no_network import no_network_option
 from ganzoo.errors import RunError
 
 Folder = click.Path(path_type=Path)
@@ -19,6 +20,7 @@ Folder = click.Path(path_type=Path)
 @click.option(
     "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: that of the run]"
 )
+@no_network_option
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(run: Path, steps: int | None, device: str, data_root: Path | None, plain: bool, quiet: bool) -> int:
@@ -28,6 +30,7 @@ def resume(run: Path, steps: int | None, device: str, data_root: Path | None, pl
     with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.runs.run import load
         from ganzoo.training.launch import resume as go_on
+        from ganzoo.training.resuming import is_whole
 
         before = load(run)
         if steps is not None and steps < before.step:
@@ -35,7 +38,7 @@ def resume(run: Path, steps: int | None, device: str, data_root: Path | None, pl
                 f"--steps {steps} is less than {run} has done: {before.step:,} steps.",
                 remedy="Budgets are counted from a run's beginning; without --steps the run's own is used.",
             )
-        if before.status == "finished" and before.step >= (steps or before.total_steps):
+        if before.status == "finished" and before.step >= (steps or before.total_steps) and is_whole(before):
             after = before
         else:
             after = go_on(

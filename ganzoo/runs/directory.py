@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from ganzoo.datasets.atomic import replace_file, replace_json
+from ganzoo.datasets.temporaries import MAX_AGE, seconds_since_write, sweep
 from ganzoo.errors import RunError
-from ganzoo.runs.checkpoint import step_name
+from ganzoo.runs.cached_file import FileVersion, version_of
+from ganzoo.runs.checkpoint import step_in, step_name
+from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
 
 REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
 """The keys that every run.json has."""
+
+
+GRID = re.compile(r"(step-[0-9]+)(?:-(.+))?\.png", re.DOTALL)
+"""The name of a sample grid."""
+
+
+OLD_TEMPORARY = re.compile(r"\.(step-[0-9]{8,}.*|run\.json|metrics\.jsonl|recipe\.toml)\.[0-9]+\.tmp", re.DOTALL)
+"""What training's temporaries were called before they had locks."""
+
+PARTS = {"recipe.toml", "run.json", "metrics.jsonl", "samples", "checkpoints", "conditions.safetensors"}
+"""What a new run begins with."""
+
+
+class Grid(NamedTuple):
+    """A sample grid's file. name: "" for the first of a step, else what it shows."""
+
+    step: int
+    name: str
+    path: Path
 
 
 class RunDirectory:
@@ -32,6 +55,7 @@ class RunDirectory:
         self.conditions = path / "conditions.safetensors"
         self.evaluations = path / "evaluations"
         self.lock = path / ".lock"
+        self._known: tuple[FileVersion | None, str | None] = (None, None)
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
@@ -58,6 +82,29 @@ class RunDirectory:
                 f"{self.path} is being trained by another process.", remedy="Wait for it, or stop it."
             ) from error
 
+    def belongs_to(self, run_id: str | None) -> bool:
+        """Whether the run with this id lies here still: it may have been deleted or moved, and another begun since."""
+        version = version_of(self.facts)
+        if version is None:
+            return False
+        if version != self._known[0]:
+            try:
+                found = json.loads(self.facts.read_bytes())
+                self._known = version, found.get("id", run_id) if isinstance(found, dict) else run_id
+            except (OSError, ValueError, RecursionError):
+                return self.facts.exists()  # damaged, and replaced when it is written next
+        return self._known[1] == run_id
+
+    def sweep(self) -> list[Path]:
+        """Removes what killed writers have left here, and beside the directory of new runs. Returns: what that was.
+
+        While the training lock is held, nobody else writes what only training writes, whatever its name looks like.
+        """
+        removed = sweep(self.path.parent, also=is_half_a_run)
+        for folder in (self.path, self.samples, self.checkpoints, self.best):
+            removed += sweep(folder, also=lambda path: OLD_TEMPORARY.fullmatch(path.name) is not None)
+        return removed + sweep(self.evaluations)
+
     def read_facts(self) -> dict[str, Any]:
         """run.json. Raises: RunError where it is damaged."""
         try:
@@ -77,39 +124,45 @@ class RunDirectory:
         """Replaces recipe.toml atomically."""
         replace_file(self.recipe, text.encode())
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line that was truncated when the process was killed is left out."""
-        rows = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text().splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break
-        return rows
+    def read_log(self) -> MetricsLog:
+        """The rows of metrics.jsonl, and what of it cannot be read."""
+        return read_log(self.metrics)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Appends one row, which programs that follow the file see immediately."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.metrics, row)
 
-    def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
-        """Removes the rows after `step`, which training will write again, and rows between logged steps.
-
-        Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only
-        because the run ended at that step; they are removed too.
-        """
-        kept = [
-            {name: value for name, value in row.items() if name not in odd(row["step"])}
-            for row in self.read_metrics()
-            if row["step"] <= step and log_every and row["step"] % log_every == 0
-        ]
-        replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
+    def rewind_metrics(
+        self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()
+    ) -> tuple[MetricsLog, Path | None]:
+        """Removes the rows after `step` and between logged steps, as `rewind_log` says."""
+        return rewind_log(self.metrics, step, log_every, odd)
 
     def grid(self, step: int, name: str = "") -> Path:
         """The path of a step's sample grid; a second grid of the same step has its name at the end."""
         return self.samples / f"{step_name(step)}{'-' + name if name else ''}.png"
 
+    def grids(self, last_step: int) -> list[Grid]:
+        """The sample grids of steps up to `last_step`, oldest first; other files in samples/ are none."""
+        found = []
+        for path in self.samples.glob("step-*.png"):
+            matched = GRID.fullmatch(path.name)
+            step = step_in(matched[1]) if matched else None
+            if matched and step is not None and step <= last_step and path.is_file() and not path.is_symlink():
+                found.append(Grid(step, matched[2] or "", path))
+        return sorted(found)
+
     def checkpoint(self, step: int) -> Path:
         """The path of a step's checkpoint."""
         return self.checkpoints / step_name(step)
+
+
+def is_half_a_run(path: Path) -> bool:
+    """Whether a folder is what a run left that was killed at its beginning, a day ago or more, by an older ganzoo."""
+    if not re.fullmatch(r"\..+\.[0-9]+\.tmp", path.name, re.DOTALL) or path.is_symlink() or not path.is_dir():
+        return False
+    try:
+        held = {each.name for each in path.iterdir()}
+        return "recipe.toml" in held and held <= PARTS and seconds_since_write(path) > MAX_AGE
+    except OSError:
+        return False

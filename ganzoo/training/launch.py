@@ -16,6 +16,7 @@ import torch
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
+from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
@@ -62,6 +63,7 @@ def train(
     device: str = "auto",
     data_root: str | Path | None = None,
     fallback: bool = True,
+    network: bool = True,
     overrides: Sequence[str] = (),
     unset: Sequence[str] = (),
     observers: Sequence[object] = (),
@@ -75,7 +77,8 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    fallback: False insists on the named data set. network: False downloads nothing, as GANZOO_OFFLINE=1 does.
+    overrides: as --set ("generator.latent_dim=64"); unset: as --unset
     (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
     for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
@@ -88,8 +91,8 @@ def train(
     FailedElsewhere on a rank where it was another one that failed.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             decided = read_recipe(
                 recipe,
@@ -125,6 +128,8 @@ def train(
         facts = facts_of(decided, obtained, training)
         with ranks.fail_together():
             if ranks.first:
+                directory.path.parent.mkdir(parents=True, exist_ok=True)
+                say_swept(directory.sweep(), quiet=quiet)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -134,7 +139,7 @@ def train(
                     files.write_facts(facts)
                     if keys := training.game.conditions:
                         save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
-                    save_checkpoint(files.checkpoint(0), beginning)
+                    save_checkpoint(files.checkpoint(0), beginning, run_id=facts["id"])
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
@@ -148,27 +153,30 @@ def resume(
     steps: int | None = None,
     device: str = "auto",
     data_root: str | Path | None = None,
+    network: bool = True,
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
 ) -> Run:
     """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
+    network: as in `train`.
 
     The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
     the checkpoint, with every difference; CheckpointError where no checkpoint is intact; PluginError where an observer
     would never be called.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:
                 locked.enter_context(run.files.training_lock())
+                say_swept(run.files.sweep(), quiet=quiet)
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
-            checkpoint, path = newest_intact(run.files, aloud=ranks.first)
+            checkpoint, path = newest_intact(run, aloud=ranks.first)
             refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
             refuse_other_ranks(run, checkpoint, ranks)
             place = ranks.choose_device(device)
@@ -197,7 +205,7 @@ def resume(
         run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.fail_together():
             if ranks.first:
-                rewind(training, run.files)
+                rewind(training, run)
                 if steps is not None:
                     run.files.write_recipe(recipe_toml(recipe))
                 run.files.write_facts(run.facts)
@@ -266,6 +274,13 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
             print(f"[{subject}] {what} ...", file=sys.stderr)
 
     return say
+
+
+def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
+    """Says on standard error which half-written files and folders were removed; or keeps it to itself."""
+    if removed and not quiet:
+        places = ", ".join(dict.fromkeys(str(path.parent) for path in removed))
+        print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
 
 
 def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:

@@ -27,7 +27,7 @@ class Advice:
     def accepted(self, line: str) -> bool:
         """Reads the recipe with the line, and rehearses it on data like the run's."""
         try:
-            changed = read_recipe(self.run.files.recipe, overrides=(line,))
+            changed = read_recipe(self.run.files.recipe, overrides=(line,), of_run=True)
             if changed.values == self.run.recipe.values:
                 return False
             dry_run(changed, self.run.info)

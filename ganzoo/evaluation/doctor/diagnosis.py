@@ -66,10 +66,13 @@ def examine(
 ) -> Diagnosis:
     """As `diagnose`, and lists what was examined and what could not be."""
     made = run if isinstance(run, Run) else load(run)
-    history = training_history(made, made.metrics)
+    log = made.log
+    history = training_history(made, log.rows)
     found: list[Finding] = []
     missed: list[NotExamined] = []
     checked: list[str] = []
+    if log.damage:
+        missed.append(NotExamined("rows", str(log.damage).rstrip(".")))
     if broken := non_finite_value(history, made.facts["reason"]):
         found.append(broken)
     if history.recent:

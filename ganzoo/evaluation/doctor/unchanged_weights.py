@@ -11,7 +11,7 @@ from ganzoo.evaluation.doctor.divergence import NEVER_AGAIN, limited_gradients, 
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.recipe.freezing import frozen_parameters
-from ganzoo.runs.checkpoint import Checkpoint, Tensors, checkpoints_of, load_checkpoint, step_of
+from ganzoo.runs.checkpoint import Checkpoint, Tensors, load_checkpoint, step_of
 from ganzoo.runs.run import Run
 
 MIN_DISPLACEMENT = 1e-3
@@ -27,7 +27,7 @@ def unchanged_weights(history: TrainingHistory, run: Run) -> Iterator[Finding]:
 
     Of a player that is broken or stuck, the cause is given, and not that it stands still as well.
     """
-    kept = checkpoints_of(run.files.checkpoints)
+    kept = run.checkpoints.oldest_first()
     if not kept:
         return
     after = load_checkpoint(kept[-1])

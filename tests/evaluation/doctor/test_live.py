@@ -15,6 +15,9 @@ from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.live import DoctorObserver
 
 RECIPE = """
+[dataset]
+radius = 2.0
+std = 0.05
 [optimizer.generator]
 lr = 1e-9
 [optimizer.discriminator]

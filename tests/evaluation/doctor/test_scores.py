@@ -24,6 +24,8 @@ NORMS = {"loss/generator": 0.69, "grad/generator": 0.2, "grad/discriminator": 0.
 
 RECIPE = """
 [dataset]
+radius = 2.0
+std = 0.05
 size = 10_000
 [train]
 steps = 4
@@ -51,10 +53,12 @@ def generates(monkeypatch: pytest.MonkeyPatch, points: Callable[[int], Tensor]) 
     monkeypatch.setattr("ganzoo.core.two_player.TwoPlayer.sample", lambda self, n, conditions=None: points(n))
 
 
+RING = Gaussians(radius=2.0, std=0.05)
+
+
 def ring(n: int, modes: int = 8, spread: float = 1.0) -> Tensor:
     """Points of the first modes of the ring, n of them."""
-    data = Gaussians()
-    return data.centres[torch.arange(n) % modes] + spread * data.std * torch.randn(n, 2)
+    return RING.centres[torch.arange(n) % modes] + spread * RING.std * torch.randn(n, 2)
 
 
 def test_an_equilibrium_with_samples_like_the_data_is_no_finding(
@@ -93,7 +97,7 @@ def test_a_generator_with_one_mode_of_eight_and_hardly_any_quality_is_found(
     def scattered(n: int) -> Tensor:
         between = 2.0 * torch.stack([f(torch.arange(n) * 0.7854 + 0.3927) for f in (torch.cos, torch.sin)], dim=1)
         points = between + 0.05 * torch.randn(n, 2)  # between the modes, but for seven of a thousand
-        points[: round(n * 0.007)] = Gaussians().centres[0]
+        points[: round(n * 0.007)] = RING.centres[0]
         return points
 
     generates(monkeypatch, scattered)

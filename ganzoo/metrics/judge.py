@@ -271,6 +271,8 @@ def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, cond
 
 def extract_features(extractor: Extractor, raw: Tensor, conditions: Batch, device: torch.device) -> Samples:
     """Samples with what the extractor sees in them, computed on `device`. raw, conditions: as in `Samples`."""
+    if not len(raw):
+        return Samples.without_features(raw, conditions)
     extractor = extractor.to(device)
     with torch.no_grad(), own_randomness(device):
         parts = [extractor(part.to(device)) for part in raw.split(extractor.at_once)]

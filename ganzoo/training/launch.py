@@ -61,6 +61,7 @@ from ganzoo.training.resuming import (
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
+from ganzoo.training.stopping import Interruption
 from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def train(
             with ranks.fail_together():
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         facts = facts_of(decided, obtained, training)
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         with ranks.fail_together():
             if ranks.first:
                 directory.path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +162,7 @@ def train(
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     return run
 
 
@@ -245,12 +247,11 @@ def resume(
                     remedy=f"Give a larger one beside: --steps {2 * training.step or 1}",
                 )
             if run.status == "finished":
-                return (
-                    run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
-                )
+                return run  # one killed after its last checkpoint still lacks its last row and grid, and the status
         played_so_far, last = run.recipe, run
         run = Run(run.files, recipe=recipe, facts=dict(run.facts))
         run.step = training.step
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
@@ -278,7 +279,7 @@ def resume(
                     run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
                 run.files.write_facts(run.facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     return run
 
 
@@ -351,7 +352,15 @@ def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
         print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
 
 
-def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
+def _play(
+    run: Run,
+    training: Training,
+    observers: Sequence[object],
+    interruption: Interruption,
+    *,
+    quiet: bool,
+    plain: bool | None,
+) -> None:
     events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
@@ -364,7 +373,7 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    Session(training, run, events).play()
+    Session(training, run, events, interruption, displayed=not quiet).play()
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:

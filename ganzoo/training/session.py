@@ -20,6 +20,7 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.run import Run
+from ganzoo.training.closed_terminal import leave_closed_terminal
 from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
 from ganzoo.training.state import Training
@@ -30,15 +31,27 @@ class Session:
     """Plays a training, writes what comes of it into the run's directory, and tells those who listen to its events.
 
     All ranks play it together; rank 0 alone writes and tells.
+    interruption: what asks it to stop, entered by the caller. displayed: whether a terminal shows it, and ends it when
+    it is closed.
     """
 
-    def __init__(self, training: Training, run: Run, events: pluggy.PluginManager) -> None:
+    def __init__(
+        self,
+        training: Training,
+        run: Run,
+        events: pluggy.PluginManager,
+        interruption: Interruption | None = None,
+        *,
+        displayed: bool = False,
+    ) -> None:
         self.training = training
         self.recipe = training.recipe
         self.ranks = training.ranks
         self.run = run
         self.hooks = events.hook
         self.kind = run.kinds.sample
+        self.interruption = interruption or Interruption(ignore_repeats=self.ranks.several)
+        self.displayed = displayed
         self.run_id = run.facts.get("id")
         self.saved_step = training.step
         """The step of the newest checkpoint: a run begins with one, or goes on from one."""
@@ -49,7 +62,8 @@ class Session:
         Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
         """
         training, train = self.training, self.recipe.train
-        with own_randomness(training.device), Interruption(ignore_repeats=self.ranks.several) as interruption:
+        interruption = self.interruption
+        with own_randomness(training.device):
             training.interruption = interruption
             training.restore_streams()
             self.tell(self.hooks.ganzoo_run_started)
@@ -79,7 +93,11 @@ class Session:
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
                 self.check_directory()
-                self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
+                with interruption.recording():
+                    if isinstance(error, KeyboardInterrupt):
+                        self.record(status="interrupted", reason=f"{interruption.why}, and then at once")
+                    else:
+                        self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
                         "the device has no memory left.",
@@ -235,6 +253,8 @@ class Session:
 
     def tell(self, hook: Any, **facts: Any) -> None:
         """Calls an event's listeners. A listener that raises is reported and does not stop the run."""
+        if leave_closed_terminal() and self.displayed:
+            self.interruption.terminal_closed()
         with own_randomness(self.training.device):
             try:
                 hook(run=self.run, **facts)

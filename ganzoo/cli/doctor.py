@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Line = tuple[str, str]
 """A label and a text."""
 
+LABEL = 14
+"""Columns that labels take."""
+
 STYLES = {"failure": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
@@ -67,7 +70,7 @@ def to_json(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
         "total_steps": run.total_steps,
         "findings": [finding.to_json() for finding in diagnosis.findings],
         "checked": list(diagnosis.checked),
-        "unseen": list(diagnosis.not_examined),
+        "not_examined": list(diagnosis.not_examined),
     }
 
 
@@ -80,8 +83,8 @@ def diagnosis_lines(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
     )
     for checked in diagnosis.checked:
         yield "looked at", checked
-    for unseen in diagnosis.not_examined:
-        yield "not seen", unseen
+    for missed in diagnosis.not_examined:
+        yield "not examined", missed
     for finding in diagnosis.findings:
         yield "", ""
         yield from finding_lines(finding)
@@ -149,6 +152,6 @@ def print_lines(lines: Iterator[Line]) -> None:
     terminal = Terminal(plain=not is_interactive())
     for label, text in lines:
         style = STYLES.get(label, "dim")
-        line = Text.assemble((f"{label:<12}", style), one_line(text))
+        line = Text.assemble((f"{label:<{LABEL}}", style), one_line(text))
         line.rstrip()
         terminal.print(line, soft_wrap=True)

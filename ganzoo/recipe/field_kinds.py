@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.core.data import DatasetInfo, Field, Shape
 from ganzoo.errors import DatasetError, GanzooError
-from ganzoo.plugins import error_location, zoo
+from ganzoo.plugins import contained, error_location, error_text, zoo
 
 if TYPE_CHECKING:
     from ganzoo import Kind
@@ -70,11 +70,12 @@ def build_kind(name: str, info: DatasetInfo) -> Kind:
     """The kind of that name, with the data set's details where it is the kind of its samples."""
     constructor: Any = zoo().load("kind", name)
     try:
-        kind: Kind = constructor(**(info.details if name == info.kind else {}))
+        with contained():
+            kind: Kind = constructor(**(info.details if name == info.kind else {}))
     except GanzooError:
         raise
     except Exception as error:
         raise DatasetError(
-            f'the kind "{name}" refuses the details {dict(info.details)}: {error}{error_location(error)}.'
+            f'the kind "{name}" refuses the details {dict(info.details)}: {error_text(error)}{error_location(error)}.'
         ) from error
     return kind

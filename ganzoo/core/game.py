@@ -164,7 +164,8 @@ class Game(nn.Module, ABC):
         generator = the_generator(self)
         for latents in walk_latents(generator.latents, n, stops=stops, frames=frames, closed=closed):
             with torch.no_grad():
-                yield conditioned(generator, latents, conditions or {})
+                samples: Tensor = conditioned(generator, latents, conditions or {})
+            yield samples  # out here, or whoever iterates would have no gradients either
 
     def translate(self, samples: Tensor, direction: str) -> Tensor:
         """Samples (n, *shape) of one domain -> the same in the other, without gradients.

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
-
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.network import VARIABLE, network_is_allowed
+from ganzoo.datasets.temporaries import temporary_beside
 from ganzoo.errors import DatasetUnavailable
 from ganzoo.recipe.plain_file import MIB, open_plain_file, size_text
 
@@ -50,17 +49,14 @@ def download(remote: Remote, path: Path, *, name: str, remedy: str) -> None:
         raise DatasetUnavailable(what, remedy=remedy)
     reasons = {}
     for url in remote.urls:
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            remove_abandoned_parts(path)
-            receive(url, part, remote)
-            part.replace(path)
+            with temporary_beside(path) as part:
+                receive(url, part, remote)
+                part.replace(path)
             return
         except (OSError, http.client.HTTPException, ValueError) as error:
             reasons[urlsplit(url).netloc] = " ".join(str(error).split()) or type(error).__name__
-        finally:
-            part.unlink(missing_ok=True)
     told = "; ".join(f"{server}: {reason}" for server, reason in reasons.items())
     raise DatasetUnavailable(f"{name} is not on this machine and cannot be downloaded ({told}).", remedy=remedy)
 
@@ -94,11 +90,3 @@ def unpack_gzip(packed: Path, path: Path) -> None:
         content = unpacked.read(MAX_UNPACKED + 1)
     if len(content) <= MAX_UNPACKED:
         replace_file(path, content)
-
-
-def remove_abandoned_parts(path: Path) -> None:
-    """Removes what killed processes left of downloads of this file."""
-    for part in path.parent.glob(f".{path.name}.*.part"):
-        writer = part.name.split(".")[-2]
-        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
-            part.unlink(missing_ok=True)

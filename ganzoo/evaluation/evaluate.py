@@ -17,11 +17,13 @@ from scipy.stats import t as student
 from ganzoo import __version__
 from ganzoo.core.data import Examples, Source
 from ganzoo.core.game import Game
+from ganzoo.core.random_streams import derived
 from ganzoo.datasets.obtain import read_split
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
 from ganzoo.metrics.interface import Extractor, Samples
-from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived
+from ganzoo.metrics.judge import Judge, Split, Task, choice_of
+from ganzoo.plugins import contained
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.facts import describe_data_change, utc_now
@@ -38,6 +40,7 @@ ComponentSpec = str | Mapping[str, Any]
 """A metric's or extractor's name, or a table with `name` and options, as in a recipe."""
 
 
+@contained()
 def evaluate(
     run: Run | str | Path,
     *,

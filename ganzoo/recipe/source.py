@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -16,6 +17,7 @@ from ganzoo.plugins import zoo
 from ganzoo.recipe.keys import Key, format_key, parse_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.messages import describe_value
+from ganzoo.recipe.namesakes import of_distribution
 from ganzoo.recipe.plain_file import read_plain_file, size_text
 from ganzoo.recipe.structure import MAX_DEPTH, find_excess
 from ganzoo.recipe.unset import compact_arrays, deep_copy, missing_key_hint, remove_keys, resolve_key
@@ -85,13 +87,18 @@ def is_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def find_recipe(source: str | Path) -> Path:
-    """A path unchanged, or the file of an installed recipe by its name ("vanilla_mnist"). Raises: RecipeError."""
+def find_recipe(source: str | Path, *, child: Path | None = None) -> Path:
+    """A path unchanged, or the file of an installed recipe by its name ("vanilla_mnist").
+
+    child: the file of the recipe that extends it; see `recipe.namesakes`. Raises: RecipeError.
+    """
     path = Path(source)
     if path.suffix.lower() == ".toml" or len(path.parts) != 1 or is_file(path):
         return path
     try:
-        return zoo().recipe_path(zoo().find("recipe", str(source)))
+        shipped = zoo().recipe_distribution(child) if child else ""
+        prefer = partial(of_distribution, shipped) if shipped else None
+        return zoo().recipe_path(zoo().find("recipe", str(source), prefer=prefer))
     except PluginError as error:
         if os.path.exists(path):  # noqa: PTH110  # ditto
             return path
@@ -123,7 +130,9 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
     chain = (*children, Path(os.path.realpath(path)))
     try:
         relative = path.parent / parent
-        parent_path = relative if is_file(relative) or relative.suffix.lower() == ".toml" else find_recipe(parent)
+        parent_path = (
+            relative if is_file(relative) or relative.suffix.lower() == ".toml" else find_recipe(parent, child=path)
+        )
         if "\0" in parent:
             raise RecipeError([Problem(where, f"extends = {describe_value(parent)} is no name of a file.")])
         if len(chain) > MAX_PARENTS:

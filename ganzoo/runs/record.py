@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.namesakes import Remembered
 from ganzoo.runs.cached_file import CachedFile
 from ganzoo.runs.checkpoint import step_of
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
@@ -89,13 +90,21 @@ class RunRecord:
         """What ran, every default spelled out."""
         return self._recipe.value()
 
-    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
-        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+    def read_recipe(
+        self,
+        settings: Mapping[str, tuple[Any, str]] | None = None,
+        *,
+        overrides: Sequence[str] = (),
+        unset: Sequence[str] = (),
+    ) -> Recipe:
+        """Reads recipe.toml, with what is unset and set on top, as `ganzoo.recipe.read_recipe` has it.
 
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings, of_run=True)
+            return read_recipe(
+                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
+            )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
@@ -107,6 +116,12 @@ class RunRecord:
                 f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
                 remedy=f"Install what is missing first: pip install {pins}",
             ) from error
+
+    @property
+    def remembered(self) -> Remembered:
+        """The components that the run was made with, by which its recipe is read whatever is installed since."""
+        components, plugins = (self.facts.get(name, {}) for name in ("components", "plugins"))
+        return Remembered(components, tuple(plugins))
 
     @property
     def metrics(self) -> list[Row]:

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples
 from ganzoo.core.game import Game, makes_samples
-from ganzoo.core.random_streams import own_randomness
+from ganzoo.core.random_streams import derived, own_randomness
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, GanzooError, MetricError
 from ganzoo.evaluation.doctor.examined_metrics import examined_metrics
 from ganzoo.evaluation.doctor.finding import NotExamined
 from ganzoo.evaluation.evaluate import refuse_other_data
 from ganzoo.metrics.interface import Extractor, Features, Metric, Samples
-from ganzoo.metrics.judge import choice_of, derived, draw_samples, extract_features
+from ganzoo.metrics.judge import choice_of, draw_samples, extract_features
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.parts import build, build_dataset
 from ganzoo.runs.run import Run

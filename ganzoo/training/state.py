@@ -71,7 +71,13 @@ class Training:
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         self.finite = FiniteState(self.players)
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
-        self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
+        self.averages = recipe.ema and WeightAverages(
+            averaged,
+            decay=recipe.ema.decay,
+            every=recipe.ema.every,
+            warmup=recipe.ema.warmup,
+            statistics=recipe.ema.statistics,
+        )
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
         self.evaluation = evaluation

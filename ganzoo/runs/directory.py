@@ -16,6 +16,7 @@ from ganzoo.datasets.temporaries import MAX_AGE, seconds_since_write, sweep
 from ganzoo.errors import RunError
 from ganzoo.runs.cached_file import FileVersion, version_of
 from ganzoo.runs.checkpoint import step_in, step_name
+from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
 
 REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
 """The keys that every run.json has."""
@@ -123,34 +124,19 @@ class RunDirectory:
         """Replaces recipe.toml atomically."""
         replace_file(self.recipe, text.encode())
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line that was truncated when the process was killed is left out."""
-        rows = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text().splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break
-        return rows
+    def read_log(self) -> MetricsLog:
+        """The rows of metrics.jsonl, and what of it cannot be read."""
+        return read_log(self.metrics)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Appends one row, which programs that follow the file see immediately."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.metrics, row)
 
-    def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
-        """Removes the rows after `step`, which training will write again, and rows between logged steps.
-
-        Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only
-        because the run ended at that step; they are removed too.
-        """
-        kept = [
-            {name: value for name, value in row.items() if name not in odd(row["step"])}
-            for row in self.read_metrics()
-            if row["step"] <= step and log_every and row["step"] % log_every == 0
-        ]
-        replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
+    def rewind_metrics(
+        self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()
+    ) -> tuple[MetricsLog, Path | None]:
+        """Removes the rows after `step` and between logged steps, as `rewind_log` says."""
+        return rewind_log(self.metrics, step, log_every, odd)
 
     def grid(self, step: int, name: str = "") -> Path:
         """The path of a step's sample grid; a second grid of the same step has its name at the end."""

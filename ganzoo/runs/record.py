@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.namesakes import Remembered
 from ganzoo.runs.cached_file import CachedFile
 from ganzoo.runs.checkpoint import step_of
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
@@ -19,6 +21,7 @@ from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice, Recipe
+    from ganzoo.runs.metrics_log import MetricsLog, Row
     from ganzoo.runs.score import Score
 
 
@@ -87,13 +90,21 @@ class RunRecord:
         """What ran, every default spelled out."""
         return self._recipe.value()
 
-    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
-        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+    def read_recipe(
+        self,
+        settings: Mapping[str, tuple[Any, str]] | None = None,
+        *,
+        overrides: Sequence[str] = (),
+        unset: Sequence[str] = (),
+    ) -> Recipe:
+        """Reads recipe.toml, with what is unset and set on top, as `ganzoo.recipe.read_recipe` has it.
 
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings, of_run=True)
+            return read_recipe(
+                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
+            )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
@@ -107,9 +118,23 @@ class RunRecord:
             ) from error
 
     @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl."""
-        return self.files.read_metrics()
+    def remembered(self) -> Remembered:
+        """The components that the run was made with, by which its recipe is read whatever is installed since."""
+        components, plugins = (self.facts.get(name, {}) for name in ("components", "plugins"))
+        return Remembered(components, tuple(plugins))
+
+    @property
+    def metrics(self) -> list[Row]:
+        """The rows of metrics.jsonl. Lines that are no rows are left out, with a warning that names them."""
+        log = self.log
+        if log.damage:
+            warnings.warn(f"{log.damage} The other lines are used.", stacklevel=2)
+        return log.rows
+
+    @property
+    def log(self) -> MetricsLog:
+        """The same rows, and what of the file cannot be read."""
+        return self.files.read_log()
 
     @property
     def grids(self) -> list[Grid]:

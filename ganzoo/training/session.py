@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Collection, Mapping
+from shlex import quote
 from typing import Any
 
 import pluggy
@@ -14,7 +15,8 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import error_location
+from ganzoo.plugins import contained, error_location, error_text
+from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.run import Run
@@ -68,7 +70,7 @@ class Session:
             training.skip_clock()
             reason: str | None = None
             try:
-                with self.ranks.propagate_failures():
+                with self.ranks.propagate_failures(), contained():
                     if training.step == 0 and train.sample_every:
                         self.draw_grids()
                     self.ranks.broadcast_tensors(training.weights())  # elsewhere the seed may have drawn others
@@ -95,10 +97,13 @@ class Session:
                     if isinstance(error, KeyboardInterrupt):
                         self.record(status="interrupted", reason=f"{interruption.why}, and then at once")
                     else:
-                        self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
+                        reason = f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
+                        self.record(status="failed", reason=reason)
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
-                        "the device has no memory left.", remedy="Lower train.batch_size, or the networks' sizes."
+                        "the device has no memory left.",
+                        remedy=f"Go on with smaller batches: ganzoo resume {quote(str(self.run.directory))} "
+                        f"--set train.batch_size={max(1, train.batch_size // 2)}\n  or begin with smaller networks.",
                     ) from error
                 raise
             finally:
@@ -253,31 +258,38 @@ class Session:
             self.interruption.terminal_closed()
         with own_randomness(self.training.device):
             try:
-                hook(run=self.run, **facts)
+                with contained():
+                    hook(run=self.run, **facts)
             except GanzooError:
                 raise
             except Exception as error:
-                said = f"{type(error).__name__}: {error}{error_location(error)}"
+                said = f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 
-def rewind(training: Training, run: Run) -> None:
+def rewind(training: Training, run: Run, played: Recipe) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
+    played: the recipe so far, which a branch differs from. Warns of damage to the log: its whole rows are kept.
     """
-    files, plan = run.files, training.recipe.evaluate
+    files, plan = run.files, played.evaluate
 
     def odd(step: int) -> Collection[str]:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     run.checkpoints.drop_later(training.step)
     run.checkpoints.keep_last(training.recipe.train.keep)
-    files.rewind_metrics(training.step, training.recipe.train.log_every, odd)
+    log, kept = files.rewind_metrics(training.step, played.train.log_every, odd)
+    if kept:
+        rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
+        print(f"warning: {log.damage} {rows}", file=sys.stderr)
     if training.evaluation and training.step < training.total_steps:
         step, best = training.evaluation.state["step"], run.best_checkpoints
         if step is None or best.examine(best.path / step_name(step)).what == "ours":
             best.keep_only(step)
+        elif best.newest() is None:  # a branch was made before the best: the best since then is to be found
+            training.evaluation.state = {"best": None, "step": None}
 
 
 def due(step: int, every: int) -> bool:

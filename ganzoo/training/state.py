@@ -45,6 +45,8 @@ class Training:
 
     game: on `device`; total_steps: the budget; draws: batches a round; began: what [start] did, for run.json. Between
     rounds nothing here touches the random streams of training: grids and events draw from copies.
+    counted_from: the step and the position in the data from which a budget in epochs is counted: the beginning, or
+    where a branch changed how many batches an epoch has.
     ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
     0 alone scores, draws and writes.
     """
@@ -80,6 +82,7 @@ class Training:
         self.played_phases: list[str] = []
         self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
+        self.counted_from = (0, 0)
         self.began: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
@@ -87,6 +90,12 @@ class Training:
         self._row_before = (0, 0.0)
         self._norms: dict[str, float] = {}
         self._norms_at = 0
+
+    def budget(self) -> int:
+        """The recipe's budget in steps: epochs are so many batches, of which a round draws `draws`."""
+        train, (step, drawn) = self.recipe.train, self.counted_from
+        batches = (train.epochs or 0) * self.data.batches_per_epoch - drawn
+        return train.steps or step + math.ceil(batches / self.draws)
 
     def advance(self, most: int = 1) -> None:
         """At least one step and at most so many, by the runner's choice. Raises: Interrupted where none was played."""
@@ -161,12 +170,17 @@ class Training:
         """Raises: TrainingFailed where one of the values, which are the same on all ranks, is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                broken = TrainingFailed(
-                    f"step {self.step}: {name} is {value}.",
-                    remedy="Lower the learning rates ([optimizer.*] lr) or limit the gradients ([optimizer.*] "
-                    "clip_norm); the last checkpoint is from before.",
-                )
-                self.ranks.fail(broken)
+                broken = TrainingFailed(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates())
+                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
+
+    def lower_rates(self) -> str:
+        """What to do about values that are not finite: a command with every learning rate at half."""
+        rates = {name: choice.options.get("lr") for name, choice in self.recipe.optimizers.items()}
+        options = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
+        return (
+            "Lower the learning rates and go on from the last checkpoint, which is from before:\n  "
+            f"ganzoo resume RUN {' '.join(options)}"
+        )
 
     def begin_window(self) -> None:
         """After a row: what the next one says is of the steps from here on."""
@@ -231,6 +245,8 @@ class Training:
             **mine,
             "other_ranks": others,
             "row_before": list(self._row_before),
+            "batches_per_epoch": self.data.batches_per_epoch,
+            "counted_from": list(self.counted_from),
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
@@ -260,6 +276,7 @@ class Training:
         self._norms = dict(state.get("gradient_norms", {}))
         self.played_phases = list(state.get("runner", ()))
         self.data.seek(state["drawn"])
+        self.counted_from = tuple(state.get("counted_from", (0, 0)))
         self.stop.load_state_dict(state["stop"])
         if self.evaluation and state.get("evaluation"):
             self.evaluation.state = dict(state["evaluation"])

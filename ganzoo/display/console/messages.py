@@ -53,7 +53,16 @@ def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     if "runner" in facts:
         yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
+    yield from branch_lines(facts)
     yield "run", str(run.directory)
+
+
+def branch_lines(facts: Mapping[str, Any]) -> Iterator[Pair]:
+    """Where a run's settings, data or course were changed on its way, a line each. facts: its run.json."""
+    from ganzoo.runs.branches import branches_of
+
+    for branch in branches_of(facts):
+        yield "branch", str(branch)
 
 
 def start_lines(start: Mapping[str, Any]) -> Iterator[Pair]:

@@ -11,6 +11,7 @@ from typing import Any
 from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
 from ganzoo.display.report.media import sample_media
+from ganzoo.runs.metrics_log import MetricsLog
 from ganzoo.runs.record import RunRecord
 from ganzoo.runs.run import Run
 
@@ -28,16 +29,16 @@ class GridImage:
 
 def page(run: Run) -> str:
     """The run's report as one self-contained HTML page."""
-    scores = run.scores
+    scores, log = run.scores, run.log
     return render_template(
         "page.html.jinja",
         title=run.name,
         status=run.status,
         fallback=messages.fallback_warning(run),
-        facts=list(facts(run)),
+        facts=list(facts(run, log)),
         scores=scores,
         letters=messages.protocol_letters(scores),
-        curves=curves(run.metrics),
+        curves=curves(log.rows),
         grids=grids(run),
         media=sample_media(run),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
@@ -59,8 +60,8 @@ def render_template(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def facts(run: Run) -> Iterator[messages.Pair]:
-    """The facts of a run: header, status, last row, and versions for reproduction."""
+def facts(run: Run, log: MetricsLog) -> Iterator[messages.Pair]:
+    """The facts of a run: header, status, last row, what of its log cannot be read, and versions for reproduction."""
     yield from (pair for pair in messages.run_header(run, going_on=False) if pair[0] != "run")
     known: dict[str, Any] = run.facts
     reason = f": {known['reason']}" if known["reason"] else ""
@@ -69,12 +70,14 @@ def facts(run: Run) -> Iterator[messages.Pair]:
     yield "started", known["started"]
     for resumed in known["resumed"]:
         yield "resumed", f"from step {resumed['step']:,} at {resumed['at']}"
-    if rows := run.metrics:
+    if rows := log.rows:
         last = (
             f"{messages.DISPLAY_NAMES.get(name, name)} {messages.format_number(value)}"
             for name, value in messages.logged_metrics(rows[-1]).items()
         )
         yield "last row", f"step {rows[-1]['step']:,}: {', '.join(last)}"
+    if log.damage:
+        yield "not read", log.damage
     yield "data checksum", known["dataset"]["checksum"]
     for label, versions in (("versions", known["versions"]), ("plugins", known["plugins"])):
         yield label, ", ".join(f"{name} {version}" for name, version in versions.items())

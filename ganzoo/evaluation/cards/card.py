@@ -19,6 +19,7 @@ from ganzoo.evaluation.cards.paper_results import NO_PAPER_RESULTS, PaperResults
 from ganzoo.evaluation.comparison.columns import Column, columns
 from ganzoo.kinds.pictures import png
 from ganzoo.recipe import differences, read_recipe
+from ganzoo.runs.branches import branches_of
 from ganzoo.runs.run import Run, load
 
 MAY_DIFFER = ("train.seed:",)
@@ -70,6 +71,9 @@ class Card:
         yield "runs", f"{len(seeds)}, of the seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
         steps = format_range([run.step for run in self.runs])
         yield "budget", f"{steps} steps of {train.batch_size:,} {messages.sample_kind(self.first)} a draw"
+        branches = [str(branch) for run in self.runs for branch in branches_of(run.facts)]
+        if branches:
+            yield "changed on the way", "; ".join(branches)
         clocks = [messages.format_duration(seconds) for seconds in sorted(run.facts["seconds"] for run in self.runs)]
         yield "time of training", f"{' to '.join(dict.fromkeys((clocks[0], clocks[-1])))} by the clock"
         machines = dict.fromkeys(self._machine(run.facts["device"]) for run in self.runs)

@@ -69,11 +69,11 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
         return {"status": "interrupted"}
     except Exception as error:
         from ganzoo.errors import GanzooError
-        from ganzoo.plugins import error_location
+        from ganzoo.plugins import error_location, error_text
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        said = str(error) if known else f"{type(error).__name__}: {error}{error_location(error)}"
+        said = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         return {"status": "failed", "reason": said}
     return {"status": "done"}
 
@@ -132,18 +132,17 @@ class CpuClock:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.times: dict[str, float] = {}
+        self.times: dict[int, float] = {}
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
         """Continues from the time recorded for this step; a run that was started elsewhere has none."""
-        try:
-            before = json.loads(self.file.read_bytes())
-        except (OSError, ValueError):
-            before = {}
+        from ganzoo.evaluation.suites.cpu_times import read_cpu_times
+
+        before = {} if run.step == 0 else read_cpu_times(self.file)
         self.started_at = time.process_time()
-        self.times = {"0": 0.0} if run.step == 0 else {step: t for step, t in before.items() if int(step) <= run.step}
-        self.cpu_seconds_before = self.times.get(str(run.step))
+        self.times = {0: 0.0} if run.step == 0 else {step: t for step, t in before.items() if step <= run.step}
+        self.cpu_seconds_before = self.times.get(run.step)
 
     @hookimpl
     def ganzoo_metrics(self, step: int) -> None:
@@ -160,8 +159,8 @@ class CpuClock:
         from ganzoo.datasets.atomic import replace_json
 
         if self.cpu_seconds_before is not None:
-            self.times[str(step)] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
-            replace_json(self.file, self.times)
+            self.times[step] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
+            replace_json(self.file, {str(step): seconds for step, seconds in self.times.items()})
 
 
 if __name__ == "__main__":

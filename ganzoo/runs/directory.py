@@ -69,13 +69,13 @@ class RunDirectory:
         return directory
 
     @contextmanager
-    def training_lock(self) -> Iterator[None]:
+    def training_lock(self, *, wait: float = 0.0) -> Iterator[None]:
         """A lock against training by other processes, which is released when this process ends, however that happens.
 
-        Raises: RunError where another process holds it.
+        wait: seconds to wait for another process to release it. Raises: RunError where another process holds it.
         """
         try:
-            with FileLock(self.lock, timeout=0):
+            with FileLock(self.lock, timeout=wait):
                 yield
         except Timeout as error:
             raise RunError(

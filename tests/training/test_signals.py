@@ -84,7 +84,12 @@ class Run:
 
 
 @pytest.mark.parametrize(
-    ("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+    ("number", "why"),
+    [
+        pytest.param(signal.SIGINT, "Ctrl-C", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, "SIGTERM", marks=pytest.mark.slow),
+        (signal.SIGHUP, "SIGHUP"),
+    ],
 )
 def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, small_recipe: Write, number: int, why: str) -> None:
     run = Run(small_recipe(tmp_path / "small.toml", LONG), tmp_path / "run", quiet=True)
@@ -94,7 +99,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, small_recipe: Wri
     load_checkpoint(ganzoo.load(tmp_path / "run").files.checkpoint(facts["step"]))
 
 
-@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("quiet", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_closed_terminal_ends_a_run_with_a_checkpoint(tmp_path: Path, small_recipe: Write, quiet: bool) -> None:
     run = Run(small_recipe(tmp_path / "small.toml", LONG), tmp_path / "run", terminal=True, quiet=quiet)
     run.close_terminal()

@@ -15,6 +15,7 @@ import time
 import traceback
 from _thread import interrupt_main
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo.runs.run import Run
+
+ORPHAN_TIMEOUT = 60.0
+"""Seconds to wait for the end of a worker whose suite was killed, which writes a checkpoint first."""
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -65,11 +69,11 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
         return {"status": "interrupted"}
     except Exception as error:
         from ganzoo.errors import GanzooError
-        from ganzoo.plugins import error_location
+        from ganzoo.plugins import error_location, error_text
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        said = str(error) if known else f"{type(error).__name__}: {error}{error_location(error)}"
+        said = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         return {"status": "failed", "reason": said}
     return {"status": "done"}
 
@@ -77,6 +81,7 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
 def train_run(task: Mapping[str, Any], report: Report) -> Run:
     """Trains the run to its end or until it is interrupted."""
     import ganzoo
+    from ganzoo.errors import RunError
     from ganzoo.evaluation.suites.runs import TRAINED
 
     directory = Path(task["directory"])
@@ -89,6 +94,8 @@ def train_run(task: Mapping[str, Any], report: Report) -> Run:
     if not (directory / "run.json").exists():
         return ganzoo.train(task["recipe"], seed=task["seed"], out=directory, fallback=False, **options)
     run = ganzoo.load(directory)
+    with suppress(RunError), run.files.training_lock(wait=ORPHAN_TIMEOUT):
+        pass  # a worker of a suite that was killed finishes its step first
     return run if run.status in TRAINED else ganzoo.resume(directory, **options)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,9 @@ from filelock import FileLock, Timeout
 from ganzoo.datasets.atomic import replace_file, replace_json
 from ganzoo.errors import RunError
 from ganzoo.runs.checkpoint import step_name
+from ganzoo.runs.json_file import JsonError, read_json, reason, typed
 from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
-
-REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
-"""The keys that every run.json has."""
+from ganzoo.runs.run_json import FORMAT, run_schema
 
 
 class RunDirectory:
@@ -61,14 +59,18 @@ class RunDirectory:
 
     def read_facts(self) -> dict[str, Any]:
         """run.json. Raises: RunError where it is damaged."""
+        remedy = "Mend the file, or put a copy of it from before in its place."
         try:
-            facts: dict[str, Any] = json.loads(self.facts.read_bytes())
-            missing = [name for name in REQUIRED_FACTS if name not in facts]
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{self.facts}: cannot be read: {error}.") from error
-        if missing:
-            raise RunError(f"{self.facts} is damaged: it does not say {', '.join(missing)}.")
-        return facts
+            facts = read_json(self.facts)
+        except (OSError, JsonError) as error:
+            raise RunError(f"{self.facts}: cannot be read: {reason(error)}.", remedy=remedy) from error
+        if isinstance(facts, dict) and isinstance(facts.get("format"), int) and facts["format"] > FORMAT:
+            raise RunError(f"{self.facts}: written by a newer ganzoo.", remedy="Upgrade ganzoo to read it.")
+        try:
+            checked: Any = typed(facts, run_schema())
+        except JsonError as error:
+            raise RunError(f"{self.facts} is damaged: {error}.", remedy=remedy) from error
+        return dict(checked)
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Replaces run.json atomically."""

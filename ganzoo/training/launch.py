@@ -39,7 +39,13 @@ from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
 from ganzoo.training.facts import data_facts, facts_of, runner_of
 from ganzoo.training.fine_tuning import StartWeights, load_start, read_start
 from ganzoo.training.garbage_collection import paused_collection
-from ganzoo.training.resuming import newest_intact, refuse_other_data, refuse_other_ranks, refuse_other_recipe
+from ganzoo.training.resuming import (
+    largest_file,
+    newest_intact,
+    refuse_other_data,
+    refuse_other_ranks,
+    refuse_other_recipe,
+)
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
@@ -168,7 +174,7 @@ def resume(
         with ranks.fail_together():
             settings = {} if steps is None else _settings(None, steps, None, None, {})
             recipe = run.read_recipe(settings)
-            checkpoint, path = newest_intact(run.files, aloud=ranks.first)
+            checkpoint, path = newest_intact(run.files, aloud=ranks.first, limit=largest_file(run, recipe))
             refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
             refuse_other_ranks(run, checkpoint, ranks)
             place = ranks.choose_device(device)

@@ -9,25 +9,30 @@ from ganzoo.datasets.obtain import Obtained
 from ganzoo.errors import CheckpointError, RunError
 from ganzoo.recipe import differences
 from ganzoo.recipe.model import Recipe
-from ganzoo.runs.checkpoint import Checkpoint, checkpoints_of, load_checkpoint
+from ganzoo.recipe.parts import planned_game
+from ganzoo.runs.checkpoint import Checkpoint, check_resumable, checkpoints_of, load_checkpoint
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.facts import describe_data_change
 from ganzoo.runs.run import Run
+from ganzoo.runs.tensor_file import MAX_BYTES, most_bytes
 from ganzoo.training.distributed import Ranks
 
 NOT_PLAYED = ("train.data", "train.workers", "train.runner")
 """What a recipe says of how a run is computed, and not of what: a resume may differ in it."""
 
 
-def newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path]:
-    """The checkpoint that a run goes on from, and where it lies. aloud: whether to warn of damaged newer ones.
+def newest_intact(files: RunDirectory, *, aloud: bool, limit: int = MAX_BYTES) -> tuple[Checkpoint, Path]:
+    """The checkpoint that a run goes on from, and where it lies.
+
+    aloud: whether to warn of damaged newer ones; limit: the largest tensor file that is read, in bytes.
 
     Raises: CheckpointError where none is intact.
     """
     damage = []
     for path in reversed(checkpoints_of(files.checkpoints)):
         try:
-            checkpoint = load_checkpoint(path)
+            checkpoint = load_checkpoint(path, limit=limit)
+            check_resumable(checkpoint, path)
         except CheckpointError as error:
             damage.append(str(error))
             continue
@@ -35,6 +40,12 @@ def newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path
             print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
         return checkpoint, path
     raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
+
+
+def largest_file(run: Run, recipe: Recipe) -> int:
+    """The largest tensor file of a checkpoint of the run, in bytes: by its networks, where these are known."""
+    game = planned_game(recipe, run.info)
+    return most_bytes(game) if game else MAX_BYTES
 
 
 def refuse_other_recipe(run: Run, checkpoint: Checkpoint, recipe: Recipe, *, new_budget: bool) -> None:

@@ -156,7 +156,7 @@ class Examples:
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """The examples of those numbers (len(rows), ...)."""
-        return self.tensors[key][torch.as_tensor(rows)]
+        return self.tensors[key][torch.as_tensor(rows, dtype=torch.int64)]  # of no rows, too
 
 
 class Source(ABC):

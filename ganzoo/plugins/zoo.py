@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -58,9 +61,10 @@ class Zoo:
             raise PluginError(f'there is no shelf "{shelf}".', remedy=suggest_names(shelf, SHELVES))
         return list(self._entries[shelf])
 
-    def find(self, shelf: str, name: str) -> Entry:
+    def find(self, shelf: str, name: str, *, prefer: Callable[[Sequence[Entry]], Entry | None] | None = None) -> Entry:
         """The one entry called `name`, or "plugin:name", on a shelf.
 
+        prefer: chooses among the entries that have a plain name, None where it cannot tell; see `recipe.namesakes`.
         Raises: PluginError where there is none (with similar names, and the broken plugins that may provide it) or more
         than one (with the qualified names to choose from).
         """
@@ -71,8 +75,9 @@ class Zoo:
             if not plugin or normalize_name(entry.plugin) == normalize_name(plugin)
         ]
         found = [entry for entry in of_plugin if lookup_key(shelf, entry.name) == lookup_key(shelf, bare)]
-        if len(found) == 1:
-            return found[0]
+        chosen = prefer(found) if prefer and found and not plugin else None
+        if chosen or len(found) == 1:
+            return chosen or found[0]
         if found:
             who = " and ".join(f"{entry.plugin} ({entry.distribution} {entry.version})" for entry in found)
             ways = " or ".join(f'"{self.qualified_name(entry)}"' for entry in found)
@@ -97,6 +102,31 @@ class Zoo:
     def plugin_of(self, entry: Entry) -> PluginRow:
         """The plugin that registered this entry."""
         return next(row for row in self._rows if row.status == "ok" and row.name == entry.plugin)
+
+    def same_distribution(self, one: str, other: str) -> bool:
+        """Whether two names are one distribution's: "ganzoo-my-gan" and "ganzoo_my_gan" are."""
+        return normalize_name(one) == normalize_name(other)
+
+    def requires(self, distribution: str, other: str) -> bool:
+        """Whether a distribution requires another one, directly or by one of its extras."""
+        try:
+            lines = requires(distribution) or []
+        except Exception:  # it is gone, or its metadata are damaged
+            return False
+        names = (re.match(r"[A-Za-z0-9._-]+", line) for line in lines)
+        return normalize_name(other) in {normalize_name(name[0]) for name in names if name}
+
+    def recipe_distribution(self, path: Path) -> str:
+        """The distribution that ships the recipe in that file; "" for a user's own."""
+        return self._shipped_recipes.get(path.resolve(), "")
+
+    @cached_property
+    def _shipped_recipes(self) -> dict[Path, str]:
+        found = {}
+        for entry in self._entries["recipe"]:
+            with suppress(PluginError):
+                found[self.recipe_path(entry)] = entry.distribution
+        return found
 
     def qualified_name(self, entry: Entry) -> str:
         """The name by which a recipe refers to it: its own, or "plugin:name" where other plugins have that name too."""

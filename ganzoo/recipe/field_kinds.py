@@ -10,6 +10,7 @@ from torch import Tensor
 from ganzoo.core.data import DatasetInfo, Field, Shape
 from ganzoo.errors import DatasetError, GanzooError
 from ganzoo.plugins import error_location, zoo
+from ganzoo.recipe.namesakes import engines
 
 if TYPE_CHECKING:
     from ganzoo import Kind
@@ -68,7 +69,7 @@ class FieldKinds:
 
 def build_kind(name: str, info: DatasetInfo) -> Kind:
     """The kind of that name, with the data set's details where it is the kind of its samples."""
-    constructor: Any = zoo().load("kind", name)
+    constructor: Any = zoo().resolve(zoo().find("kind", name, prefer=engines))
     try:
         kind: Kind = constructor(**(info.details if name == info.kind else {}))
     except GanzooError:

@@ -123,9 +123,13 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an effective value comes from, for `ganzoo show`: "mine.toml:7", "--set a=1", "default of ganzoo 0.1.0"."""
+    """Where an effective value comes from, for `ganzoo show`: "mine.toml:7", "--set a=1", "default of ganzoo 0.1.0".
+
+    is_default: nobody wrote it.
+    """
 
     text: str
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from ganzoo.recipe.consistency import Inconsistency, check_budget, check_evaluat
 from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Ema, Evaluate, Origin, Recipe, Start, Stop, Train
+from ganzoo.recipe.namesakes import Remembered, engines, of_distribution
 from ganzoo.recipe.options import Option, options_of
 from ganzoo.recipe.overrides import apply_overrides
 from ganzoo.recipe.source import Source, find_recipe, merge_sources, read_source
@@ -40,8 +41,11 @@ TABLES = (
     "train",
 )
 PARTS = ("description", *TABLES, "extends", "unset")
-ENGINE = Origin(f"default of ganzoo {__version__}")
+ENGINE = Origin(f"default of ganzoo {__version__}", is_default=True)
 DATA = Origin("filled in from the data")
+
+MAX_COMPONENTS = 64
+"""The most tables of an array, such as [[regularizer]], and the most players or metrics."""
 
 CLIP_NORM = {"clip_norm": Option("clip_norm", Annotated[float, Gt(0)] | None, None)}
 """The engine's own key in an [optimizer.PLAYER] table, whatever the optimizer: see `core.gradient_clipping`."""
@@ -54,6 +58,7 @@ def read_recipe(
     unset: Sequence[str] = (),
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
+    remembered: Remembered | None = None,
 ) -> Recipe:
     """Reads and checks a recipe.
 
@@ -61,21 +66,26 @@ def read_recipe(
     unset: keys that are taken out of all that, as --unset takes them.
     overrides: "KEY=VALUE" strings, as --set takes them, on top of what is left.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
+    remembered: for a run's recipe.toml, the components that the run was made with. An option that such a recipe lacks
+    did not exist when the run was made: it has the value in the component's `defaults_of_older_runs`, if there is one.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
     below = reduce(merge_sources, layers, read_source(path))
     written, problems = apply_overrides(below, unset=unset, overrides=overrides, settings=settings)
-    return Resolution(path, written, problems).recipe()
+    return Resolution(path, written, problems, remembered).recipe()
 
 
 class Resolution:
-    """The work of checking one recipe; collects what is wrong as it goes."""
+    """The work of checking one recipe; collects what is wrong as it goes. remembered: see `read_recipe`."""
 
-    def __init__(self, path: Path, source: Source, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self, path: Path, source: Source, problems: Sequence[Problem] = (), remembered: Remembered | None = None
+    ) -> None:
         self.path = path
+        self.remembered = remembered
         self.source = source
-        self.problems = list(problems)
+        self.problems = [*source.problems, *problems]
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
 
@@ -153,10 +163,12 @@ class Resolution:
             self._nameless(key, shelf, table)
             return None
         try:
-            entry = zoo().find(shelf, name)
+            entry, name = self._find(key, shelf, name)
             owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = {**options_of(zoo().resolve(entry), shelf=shelf, owner=owner), **engine}
+            target = zoo().resolve(entry)
+            options = {**options_of(target, shelf=shelf, owner=owner), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
+            given = {**self.before(target), **given}
             checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
             self._wrong((*key, "name"), f"{format_key((*key, 'name'))}: {error.what}", error.remedy)
@@ -169,12 +181,35 @@ class Resolution:
         self.origins.update({format_key((*key, option)): DATA for option in filled})
         return Choice(format_key(key), entry, checked.values, filled)
 
+    def _find(self, key: Key, shelf: str, name: str) -> tuple[Entry, str]:
+        """The entry that a name at a table's key means, and the name that says so to whoever reads the saved recipe.
+
+        Where plugins share the name, it depends on the file that it is written in. Raises: PluginError.
+        """
+        place = self.source.place((*key, "name"))
+        file = place.rpartition(":")[0] if place.rpartition(":")[2].isdecimal() else ""
+        written = "name" in (self.source.get(key) or {})
+        remembered = self.remembered
+        if remembered and file == self.source.file:
+            return zoo().find(shelf, name, prefer=lambda found: remembered.choose(format_key(key), found)), name
+
+        def prefer(found: Sequence[Entry]) -> Entry | None:
+            if not written:
+                return engines(found)
+            shipped = zoo().recipe_distribution(Path(file)) if file else ""
+            return of_distribution(shipped, found) if shipped else None
+
+        entry = zoo().find(shelf, name, prefer=prefer)
+        return entry, name if ":" in name or remembered else zoo().qualified_name(entry)
+
     def components(self, table: str, shelf: str) -> tuple[Choice, ...]:
         """The choices that an array of tables makes from a shelf, in order: [[regularizer]], [[augment]]."""
         tables = self.source.values.get(table, [])
         if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
             what = f"{table} should be an array of tables; found {describe_value(tables)}."
             self._wrong((table,), what, f"Write [[{table}]], with two brackets.")
+            return ()
+        if not self._are_few((table,), tables):
             return ()
         choices = [self.component((table, number), shelf) for number in range(len(tables))]
         return tuple(choice for choice in choices if choice)
@@ -207,7 +242,9 @@ class Resolution:
             what = f"{shelf} should be a table for each player; found {describe_value(tables)}."
             self._wrong((shelf,), what, f"Write [{shelf}.generator], say.")
             return {}
-        choices = {}
+        choices: dict[str, Choice] = {}
+        if not self._are_few((shelf,), tables):
+            return choices
         for player, table in tables.items():
             if not isinstance(table, dict):
                 what = f"{format_key((shelf, player))} should be a table, for a player; found {describe_value(table)}."
@@ -237,6 +274,7 @@ class Resolution:
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
+        given = {**self.before(kind), **given}
         known = options_of(kind, owner=format_key(key))
         fields = {written_as.get(name, name): name for name in known if name not in without}
         options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
@@ -246,6 +284,10 @@ class Resolution:
             return None
         self._keep(key, checked.written, ENGINE)
         return kind(**{fields[name]: value for name, value in checked.values.items()})
+
+    def before(self, target: Any) -> Mapping[str, Any]:
+        """What options that a run's recipe does not have are for that run: the behaviour from before they existed."""
+        return getattr(target, "defaults_of_older_runs", {}) if self.remembered else {}
 
     def start(self) -> Start | None:
         """The [start] table."""
@@ -287,6 +329,8 @@ class Resolution:
                 ("evaluate", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
             )
             return None
+        if not self._are_few(("evaluate", "metrics"), metrics):
+            return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if isinstance(table.get("extractor"), str):
             whole["extractor"] = named(table["extractor"])
@@ -303,6 +347,8 @@ class Resolution:
 
     def _description(self) -> str:
         description = self.source.values.get("description", "")
+        if not isinstance(description, str | list | dict):
+            description = getattr(self.source.place(("description",)), "text", description)  # of --set: as it was typed
         if not isinstance(description, str):
             self._wrong(
                 ("description",),
@@ -313,6 +359,13 @@ class Resolution:
         self.values["description"] = description
         self._note(("description",), ENGINE)
         return description
+
+    def _are_few(self, key: Key, components: Collection[Any]) -> bool:
+        """Reports more components than MAX_COMPONENTS, each of which takes time to check; True if there are fewer."""
+        if len(components) > MAX_COMPONENTS:
+            what = f"{format_key(key)} should have at most {MAX_COMPONENTS} components; found {len(components):,}."
+            self._wrong(key, what)
+        return len(components) <= MAX_COMPONENTS
 
     def _nameless(self, key: Key, shelf: str, table: Mapping[str, Any]) -> None:
         names = ", ".join(entry.name for entry in zoo().entries(shelf))
@@ -379,4 +432,4 @@ def without(choice: Choice, names: Collection[str]) -> Choice:
 
 
 def _default_of(entry: Entry) -> Origin:
-    return Origin(f"default of {entry.distribution} {entry.version}")
+    return Origin(f"default of {entry.distribution} {entry.version}", is_default=True)

@@ -13,9 +13,9 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.source import is_tables
 
 
-def recipe_toml(recipe: Recipe) -> str:
-    """The whole recipe as TOML; reading it returns an equal recipe."""
-    return tomlkit.dumps(recipe.values)
+def recipe_toml(recipe: Recipe, *, note: str = "") -> str:
+    """The whole recipe as TOML; reading it returns an equal recipe. note: lines to stand above it as a comment."""
+    return "".join(f"# {line}\n" for line in note.splitlines()) + tomlkit.dumps(recipe.values)
 
 
 def differences(old: Recipe | Mapping[str, Any], new: Recipe | Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganzoo.core.data import Batch, Examples, Field, Source
-from ganzoo.datasets.atomic import write_durably
+from ganzoo.datasets.atomic import replace_file
 from ganzoo.errors import CheckpointError, RunError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
@@ -35,7 +35,7 @@ def save_conditions(path: Path, keys: Sequence[str], data: Examples | Source, se
     count = min(size, max(1, MAX_BYTES // max(of_first, 1)))
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)) if count < size else torch.arange(size)
     rows = order[:count].tolist()
-    write_durably(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
+    replace_file(path, save({key: data.fetch(key, rows).contiguous() for key in keys}))
 
 
 class Conditions:
@@ -63,7 +63,8 @@ class Conditions:
 
         given: for each key one value for all samples, or a list, an array or a tensor with one for each; labels by name
         or number. Missing conditions come from training examples that are drawn with torch's global generator, for each
-        sample among those with its label where such examples exist. Returns None for a game without conditions.
+        sample among those with its label where such examples exist; the k-th sample's do not depend on n.
+        Returns None for a game without conditions.
         Raises: RunError for an unknown key or an invalid value.
         """
         chosen = {key: self.parse(key, value, n) for key, value in given.items()}
@@ -148,7 +149,8 @@ class Conditions:
     def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
         """Random indices (n,) of stored examples, with the labels chosen for each sample where such exist."""
         size = len(next(iter(kept.values())))
-        rows = torch.randint(size, (n,))
+        chances = torch.rand(n, 2, dtype=torch.float64)  # two numbers a sample, needed or not
+        rows = (chances[:, 0] * size).long()
         keys = [key for key in chosen if self.kinds.info.fields[key].classes and key in kept]
         if not keys:
             return rows
@@ -157,7 +159,7 @@ class Conditions:
             alike = (had == labels).all(dim=1).nonzero().squeeze(1)
             wanted = (given == labels).all(dim=1)
             if len(alike):
-                rows[wanted] = alike[torch.randint(len(alike), (int(wanted.sum()),))]
+                rows[wanted] = alike[(chances[wanted, 1] * len(alike)).long()]
         return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ from ganzoo.errors import PluginError, RecipeError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
+from ganzoo.recipe.namesakes import Remembered
 from ganzoo.runs.cached_file import CachedFile
-from ganzoo.runs.checkpoint import checkpoints_of, step_of
-from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.checkpoint import step_of
+from ganzoo.runs.checkpoint_folder import CheckpointFolder
+from ganzoo.runs.directory import Grid, RunDirectory
 from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
@@ -88,13 +90,21 @@ class RunRecord:
         """What ran, every default spelled out."""
         return self._recipe.value()
 
-    def read_recipe(self, settings: Mapping[str, tuple[Any, str]] | None = None) -> Recipe:
-        """Reads recipe.toml, with `settings` (key path -> value, where it comes from) on top.
+    def read_recipe(
+        self,
+        settings: Mapping[str, tuple[Any, str]] | None = None,
+        *,
+        overrides: Sequence[str] = (),
+        unset: Sequence[str] = (),
+    ) -> Recipe:
+        """Reads recipe.toml, with what is unset and set on top, as `ganzoo.recipe.read_recipe` has it.
 
         Raises: PluginError where it cannot be read because a plugin of the run's is gone, with what to install.
         """
         try:
-            return read_recipe(self.files.recipe, settings=settings)
+            return read_recipe(
+                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
+            )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
             gone = {name: version for name, version in made_with.items() if not zoo().find_plugins(name)}
@@ -106,6 +116,12 @@ class RunRecord:
                 f"{self.directory} was made with {who}, which {'are' if len(gone) > 1 else 'is'} not installed here.",
                 remedy=f"Install what is missing first: pip install {pins}",
             ) from error
+
+    @property
+    def remembered(self) -> Remembered:
+        """The components that the run was made with, by which its recipe is read whatever is installed since."""
+        components, plugins = (self.facts.get(name, {}) for name in ("components", "plugins"))
+        return Remembered(components, tuple(plugins))
 
     @property
     def metrics(self) -> list[Row]:
@@ -121,24 +137,39 @@ class RunRecord:
         return self.files.read_log()
 
     @property
+    def grids(self) -> list[Grid]:
+        """The sample grids that the run has drawn, oldest first."""
+        return self.files.grids(self.total_steps)
+
+    @property
     def info(self) -> DatasetInfo:
         """What the run knows of its data; no data set is touched."""
         return dataset_info_of(self.facts)
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The checkpoints of every so many steps, and of the last one."""
+        return CheckpointFolder.of_run(self.files.checkpoints, self.facts)
+
+    @property
+    def best_checkpoints(self) -> CheckpointFolder:
+        """The checkpoint with the best score that [evaluate] found, and one that a run has ended with."""
+        return CheckpointFolder.of_run(self.files.best, self.facts)
 
     @property
     def checkpoint(self) -> Path:
         """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
         if self._pinned:
             return self._pinned
-        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
-        if not found and self._best:
+        found = (self.best_checkpoints if self._best else self.checkpoints).newest()
+        if found is None and self._best:
             raise RunError(
                 f"{self.directory} has no best checkpoint.",
                 remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
             )
-        if not found:
+        if found is None:
             raise RunError(f"{self.directory} has no checkpoint.")
-        return found[-1]
+        return found
 
     @property
     def checkpoint_step(self) -> int:

@@ -6,11 +6,13 @@ import os
 import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import torch
 
 from ganzoo import __version__
 from ganzoo.datasets.obtain import Obtained
+from ganzoo.recipe.changes import played_digest
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Recipe
 from ganzoo.runs.facts import device_facts, utc_now
@@ -31,9 +33,11 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
     ]
     return {
         "format": 1,
+        "id": uuid4().hex,
         "status": "running",
         "reason": "",
         "recipe": recipe.name,
+        "recipe_digest": played_digest(recipe.values),
         "description": recipe.description,
         "step": 0,
         "total_steps": training.total_steps,
@@ -52,6 +56,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             **{name: version(name) for name in ("torchvision", "safetensors", "numpy")},
         },
         "plugins": {entry.distribution: entry.version for entry in entries},
+        "components": {each.table: f"{each.entry.plugin}:{each.entry.name}" for each in recipe.choices()},
         "seeds": {"train": recipe.train.seed},
         "precision": recipe.train.precision,
         "directions": list(training.game.directions),
@@ -70,6 +75,18 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
             and {"instead_of": recipe.dataset.entry.name, "reason": obtained.fallback_reason},
         },
     }
+
+
+def facts_after(before: dict[str, Any], now: dict[str, Any], *, same_data: bool) -> dict[str, Any]:
+    """What run.json says differently of a run that goes on: before and now, `facts_of` its beginning and its present.
+
+    same_data: the data are those of before, perhaps at another place.
+    """
+    taken = ("recipe_digest", "description", "plugins", "components", "seeds", "precision", "directions", "parameters")
+    dataset = now["dataset"]
+    if same_data:
+        dataset = {**before["dataset"], **{key: dataset[key] for key in ("root", "origin")}}
+    return {**{key: now[key] for key in taken}, "dataset": dataset}
 
 
 def data_facts(obtained: Obtained, training: Training) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import torch
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
+from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
@@ -23,11 +23,13 @@ from ganzoo.plugins import zoo
 from ganzoo.plugins.events import empty_events_manager
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
+from ganzoo.recipe.changes import changes, is_in, named_keys
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_game
+from ganzoo.runs.branches import branch_note, set_aside
 from ganzoo.runs.checkpoint import save_checkpoint
 from ganzoo.runs.conditions import save_conditions
 from ganzoo.runs.directory import RunDirectory
@@ -36,19 +38,30 @@ from ganzoo.runs.run import Run, load
 from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
-from ganzoo.training.facts import data_facts, facts_of, runner_of
+from ganzoo.training.facts import data_facts, facts_after, facts_of, runner_of
 from ganzoo.training.fine_tuning import StartWeights, load_start, read_start
 from ganzoo.training.garbage_collection import paused_collection
+from ganzoo.training.refitting import begin_anew, fitting, refitted
 from ganzoo.training.resuming import (
-    largest_file,
+    BUDGET,
+    added_since,
+    changes_since,
+    checkpoint_of_step,
+    course,
+    data_changes,
+    decisive,
+    edited,
+    new_branch,
     newest_intact,
-    refuse_other_data,
+    refuse_beginnings,
+    refuse_edits,
     refuse_other_ranks,
-    refuse_other_recipe,
+    undone,
 )
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
+from ganzoo.training.stopping import Interruption
 from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
@@ -68,6 +81,7 @@ def train(
     device: str = "auto",
     data_root: str | Path | None = None,
     fallback: bool = True,
+    network: bool = True,
     overrides: Sequence[str] = (),
     unset: Sequence[str] = (),
     observers: Sequence[object] = (),
@@ -81,7 +95,8 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    fallback: False insists on the named data set. network: False downloads nothing, as GANZOO_OFFLINE=1 does.
+    overrides: as --set ("generator.latent_dim=64"); unset: as --unset
     (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
     for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
@@ -94,8 +109,8 @@ def train(
     FailedElsewhere on a rank where it was another one that failed.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             decided = read_recipe(
                 recipe,
@@ -129,8 +144,11 @@ def train(
             with ranks.fail_together():
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         facts = facts_of(decided, obtained, training)
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         with ranks.fail_together():
             if ranks.first:
+                directory.path.parent.mkdir(parents=True, exist_ok=True)
+                say_swept(directory.sweep(), quiet=quiet)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -140,75 +158,128 @@ def train(
                     files.write_facts(facts)
                     if keys := training.game.conditions:
                         save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
-                    save_checkpoint(files.checkpoint(0), beginning)
+                    save_checkpoint(files.checkpoint(0), beginning, run_id=facts["id"])
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     return run
 
 
 def resume(
     directory: str | Path,
     *,
+    epochs: int | None = None,
     steps: int | None = None,
+    overrides: Sequence[str] = (),
+    unset: Sequence[str] = (),
+    from_step: int | None = None,
+    accept_data: bool = False,
     device: str = "auto",
     data_root: str | Path | None = None,
+    network: bool = True,
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
 ) -> Run:
-    """Goes on exactly where a run stopped, as if it had not. steps: a new budget, counted from the run's beginning.
+    """Goes on exactly where a run stopped, as if it had not, or as a branch of it where something is changed.
 
-    The newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks are not those of
-    the checkpoint, with every difference; CheckpointError where no checkpoint is intact; PluginError where an observer
-    would never be called.
+    epochs, steps: a new budget, counted from the run's beginning. overrides, unset: as in `train`; accept_data: go on
+    with data that are no longer those of before; from_step: go back to the checkpoint of that step. What changes the
+    run's course is recorded as a branch in run.json, with what is different, and recipe.toml says what holds from now
+    on; what lies after the branch's step is moved to branches/N in the run's directory, a run of its own.
+
+    Without from_step the newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks
+    are not those of the checkpoint and nobody said that they are to differ, or where the checkpoint does not fit what
+    was changed; CheckpointError where no checkpoint is intact; PluginError where an observer would never be called.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    settings = _settings(epochs, steps, None, None, {})
+    asked = [*named_keys([*overrides, *unset]), *(BUDGET if settings else ())]
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:
                 locked.enter_context(run.files.training_lock())
+                say_swept(run.files.sweep(), quiet=quiet)
         with ranks.fail_together():
-            settings = {} if steps is None else _settings(None, steps, None, None, {})
-            recipe = run.read_recipe(settings)
-            checkpoint, path = newest_intact(run.files, aloud=ranks.first, limit=largest_file(run, recipe))
-            refuse_other_recipe(run, checkpoint, recipe, new_budget=steps is not None)
+            recipe = run.read_recipe(settings, overrides=overrides, unset=unset)
+            checkpoint, path = (
+                newest_intact(run, aloud=ranks.first) if from_step is None else checkpoint_of_step(run, from_step)
+            )
+            refuse_edits(run, by_hand := edited(run, checkpoint), asked=asked)
             refuse_other_ranks(run, checkpoint, ranks)
+            ranks.check_batch(recipe.train.batch_size)
             place = ranks.choose_device(device)
+            anew = bool(by_hand or from_step is not None or undone(run.facts, checkpoint.state["step"]))
+            made = changes(run.recipe.values, recipe.values)
+            if anew:
+                made = changes(checkpoint.state["recipe"], recipe.values, besides=added_since(checkpoint, recipe))
+            refuse_beginnings(made, recipe, run)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
-        choice = run.data_choice
+        changed = changes_since(checkpoint, recipe)
+        choice = recipe.dataset if any(is_in(key, ["dataset"]) for key in changed) else run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
         obtained = ranks.run_in_turn(
             lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
         )
         with ranks.fail_together():
-            refuse_other_data(run, obtained)
+            data = data_changes(run, obtained, accepted=accept_data)
             rehearsal = dry_run(recipe, obtained.info)
             evaluation = evaluation_of(recipe, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
-            with own_randomness(place):
+            with own_randomness(place), fitting(path, changed, begin_anew(run, made)):
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
-                training.restore(checkpoint, str(path))
+                training.restore(refitted(checkpoint, training, changed), str(path))
+                training.total_steps = training.budget()
+                if changed and not ranks.several:
+                    with training.rehearsed():
+                        training.advance()  # optimizers meet their saved state in a step, and not before
+            with own_randomness(place):
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
-        run = Run(run.files, recipe=recipe)
+        budgets = (run.total_steps, training.total_steps)
+        different = decisive(made, recipe, same_data=not data, step=training.step, budgets=budgets)
+        back = from_step is not None and run.step > from_step
+        if training.step >= training.total_steps:
+            if different or data or back:
+                raise RunError(
+                    f"at step {training.step} the budget of {training.total_steps} steps is spent.",
+                    remedy=f"Give a larger one beside: --steps {2 * training.step or 1}",
+                )
+            if run.status == "finished":
+                return run  # one killed after its last checkpoint still lacks its last row and grid, and the status
+        played_so_far, last = run.recipe, run
+        run = Run(run.files, recipe=recipe, facts=dict(run.facts))
         run.step = training.step
-        if training.step >= training.total_steps and run.status == "finished":
-            return run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
         went_on = {"step": training.step, "at": utc_now(), **device_facts(place), **played}
-        run.facts["resumed"] = [*run.facts["resumed"], went_on]
         with ranks.fail_together():
+            branch = None
+            if different or data or back:
+                kept = set_aside(last, training.step) if ranks.first else ""
+                branch = new_branch(last, training.step, different, data, kept=kept)
+            elif made:
+                went_on["changed"] = {key: list(pair) for key, pair in made.items()}
+            run.facts.update(facts_after(run.facts, facts_of(recipe, obtained, training), same_data=not data))
+            run.facts["resumed"] = [*run.facts["resumed"], went_on]
+            if entries := course(run.facts, training.step, branch):
+                run.facts["branches"] = entries
+            else:
+                run.facts.pop("branches", None)
             if ranks.first:
-                rewind(training, run.files)
-                if steps is not None:
-                    run.files.write_recipe(recipe_toml(recipe))
+                rewind(training, run, played_so_far)
+                if path.parent != run.files.checkpoints and not run.files.checkpoint(training.step).exists():
+                    save_checkpoint(run.files.checkpoint(training.step), checkpoint)
+                if data and (keys := training.game.conditions):
+                    save_conditions(run.files.conditions, keys, obtained.data, recipe.train.seed)
+                if made:
+                    run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
                 run.files.write_facts(run.facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     return run
 
 
@@ -238,9 +309,9 @@ def assemble(
     else:
         data = DeviceData(obtained.data, keys, **order)
     draws = rehearsal.draws_per_round
-    total = train.steps or math.ceil((train.epochs or 0) * data.batches_per_epoch / draws)
-    training = Training(recipe, game, data, total, evaluation, ranks)
+    training = Training(recipe, game, data, 0, evaluation, ranks)
     training.draws = draws
+    training.total_steps = training.budget()
     training.began = began | ({"frozen": frozen} if frozen else {})
     if train.checkpoint_activations:
         for network in networks_of(game):
@@ -274,7 +345,22 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
+def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
+    """Says on standard error which half-written files and folders were removed; or keeps it to itself."""
+    if removed and not quiet:
+        places = ", ".join(dict.fromkeys(str(path.parent) for path in removed))
+        print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
+
+
+def _play(
+    run: Run,
+    training: Training,
+    observers: Sequence[object],
+    interruption: Interruption,
+    *,
+    quiet: bool,
+    plain: bool | None,
+) -> None:
     events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
@@ -287,7 +373,7 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    Session(training, run, events).play()
+    Session(training, run, events, interruption, displayed=not quiet).play()
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:

@@ -39,6 +39,7 @@ from ganzoo.runs.checkpoint import (
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
 from ganzoo.training.ema import WeightAverages
+from ganzoo.training.finite_state import FiniteState
 from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.runner import Runner
 from ganzoo.training.stopping import Interruption, StopConditions
@@ -53,6 +54,8 @@ class Training:
 
     game: on `device`; total_steps: the budget; draws: batches a round; began: what [start] did, for run.json. Between
     rounds nothing here touches the random streams of training: grids and events draw from copies.
+    counted_from: the step and the position in the data from which a budget in epochs is counted: the beginning, or
+    where a branch changed how many batches an epoch has.
     ranks: the processes that train this run, each of which has a Training of its own: all take the same steps, and rank
     0 alone scores, draws and writes.
     """
@@ -75,6 +78,7 @@ class Training:
         self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
         self.exchange = GradientExchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
+        self.finite = FiniteState(self.players)
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
@@ -87,6 +91,7 @@ class Training:
         self.played_phases: list[str] = []
         self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
+        self.counted_from = (0, 0)
         self.began: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
@@ -94,6 +99,12 @@ class Training:
         self._row_before = (0, 0.0)
         self._norms: dict[str, float] = {}
         self._norms_at = 0
+
+    def budget(self) -> int:
+        """The recipe's budget in steps: epochs are so many batches, of which a round draws `draws`."""
+        train, (step, drawn) = self.recipe.train, self.counted_from
+        batches = (train.epochs or 0) * self.data.batches_per_epoch - drawn
+        return train.steps or step + math.ceil(batches / self.draws)
 
     def advance(self, most: int = 1) -> None:
         """At least one step and at most so many, by the runner's choice. Raises: Interrupted where none was played."""
@@ -153,14 +164,32 @@ class Training:
         Raises: TrainingFailed where one is not finite.
         """
         values = self.ranks.means(self.means.read()) | self.gradient_norms()
+        self.refuse_non_finite(values)
+        return values
+
+    def check_state(self) -> None:
+        """Raises: TrainingFailed where a weight or an optimizer's state is not finite, on any rank: what a step made of
+        it is no use, and neither is a checkpoint.
+        """
+        if math.isfinite(self.ranks.means({"largest": self.finite.largest()})["largest"]):
+            return
+        self.refuse_non_finite(self.ranks.means(self.finite.largest_of_each()))
+
+    def refuse_non_finite(self, values: Mapping[str, float]) -> None:
+        """Raises: TrainingFailed where one of the values, which are the same on all ranks, is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                broken = TrainingFailed(
-                    f"step {self.step}: {name} is {value}.",
-                    remedy="Lower the learning rates ([optimizer.*] lr); the last checkpoint is from before.",
-                )
+                broken = TrainingFailed(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates())
                 self.ranks.fail(broken)  # the means are over all ranks, and all have found this
-        return values
+
+    def lower_rates(self) -> str:
+        """What to do about values that are not finite: a command with every learning rate at half."""
+        rates = {name: choice.options.get("lr") for name, choice in self.recipe.optimizers.items()}
+        options = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
+        return (
+            "Lower the learning rates and go on from the last checkpoint, which is from before:\n  "
+            f"ganzoo resume RUN {' '.join(options)}"
+        )
 
     def begin_window(self) -> None:
         """After a row: what the next one says is of the steps from here on."""
@@ -225,6 +254,8 @@ class Training:
             **mine,
             "other_ranks": others,
             "row_before": list(self._row_before),
+            "batches_per_epoch": self.data.batches_per_epoch,
+            "counted_from": list(self.counted_from),
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,
@@ -255,6 +286,7 @@ class Training:
         self._norms = dict(state.get("gradient_norms", {}))
         self.played_phases = list(state.get("runner", ()))
         self.data.seek(state["drawn"])
+        self.counted_from = tuple(state.get("counted_from", (0, 0)))
         self.stop.load_state_dict(state["stop"])
         if self.evaluation and state.get("evaluation"):
             self.evaluation.state = dict(state["evaluation"])

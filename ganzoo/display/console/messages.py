@@ -23,13 +23,10 @@ PROBABILITY_SUBJECTS = {"d_real": "real", "d_fake": "generated"}
 
 BOOKKEEPING = ("step", "epoch", "seconds", "samples_per_second")
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-"""Control characters, which a recipe from elsewhere may contain."""
 
-
-def sanitize(text: str, encoding: str = "utf-8") -> str:
-    """`text` on one line, without control characters and characters that the encoding lacks."""
-    return CONTROL.sub(" ", text).strip().encode(encoding, "replace").decode(encoding)
+def one_line(text: str) -> str:
+    """`text` on one line. Control characters are cleaned where it is printed (`display.printing`)."""
+    return " ".join(re.split(r"[\r\n\t\v\f]+", text)).strip()
 
 
 def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
@@ -56,7 +53,16 @@ def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:
     if "runner" in facts:
         yield "runner", f"{facts['runner']} ({facts['runner_reason']})"
     yield "budget", f"{run.total_steps:,} steps{epochs}, batches of {train.batch_size:,}, seed {train.seed}{begun}"
+    yield from branch_lines(facts)
     yield "run", str(run.directory)
+
+
+def branch_lines(facts: Mapping[str, Any]) -> Iterator[Pair]:
+    """Where a run's settings, data or course were changed on its way, a line each. facts: its run.json."""
+    from ganzoo.runs.branches import branches_of
+
+    for branch in branches_of(facts):
+        yield "branch", str(branch)
 
 
 def start_lines(start: Mapping[str, Any]) -> Iterator[Pair]:

@@ -55,7 +55,7 @@ def format_rank(place: tuple[int, int] | None) -> str:
 
 def samples_image(run: Run) -> GridImage | None:
     """The newest grid, or new samples if the recipe writes no grids; None if the game makes none."""
-    found = grids(run.files.samples)
+    found = grids(run)
     if found:
         return next(iter(found.values()))[-1]
     try:

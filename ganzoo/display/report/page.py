@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ganzoo.display.report.media import sample_media
 from ganzoo.errors import RunError
 from ganzoo.recipe.plain_file import MIB, read_plain_file
 from ganzoo.runs.metrics_log import MetricsLog
+from ganzoo.runs.record import RunRecord
 from ganzoo.runs.run import Run
 
 MAX_GRIDS = 6
@@ -22,8 +22,6 @@ MAX_GRIDS = 6
 
 MAX_GRID_BYTES = 64 * MIB
 """The largest grid that a page holds."""
-
-GRID_FILE = re.compile(r"step-(\d+)(?:-(.+))?\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def page(run: Run) -> str:
         scores=scores,
         letters=messages.protocol_letters(scores),
         curves=curves(log.rows),
-        grids=grids(run.files.samples),
+        grids=grids(run),
         media=sample_media(run),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
         messages=messages,
@@ -90,12 +88,11 @@ def facts(run: Run, log: MetricsLog) -> Iterator[messages.Pair]:
         yield label, ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def grids(folder: Path) -> dict[str, list[GridImage]]:
+def grids(run: RunRecord) -> dict[str, list[GridImage]]:
     """The sample grids by name ("" for the first of a step), each at MAX_GRIDS steps at most."""
     found: dict[str, list[tuple[int, Path]]] = {}
-    for path in sorted(folder.glob("step-*.png")):
-        if matched := GRID_FILE.fullmatch(path.name):
-            found.setdefault(matched[2] or "", []).append((int(matched[1]), path))
+    for step, name, path in run.grids:
+        found.setdefault(name, []).append((step, path))
     return {
         name: [GridImage(step, png_data_uri(read_grid(path))) for step, path in evenly_spaced(files)]
         for name, files in found.items()
@@ -110,10 +107,9 @@ def read_grid(path: Path) -> bytes:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}.", remedy="Delete it.") from error
 
 
-def newest_grid(folder: Path) -> Path | None:
+def newest_grid(run: RunRecord) -> Path | None:
     """The first grid of the newest step, or None."""
-    firsts = [path for path in folder.glob("step-*.png") if (found := GRID_FILE.fullmatch(path.name)) and not found[2]]
-    return max(firsts, default=None)
+    return next((grid.path for grid in reversed(run.grids) if not grid.name), None)
 
 
 def evenly_spaced(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:

@@ -16,6 +16,7 @@ from ganzoo.evaluation.comparison import remedies
 from ganzoo.evaluation.comparison.columns import Column, columns
 from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.saved import leaves
+from ganzoo.runs.branches import branches_of
 from ganzoo.runs.run import Run, load
 from ganzoo.runs.score import Protocol, Score
 
@@ -40,6 +41,7 @@ class ComparedRun:
             "label": self.label,
             "directory": str(self.run.directory),
             **{name: facts[name] for name in (*kept, "plugins")},
+            "branches": [branch.to_json() for branch in branches_of(facts)],
             "dataset": {name: data[name] for name in ("name", "checksum", "size", "fallback")},
         }
 
@@ -59,6 +61,7 @@ class ComparedRun:
             "time of training": messages.format_duration(facts["seconds"]),
             "machine": f"{device['type']} ({device['name']}){threads}",
             "started": facts["started"],
+            "branches": "; ".join(map(str, branches_of(facts))) or "none",
             "parameters": ", ".join(f"{player} {number:,}" for player, number in facts["parameters"].items()),
             "versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
             "plugins": ", ".join(f"{name} {version}" for name, version in facts["plugins"].items()),
@@ -110,7 +113,13 @@ class Comparison:
     @cached_property
     def notes(self) -> list[str]:
         """Caveats to the comparison, a sentence each."""
-        return [*self._data_notes(), *self._budget_notes(), *self._protocol_notes(), *self._rank_notes()]
+        return [
+            *self._data_notes(),
+            *self._branch_notes(),
+            *self._budget_notes(),
+            *self._protocol_notes(),
+            *self._rank_notes(),
+        ]
 
     @cached_property
     def commands(self) -> list[str]:
@@ -184,6 +193,11 @@ class Comparison:
                 "The runs learned from different data: no evaluation makes their scores comparable. "
                 "What can be compared is trained on the same data."
             )
+
+    def _branch_notes(self) -> Iterator[str]:
+        for compared in self.runs:
+            if branches_of(compared.run.facts):
+                yield f"{compared.label} was changed on its way: its settings hold only from its last branch on."
 
     def _budget_notes(self) -> Iterator[str]:
         steps = {compared.label: compared.run.step for compared in self.runs}

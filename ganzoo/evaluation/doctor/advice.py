@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from ganzoo.errors import GanzooError
 from ganzoo.evaluation.doctor.finding import Finding
-from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.runs.run import Run
 
@@ -27,7 +26,7 @@ class Advice:
     def accepted(self, line: str) -> bool:
         """Reads the recipe with the line, and rehearses it on data like the run's."""
         try:
-            changed = read_recipe(self.run.files.recipe, overrides=(line,))
+            changed = self.run.read_recipe(overrides=(line,))
             if changed.values == self.run.recipe.values:
                 return False
             dry_run(changed, self.run.info)

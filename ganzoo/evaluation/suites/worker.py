@@ -125,18 +125,17 @@ class CpuClock:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.times: dict[str, float] = {}
+        self.times: dict[int, float] = {}
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
         """Continues from the time recorded for this step; a run that was started elsewhere has none."""
-        try:
-            before = json.loads(self.file.read_bytes())
-        except (OSError, ValueError):
-            before = {}
+        from ganzoo.evaluation.suites.cpu_times import read_cpu_times
+
+        before = {} if run.step == 0 else read_cpu_times(self.file)
         self.started_at = time.process_time()
-        self.times = {"0": 0.0} if run.step == 0 else {step: t for step, t in before.items() if int(step) <= run.step}
-        self.cpu_seconds_before = self.times.get(str(run.step))
+        self.times = {0: 0.0} if run.step == 0 else {step: t for step, t in before.items() if step <= run.step}
+        self.cpu_seconds_before = self.times.get(run.step)
 
     @hookimpl
     def ganzoo_metrics(self, step: int) -> None:
@@ -153,8 +152,8 @@ class CpuClock:
         from ganzoo.datasets.atomic import replace_json
 
         if self.cpu_seconds_before is not None:
-            self.times[str(step)] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
-            replace_json(self.file, self.times)
+            self.times[step] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
+            replace_json(self.file, {str(step): seconds for step, seconds in self.times.items()})
 
 
 if __name__ == "__main__":

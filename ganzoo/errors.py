@@ -90,8 +90,13 @@ class Problem:
 
 
 class RecipeError(GanzooError):
-    """Everything that is wrong with a recipe, all at once."""
+    """Everything that is wrong with a recipe, all at once; the message has the first MAX_SHOWN."""
+
+    MAX_SHOWN = 30
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[: self.MAX_SHOWN]]
+        if (more := len(self.problems) - len(lines)) > 0:
+            lines.append(f"... and {more:,} more problems.")
+        super().__init__("\n".join(lines))

@@ -13,6 +13,7 @@ import click
 
 from ganzoo import __version__
 from ganzoo.cli.group import LazyGroup
+from ganzoo.display.printing import printable_output, reserve_standard_descriptors
 from ganzoo.errors import FailedElsewhere, GanzooError
 
 
@@ -29,17 +30,29 @@ def ganzoo() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted."""
+    reserve_standard_descriptors()
     sys.exit(exit_status(arguments))
 
 
 def exit_status(arguments: list[str] | None = None) -> int:
     """Runs a command line and returns its exit status; errors are one message on standard error.
 
-    GANZOO_DEBUG=1 shows the traceback as well.
+    Everything that is printed is cleaned (see `display.printing`). Where standard output cannot be written, the command
+    goes on, and its status is 1; that its reader has exited, as `head` does, is no failure. GANZOO_DEBUG=1 shows the
+    traceback as well.
     """
+    with printable_output() as (out, _):
+        status = _run(arguments)
+        out.flush()
+        if out.failure is None or isinstance(out.failure, BrokenPipeError):
+            return status
+        _report_failure(f"standard output cannot be written: {out.failure.strerror}. Lines of the output are lost.", 1)
+        return status or 1
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result: Any = ganzoo.main(arguments, prog_name="ganzoo", standalone_mode=False)
-        sys.stdout.flush()  # here and not at Python's exit, where a BrokenPipeError could not be handled
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
@@ -51,9 +64,6 @@ def exit_status(arguments: list[str] | None = None) -> int:
         if os.environ.get("RANK", "0") == "0":
             click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:  # the reader of the output has exited, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except FailedElsewhere as error:
         return error.exit_status  # another rank reports it
     except GanzooError as error:

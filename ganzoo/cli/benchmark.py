@@ -94,7 +94,7 @@ def benchmark(
         click.echo(f"so far: {folder / 'table.md'}", err=True)
         return 130
     if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_result(result, folder)
     return 1 if result.failed else 0

@@ -16,6 +16,7 @@ from ganzoo.cli.complete import plugins
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
+    from ganzoo.display.console.terminal import Terminal
     from ganzoo.testing import Check
 
 OUTCOMES = {"kept": (".", "green"), "failed": ("F", "red"), "not checked": ("s", "yellow")}
@@ -63,18 +64,19 @@ def check(package: str, word: str, fail_fast: bool, verbose: bool, as_json: bool
 
 def run_checks(checks: Iterable[Check], *, fail_fast: bool, verbose: bool, silent: bool) -> list[CheckResult]:
     """Runs the checks one after another, printing each outcome."""
+    from rich.text import Text
+
+    terminal = result_terminal()
     results: list[CheckResult] = []
     for one in checks:
         if not silent and not verbose and (not results or results[-1].check.subject != one.subject):
-            click.echo(f"{'' if not results else chr(10)}{one.subject} ", nl=False)
+            terminal.print(Text(f"{'' if not results else chr(10)}{one.subject} "), end="", soft_wrap=True)
         result = run_check(one)
         results.append(result)
         if not silent:
             sign, colour = OUTCOMES[result.outcome]
-            message = (
-                f"{one} {click.style(result.outcome.upper(), fg=colour)}\n" if verbose else click.style(sign, fg=colour)
-            )
-            click.echo(message, nl=False)
+            line = Text.assemble(f"{one} ", (result.outcome.upper(), colour), "\n") if verbose else Text(sign, colour)
+            terminal.print(line, end="", soft_wrap=True)
         if fail_fast and result.outcome == "failed":
             break
     return results
@@ -92,22 +94,24 @@ def run_check(one: Check) -> CheckResult:
 
 def print_summary(results: list[CheckResult], seconds: float, *, left_out: int, verbose: bool) -> None:
     """Prints what failed and what to do about it, what was not checked and why, and the counts."""
+    from rich.text import Text
+
+    terminal = result_terminal()
     if not verbose:
-        click.echo("")
+        terminal.print()
     for result in results:
         if result.outcome == "failed":
-            click.echo(
-                f"\n{click.style('FAILED', fg='red')} {click.style(str(result.check), bold=True)}\n  {result.message}"
-            )
+            head = Text.assemble("\n", ("FAILED", "red"), " ", (str(result.check), "bold"), f"\n  {result.message}")
+            terminal.print(head, soft_wrap=True)
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.outcome == "not checked":
             reasons.setdefault(result.message, []).append(str(result.check))
     if reasons:
-        click.echo("\nNot checked:" if verbose else "")
+        terminal.print("\nNot checked:" if verbose else "")
     for reason, names in reasons.items() if verbose else ():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        click.echo(f"  {names[0]}{more}: {reason}")
+        terminal.print(Text(f"  {names[0]}{more}: {reason}"), soft_wrap=True)
     counts = [
         f"{n} {outcome}"
         for outcome in OUTCOMES
@@ -116,7 +120,14 @@ def print_summary(results: list[CheckResult], seconds: float, *, left_out: int, 
     counts += [f"{left_out} left out"] if left_out else []
     colour = "red" if any(result.outcome == "failed" for result in results) else "green"
     hint = " (-v says why)" if reasons and not verbose else ""
-    click.echo(click.style(f"{', '.join(counts)} in {seconds:.1f} s", fg=colour, bold=True) + hint)
+    terminal.print(Text.assemble((f"{', '.join(counts)} in {seconds:.1f} s", f"bold {colour}"), hint), soft_wrap=True)
+
+
+def result_terminal() -> Terminal:
+    """The terminal for results, coloured if standard output is one."""
+    from ganzoo.display.console.terminal import Terminal, is_interactive
+
+    return Terminal(plain=not is_interactive())
 
 
 def to_json(package: str, results: list[CheckResult], seconds: float) -> dict[str, object]:

@@ -46,7 +46,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
         except OSError as error:
             raise GanzooError(f"{out}: cannot be written: {error.strerror or error}.") from error
     if as_json:
-        click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(comparison.to_json(), indent=2))
     else:
         print_comparison(comparison)
         if out:

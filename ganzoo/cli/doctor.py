@@ -140,12 +140,12 @@ def print_lines(lines: Iterator[Line]) -> None:
     """Prints the lines, each with its label."""
     from rich.text import Text
 
-    from ganzoo.display.console.messages import sanitize
+    from ganzoo.display.console.messages import one_line
     from ganzoo.display.console.terminal import Terminal, is_interactive
 
     terminal = Terminal(plain=not is_interactive())
     for label, text in lines:
         style = STYLES.get(label, "dim")
-        line = Text.assemble((f"{label:<12}", style), sanitize(text, terminal.encoding))
+        line = Text.assemble((f"{label:<12}", style), one_line(text))
         line.rstrip()
         terminal.print(line, soft_wrap=True)

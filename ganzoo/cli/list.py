@@ -101,16 +101,17 @@ def show_lines(shown: dict[str, list[Row]]) -> None:
     """One tab-separated line for each component, its shelf first."""
     for plural, rows in shown.items():
         for row in rows:
-            click.echo("\t".join([plural, *(row[column] for column in columns(plural))]))
+            click.echo("\t".join([plural, *(" ".join(row[column].split()) for column in columns(plural))]))
 
 
 def show_tables(shown: dict[str, list[Row]]) -> None:
     """A table for each shelf, without columns that would be empty; where all are shown, empty shelves are left out."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from ganzoo.display.console.terminal import Terminal, is_interactive
+
+    console = Terminal(plain=not is_interactive())
     for plural, rows in shown.items():
         if not rows:
             if len(shown) == 1:

@@ -175,6 +175,7 @@ def write(target: Path, files: dict[str, str]) -> Path:
     from ganzoo.datasets.atomic import atomic_folder
 
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_folder(target) as folder:
             for path, text in files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)

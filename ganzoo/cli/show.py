@@ -246,11 +246,12 @@ def print_plain(facts: Mapping[str, Any]) -> None:
 
 def print_pretty(facts: Mapping[str, Any]) -> None:
     """Prints tables for a terminal."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from ganzoo.display.console.terminal import Terminal, is_interactive
+
+    console = Terminal(plain=not is_interactive())
 
     def table(*columns: str) -> Table:
         made = Table(box=None, pad_edge=False, header_style="dim")

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
+
+from ganzoo.datasets.temporaries import temporary_beside
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -24,12 +25,12 @@ def replace_file(path: Path, content: bytes, *, synced: bool = True) -> None:
 
     synced: whether to wait until the file is on the disk, so that it survives a power failure.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    if synced:
-        write_durably(temporary, content)
-    else:
-        temporary.write_bytes(content)
-    temporary.replace(path)
+    with temporary_beside(path) as temporary:
+        if synced:
+            write_durably(temporary, content)
+        else:
+            temporary.write_bytes(content)
+        temporary.replace(path)
     if synced:
         _sync_folder(path.parent)
 
@@ -43,20 +44,15 @@ def replace_json(path: Path, value: Mapping[str, Any]) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields a temporary folder next to `path` to fill, and renames it to `path` at the end; on an error it is removed.
 
-    Raises: FileExistsError where `path` is there already and is not an empty folder.
+    Raises: FileNotFoundError where the folder that is to hold it does not exist; OSError where `path` is there already
+    and is not an empty folder.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with temporary_beside(path, folder=True) as temporary:
         yield temporary
         _sync_folder(temporary)
         if path.is_dir():
             path.rmdir()  # an empty folder may be replaced; one that is not empty raises
         temporary.rename(path)
-    except BaseException:
-        rmtree(temporary, ignore_errors=True)
-        raise
     _sync_folder(path.parent)
 
 

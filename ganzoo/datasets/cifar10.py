@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import tarfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
-from ganzoo.datasets.digest import digest_of
+from ganzoo.datasets.atomic import replace_file
+from ganzoo.datasets.digest import digest_of, file_digest
 from ganzoo.datasets.download import network_access
 from ganzoo.errors import DatasetError, DatasetUnavailable
+from ganzoo.recipe.plain_file import MIB, read_plain_file, size_text
 
 Split = Literal["train", "test"]
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -25,6 +28,11 @@ FILES: dict[Split, tuple[str, ...]] = {
     "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
     "test": ("test_batch.bin",),
 }
+MAX_FILE, MAX_ARCHIVE = 64 * MIB, 256 * MIB
+"""The most bytes that are read of a file of records, which has 30 MB, and of the archive, which has 170 MB."""
+
+GET_AGAIN = "Delete it and get it again."
+
 RECORD = 1 + 3 * 32 * 32
 """Bytes of an example: its label, then the red, green and blue planes."""
 
@@ -54,8 +62,14 @@ class CIFAR10(Dataset):
 
     def load(self, root: Path, split: Split = "train") -> Examples:
         """One split. Raises: DatasetUnavailable, DatasetError."""
-        folder = find_folder(root, split) or unpack(root)
-        batches = [read_records(folder / name) for name in FILES[split]]
+        folder = find_folder(root, split)
+        if folder:
+            contents = {folder / name: read_file(folder / name) for name in FILES[split]}
+        else:
+            archive = find_archive(root) or fetch(root)
+            contents = unpack(archive, split)
+            folder = archive.parent / FOLDER
+        batches = [read_records(path, content) for path, content in contents.items()]
         labels = torch.cat([labels for labels, _ in batches])
         images = torch.cat([images for _, images in batches])
         tensors = {"real": images, "label": labels}
@@ -71,15 +85,22 @@ def find_folder(root: Path, split: Split) -> Path | None:
     return None
 
 
-def read_records(path: Path) -> tuple[Tensor, Tensor]:
-    """A file's labels (n,) int64 and images (n, 3, 32, 32) uint8. Raises: DatasetError, naming the file."""
-    content = np.fromfile(path, dtype=np.uint8)
-    if not len(content) or len(content) % RECORD:
+def read_file(path: Path) -> bytes:
+    """The content of a file of records. Raises: DatasetError, naming it."""
+    try:
+        return read_plain_file(path, limit=MAX_FILE)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}.", remedy=GET_AGAIN) from error
+
+
+def read_records(path: Path, content: bytes) -> tuple[Tensor, Tensor]:
+    """The labels (n,) int64 and images (n, 3, 32, 32) uint8 of a file. Raises: DatasetError, naming the file."""
+    if not content or len(content) % RECORD:
         raise DatasetError(
             f"{path}: {len(content):,} bytes, which is not a whole number of records of {RECORD:,}.",
-            remedy="The file is cut off or damaged: delete it and get it again.",
+            remedy=f"The file is cut off or damaged. {GET_AGAIN}",
         )
-    records = torch.from_numpy(content).view(-1, RECORD)
+    records = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(-1, RECORD)
     if int(records[:, 0].max()) > 9:
         raise DatasetError(f"{path}: a label of {int(records[:, 0].max())}, and there are 10 classes.")
     return records[:, 0].long(), records[:, 1:].reshape(-1, 3, 32, 32).contiguous()
@@ -91,17 +112,37 @@ def find_archive(root: Path) -> Path | None:
     return next((path for place in places if (path := place / ARCHIVE).is_file()), None)
 
 
-def unpack(root: Path) -> Path:
-    """Unpacks the archive, downloading it first where it is missing. Raises: DatasetError, DatasetUnavailable."""
-    archive = find_archive(root) or fetch(root)
-    if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != MD5:
-        raise DatasetError(
-            f"{archive}: its MD5 is not {MD5}: the file is cut off, damaged, or another one.",
-            remedy="Delete it and get it again.",
-        )
-    with tarfile.open(archive) as tar:
-        tar.extractall(archive.parent, filter="data")
-    return archive.parent / FOLDER
+def unpack(archive: Path, split: Split) -> dict[Path, bytes]:
+    """The files of a split by their paths, from the archive; they are written to these paths too, where they can be.
+
+    Only the members that are known by name are read, and each is written by itself, so that nothing else in an archive
+    (paths that lead out of the folder, links, devices) has any effect. Raises: DatasetError, naming the archive.
+    """
+    try:
+        if file_digest(archive, "md5", limit=MAX_ARCHIVE) != MD5:
+            raise DatasetError(
+                f"{archive}: its MD5 is not {MD5}: the file is cut off, damaged, or another one.", remedy=GET_AGAIN
+            )
+        with tarfile.open(archive) as tar:
+            contents = {archive.parent / FOLDER / name: read_member(tar, name) for name in FILES[split]}
+    except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip('"')
+        raise DatasetError(f"{archive}: cannot be read: {reason}.", remedy=GET_AGAIN) from error
+    with suppress(OSError):  # a folder that may only be read: it is unpacked each time
+        (archive.parent / FOLDER).mkdir(exist_ok=True)
+        for path, content in contents.items():
+            replace_file(path, content)
+    return contents
+
+
+def read_member(tar: tarfile.TarFile, name: str) -> bytes:
+    """The content of a file of records in the archive. Raises: OSError where it is no plain file, or too large."""
+    member = tar.getmember(f"{FOLDER}/{name}")
+    file = tar.extractfile(member) if member.isreg() and member.size <= MAX_FILE else None
+    if file is None:
+        raise OSError(errno.EINVAL, f"{member.name} in it is not a plain file of at most {size_text(MAX_FILE)}")
+    with file:
+        return file.read()
 
 
 def fetch(root: Path) -> Path:

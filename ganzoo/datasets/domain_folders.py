@@ -17,8 +17,9 @@ from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import MAX_LISTED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
 from ganzoo.datasets.image_decoding import Half
-from ganzoo.datasets.image_fields import Channels, Depth, image_field, kind_details, storage_format
+from ganzoo.datasets.image_fields import Channels, Depth, MaxPixels, image_field, kind_details, storage_format
 from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
+from ganzoo.datasets.image_opening import MAX_PIXELS
 from ganzoo.errors import DatasetError
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -54,18 +55,26 @@ class UnpairedFolders(Dataset):
         white.
     depth: 8 or 16 bits a channel in both domains, as in `image-folder`. The default is chosen for each domain: 16 where
         all its images are grey with 16 bits, else 8.
+    max_pixels: the most pixels of one file, as in `image-folder`.
     """
 
     name = "unpaired-folders"
     paired = False
 
     def __init__(
-        self, *, path: Folder, size: Size | None = None, channels: Channels | None = None, depth: Depth | None = None
+        self,
+        *,
+        path: Folder,
+        size: Size | None = None,
+        channels: Channels | None = None,
+        depth: Depth | None = None,
+        max_pixels: MaxPixels = MAX_PIXELS,
     ) -> None:
         self.path = path
         self.size = size
         self.channels = channels
         self.depth = depth
+        self.max_pixels = max_pixels
         self._domains: dict[Path, dict[str, Domain]] = {}
 
     def info(self, root: Path) -> DatasetInfo:
@@ -126,7 +135,7 @@ class UnpairedFolders(Dataset):
 
     def read_domains(self, folder: Path) -> dict[str, Domain]:
         """Reads both domains of the folder. Raises: DatasetError where it does not hold two domains."""
-        return {"a": read_domain(folder, "A"), "b": read_domain(folder, "B")}
+        return {"a": read_domain(folder, "A", self.max_pixels), "b": read_domain(folder, "B", self.max_pixels)}
 
 
 def storage_formats(fields: Mapping[str, Field]) -> list[tuple[str, object]]:
@@ -175,6 +184,7 @@ class PairedFolders(UnpairedFolders):
         white.
     depth: 8 or 16 bits a channel in both domains, as in `image-folder`. The default is chosen for each domain: 16 where
         all its images are grey with 16 bits, else 8.
+    max_pixels: the most pixels of one file, as in `image-folder`.
     """
 
     name = "paired-folders"
@@ -183,7 +193,7 @@ class PairedFolders(UnpairedFolders):
     def read_domains(self, folder: Path) -> dict[str, Domain]:
         """Reads both domains, in either layout. Raises: DatasetError where files have no counterpart."""
         if not (folder / "trainA").is_dir() and not (folder / "trainB").is_dir():
-            return read_side_by_side(folder)
+            return read_side_by_side(folder, self.max_pixels)
         domains = super().read_domains(folder)
         names = {
             key: Counter((split, name) for split in SPLITS for name in pair_names(domain.files[split]))
@@ -206,7 +216,7 @@ class PairedFolders(UnpairedFolders):
         return domains
 
 
-def read_domain(folder: Path, letter: str) -> Domain:
+def read_domain(folder: Path, letter: str, max_pixels: int = MAX_PIXELS) -> Domain:
     """Reads the folders trainA and testA, or trainB and testB. Raises: DatasetError without a training folder."""
     train, test = (folder / f"{split}{letter}" for split in SPLITS)
     if not train.is_dir():
@@ -214,15 +224,15 @@ def read_domain(folder: Path, letter: str) -> Domain:
             f"{folder}: there is no folder train{letter} in it.",
             remedy="Put the domains into the folders trainA and trainB, and test images into testA and testB.",
         )
-    files, headers, held_out = split_files(train, test if test.is_dir() else None)
+    files, headers, held_out = split_files(train, test if test.is_dir() else None, max_pixels)
     return Domain(files, headers, held_out=held_out)
 
 
-def read_side_by_side(folder: Path) -> dict[str, Domain]:
+def read_side_by_side(folder: Path, max_pixels: int = MAX_PIXELS) -> dict[str, Domain]:
     """Both domains of images that show A in the left half and B in the right. Raises: DatasetError for an odd width."""
     train = folder / "train"
     test = next((folder / name for name in ("test", "val") if train.is_dir() and (folder / name).is_dir()), None)
-    files, whole, held_out = split_files(train if train.is_dir() else folder, test)
+    files, whole, held_out = split_files(train if train.is_dir() else folder, test, max_pixels)
     if odd := [f"{width} x {height}" for height, width in whole.sizes if width % 2]:
         raise DatasetError(
             f"{folder}: pictures of {', '.join(sorted(odd)[:MAX_LISTED])} are not two pictures side by side.",
@@ -233,14 +243,14 @@ def read_side_by_side(folder: Path) -> dict[str, Domain]:
     return {"a": Domain(files, halves, "left", held_out), "b": Domain(files, halves, "right", held_out)}
 
 
-def split_files(train: Path, test: Path | None) -> tuple[dict[Split, Files], Headers, bool]:
+def split_files(train: Path, test: Path | None, max_pixels: int) -> tuple[dict[Split, Files], Headers, bool]:
     """The files of each split, their headers, and whether test images were held out of train. Raises: DatasetError."""
-    index = index_of(train)
+    index = index_of(train, max_pixels)
     whole, headers = sorted_by_name(index.files), index.headers()
     if not len(whole):
         raise no_images_error(train)
     if test is not None:
-        other = index_of(test)
+        other = index_of(test, max_pixels)
         return {"train": whole, "test": sorted_by_name(other.files)}, headers + other.headers(), False
     held_out = np.arange(len(whole)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
     return {"train": whole.take(~held_out), "test": whole.take(held_out)}, headers, True

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganzoo.datasets.image_opening import MAX_PIXELS
 from ganzoo.errors import DatasetError
 
 IMAGE_ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
@@ -29,7 +30,8 @@ class Files:
     """Many files under one folder; `files[k]` is the path of the k-th.
 
     folders: relative to `top`, which is "" itself; folder: (n,) each file's index in `folders`; names: the concatenated
-    bytes of all names, where the k-th has lengths[k] bytes from starts[k] on; sizes: (n,) in bytes.
+    bytes of all names, where the k-th has lengths[k] bytes from starts[k] on; sizes: (n,) in bytes;
+    max_pixels: the most pixels of an image that is decoded.
     """
 
     top: Path
@@ -39,6 +41,7 @@ class Files:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int32]
     sizes: NDArray[np.int64]
+    max_pixels: int = MAX_PIXELS
 
     def __len__(self) -> int:
         return len(self.folder)

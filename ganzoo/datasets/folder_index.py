@@ -14,9 +14,9 @@ import warnings
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.files import Files, damaged_files_error, list_files, list_message
 from ganzoo.datasets.image_decoding import UNKNOWN_WHITE_LEVEL
 from ganzoo.datasets.image_modes import bits_of, is_grey, is_transparent, loses_bits, pixel_mode
+from ganzoo.datasets.image_opening import MAX_PIXELS, damage, open_image
 from ganzoo.datasets.root import cache_folder
 from ganzoo.errors import DatasetError
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 VERSION = 2
 """Increases whenever the stored format changes, so that old caches are not used."""
+
+ANY_PIXELS = 2**62
+"""No limit: headers are read of any image, and the index is compared with the data set's limit."""
 
 MIN_CACHED_IMAGES = 10_000
 """The fewest images whose index is cached: fewer are scanned within a second."""
@@ -125,7 +129,30 @@ class Index:
         return Headers(Counter(of_size), +Counter(of_mode))
 
 
-def index_of(top: Path) -> Index:
+def index_of(top: Path, max_pixels: int = MAX_PIXELS) -> Index:
+    """The index of a folder, cached or read from its files.
+
+    max_pixels: the most that an image may have. Raises: DatasetError, naming files that are not images, or too large.
+    """
+    index = cached_index(top)
+    refuse_large_images(index, max_pixels)
+    return replace(index, files=replace(index.files, max_pixels=max_pixels))
+
+
+def refuse_large_images(index: Index, max_pixels: int) -> None:
+    """Raises: DatasetError, naming the images that have more pixels than `max_pixels`, and the option."""
+    pixels = index.heights.astype(np.int64) * index.widths
+    large = np.flatnonzero(pixels > max_pixels)
+    if not len(large):
+        return
+    sizes = [f"{index.files[k]}: {index.widths[k]:,} x {index.heights[k]:,}" for k in large.tolist()]
+    raise DatasetError(
+        list_message(f"{index.files.top}: {len(large):,} images have more than {max_pixels:,} pixels", sizes),
+        remedy=f"If they are what they should be, give the recipe [dataset] max_pixels = {int(pixels.max())}.",
+    )
+
+
+def cached_index(top: Path) -> Index:
     """The index of a folder, cached or read from its files. Raises: DatasetError, naming files that are not images."""
     place = (
         cache_folder() / f"folders/v{VERSION}-{hashlib.sha256(os.fsencode(top.resolve())).hexdigest()[:16]}.safetensors"
@@ -145,23 +172,21 @@ def index_of(top: Path) -> Index:
 
 def read_headers(files: Files, others: int = 0) -> Index:
     """Reads the headers. Raises: DatasetError, naming files that are not images, or whose white level is unknown."""
-    from PIL import Image, UnidentifiedImageError
-
     heights, widths, mode = array("i"), array("i"), array("i")
     modes: dict[str, int] = {}
     damaged, unsupported = [], []
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # Pillow's, of metadata that are not used
         for path in (files[number] for number in range(len(files))):
             try:
-                with Image.open(path) as image:
+                with open_image(path, ANY_PIXELS) as image:
                     # Pillow decodes a PNG to look for EXIF data, unless its header has them.
                     no_exif = image.format == "PNG" and "exif" not in image.info
                     rotated = not no_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
                     width, height = reversed(file_size(image)) if rotated else file_size(image)
                     pixels = pixel_mode(image)
-            except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
-                damaged.append(f"{path}: {error}")
+            except Exception as error:  # a decoder raises anything at damaged bytes
+                damaged.append(f"{path}: {damage(error)}")
                 continue
             if not bits_of(pixels):
                 unsupported.append(f"{path}: {UNKNOWN_WHITE_LEVEL}")
@@ -205,7 +230,7 @@ def pack_index(index: Index, changed: array[int]) -> dict[str, Tensor]:
 def unpack_index(tensors: Mapping[str, Tensor], top: Path) -> Index:
     """The inverse of `pack_index`."""
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    of_files = {name: arrays[name] for name in ("folder", "names", "starts", "lengths", "sizes")}
+    of_files: dict[str, Any] = {name: arrays[name] for name in ("folder", "names", "starts", "lengths", "sizes")}
     of_index = {name: arrays[name] for name in ("heights", "widths", "mode")}
     files = Files(top, decode_names(arrays["folders"]), **of_files)
     return Index(files, **of_index, modes=decode_names(arrays["modes"]), others=int(arrays["others"][0]))

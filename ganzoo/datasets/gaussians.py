@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Interval
@@ -16,25 +17,35 @@ from ganzoo.datasets.digest import digest_of
 TRAIN, TEST = 0, 1
 """Seeds of the two splits."""
 
+PAPERS_STD = {"ring": 0.01, "grid": 0.05}
+"""Standard deviations of VEEGAN's two mixtures, by layout."""
+
 
 class Gaussians(Dataset):
     """A ring of 8 or a grid of 25 equally likely Gaussians, as in VEEGAN (Srivastava et al., 2017, arXiv:1705.07761).
 
-    Samples are points (2,), float32, and their label is the mode that they come from; nothing is read from disk.
-    layout: "ring" (8 on a circle of radius 2) or "grid" (5 x 5, from -4 to 4 in steps of 2);
-    std: standard deviation of each mode in both directions (the paper: 0.01 for the ring, 0.05 for the grid);
+    Samples are points (2,), float32, and their label is the mode that they come from; nothing is read from disk. The
+    defaults are the mixtures that PacGAN states for both (Lin et al., 2018, arXiv:1712.04086, Section 4.1).
+
+    layout: "ring" (8 on a circle) or "grid" (5 x 5, from -4 to 4 in steps of 2).
+    radius: of the ring's circle; the grid has none.
+    std: standard deviation of each mode in both directions; None is the papers': 0.01 for the ring, 0.05 for the grid.
     size: points for training; the test split has a tenth of that.
     """
+
+    defaults_of_older_runs: ClassVar[Mapping[str, Any]] = {"radius": 2.0}
 
     def __init__(
         self,
         *,
         layout: Literal["ring", "grid"] = "ring",
-        std: Annotated[float, Gt(0), Interval(le=10.0)] = 0.05,
+        radius: Annotated[float, Gt(0), Interval(le=100.0)] = 1.0,
+        std: Annotated[float, Gt(0), Interval(le=10.0)] | None = None,
         size: Annotated[int, Interval(ge=10, le=10_000_000)] = 100_000,
     ) -> None:
         self.layout = layout
-        self.std = std
+        self.radius = radius
+        self.std = std if std is not None else PAPERS_STD[layout]
         self.size = size
 
     @property
@@ -44,7 +55,7 @@ class Gaussians(Dataset):
             line = torch.arange(-4.0, 5.0, 2.0)
             return torch.cartesian_prod(line, line)
         angles = torch.arange(8) * (2 * math.pi / 8)
-        return 2.0 * torch.stack((angles.cos(), angles.sin()), dim=1)
+        return self.radius * torch.stack((angles.cos(), angles.sin()), dim=1)
 
     def is_available(self, root: Path) -> bool:
         """Always true: the points are generated."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.errors import DatasetError
+from ganzoo.recipe.plain_file import MIB, open_plain_file, size_text
+
+MAX_BYTES = 1024 * MIB
+"""The most bytes of a file, packed or not; the largest file of the MNIST family has 640 MB."""
 
 IMAGES, LABELS = 0x00000803, 0x00000801
 """Magic numbers, the first four bytes: unsigned bytes in three dimensions, and in one."""
@@ -25,27 +30,38 @@ def find_idx(name: str, folders: list[Path]) -> Path | None:
 
 
 def read_idx(path: Path, magic: int) -> Tensor:
-    """The whole file as a uint8 tensor of the shape in its header. Raises: DatasetError, naming the file."""
-    content = _content(path)
-    shape = _shape(path, content, magic)
-    header = 4 + 4 * len(shape)
-    expected = header + math.prod(shape)
-    if len(content) != expected:
+    """The whole file as a uint8 tensor of the shape in its header. Raises: DatasetError, naming the file.
+
+    No more is read, or unpacked, than the header announces, and that is at most MAX_BYTES.
+    """
+    with _opened(path) as file:
+        shape = _shape(path, file.read(4 + 4 * (magic & 0xFF)), magic)
+        size = math.prod(shape)
+        if size > MAX_BYTES:
+            raise DatasetError(
+                f"{path}: its header ({' x '.join(map(str, shape))}) makes more than {size_text(MAX_BYTES)}.",
+                remedy="The file is damaged, or another one: delete it and get it again.",
+            )
+        content = bytearray(file.read(size))
+        rest = file.read(1)
+    if len(content) != size or rest:
+        found = "more" if rest else f"{len(content):,} bytes"
         raise DatasetError(
-            f"{path}: {len(content):,} bytes, where its header ({' x '.join(map(str, shape))}) makes {expected:,}.",
+            f"{path}: {found} after a header ({' x '.join(map(str, shape))}) that makes {size:,}.",
             remedy="The file is cut off or damaged: delete it and get it again.",
         )
-    return torch.from_numpy(content[header:].reshape(shape))
+    return torch.frombuffer(content, dtype=torch.uint8).view(shape) if size else torch.empty(shape, dtype=torch.uint8)
 
 
 def count_idx(path: Path, magic: int) -> int:
     """The number of items in the header; nothing else is read. Raises: DatasetError."""
-    return _shape(path, _content(path, 16), magic)[0]
+    with _opened(path) as file:
+        return _shape(path, file.read(16), magic)[0]
 
 
-def _shape(path: Path, content: NDArray[np.uint8], magic: int) -> tuple[int, ...]:
+def _shape(path: Path, content: bytes, magic: int) -> tuple[int, ...]:
     dimensions = magic & 0xFF
-    header = content[: 4 + 4 * dimensions].tobytes()
+    header = content[: 4 + 4 * dimensions]
     if len(header) < 4 + 4 * dimensions or int.from_bytes(header[:4], "big") != magic:
         kind = "images" if magic == IMAGES else "labels"
         raise DatasetError(
@@ -55,14 +71,18 @@ def _shape(path: Path, content: NDArray[np.uint8], magic: int) -> tuple[int, ...
     return tuple(int.from_bytes(header[4 + 4 * d : 8 + 4 * d], "big") for d in range(dimensions))
 
 
-def _content(path: Path, limit: int = -1) -> NDArray[np.uint8]:
-    """A file's bytes, or the first `limit`, in an array whose memory a tensor can share without a copy."""
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
+    """The file, unpacked if it is a .gz. Raises: DatasetError, inside too, where it cannot be read."""
     try:
-        if path.suffix != ".gz":
-            return np.fromfile(path, np.uint8, limit)
-        with gzip.open(path, "rb") as file:
-            return np.frombuffer(bytearray(file.read(limit)), np.uint8)
+        with open_plain_file(path, limit=MAX_BYTES) as file:
+            if path.suffix != ".gz":
+                yield file
+                return
+            with gzip.open(file, "rb") as unpacked:
+                yield unpacked
     except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
-            f"{path}: cannot be read: {error}.", remedy="The file is cut off or damaged: delete it and get it again."
+            f"{path}: cannot be read: {reason}.", remedy="The file is cut off or damaged: delete it and get it again."
         ) from error

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganzoo.core.data import Field
 from ganzoo.datasets.image_modes import ALPHA, bits_of, pixel_mode
+from ganzoo.datasets.image_opening import MAX_PIXELS, open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,26 +28,27 @@ WHITE_16_BIT = 65535
 UNKNOWN_WHITE_LEVEL = "its pixels are floating point, signed, or of 32 bits, and no value is known to be white"
 
 
-def decode_image(path: Path, field: Field, half: Half | None = None, *, fit: bool = True) -> Tensor:
+def decode_image(
+    path: Path, field: Field, half: Half | None = None, *, fit: bool = True, max_pixels: int = MAX_PIXELS
+) -> Tensor:
     """One image as (channels, height, width) of the field's dtype, uint8 or uint16, rotated according to its EXIF data.
 
     Grey images of 16 bits keep them in a uint16 field; for a uint8 field they are divided by 257 and rounded. All other
     images are read with 8 bits, which are multiplied by 257 for a uint16 field. Where the field has no alpha channel,
     the image is composited on white. half: the half to take of an image that shows two side by side. fit: whether it is
-    scaled and centre-cropped to the field's size; else it keeps its own.
-    Raises: ValueError where the white level of its pixels is unknown; OSError, SyntaxError where it is damaged.
+    scaled and centre-cropped to the field's size; else it keeps its own. max_pixels: as in `open_image`.
+    Raises: ValueError where the white level of its pixels is unknown, or it has too many; OSError, SyntaxError where it
+    is damaged.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     channels, height, width = field.shape
     size = (width, height) if fit else None
-    # An open file, not its name: given a name, Pillow maps uncompressed TIFFs into memory, and mixes up the rows of
-    # those with a rotated orientation.
-    with path.open("rb") as file, Image.open(file) as opened:
+    with open_image(path, max_pixels) as opened:
         bits = bits_of(pixel_mode(opened))
         if not bits:
             raise ValueError(UNKNOWN_WHITE_LEVEL)
-        image: Image.Image = ImageOps.exif_transpose(opened)
+        image: Image = ImageOps.exif_transpose(opened)
     pixels = (
         decode_grey_16_bit(image, channels, half, size) if bits == 16 else decode_8_bit(image, channels, half, size)
     )

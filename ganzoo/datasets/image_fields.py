@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from annotated_types import Interval
 
 from ganzoo.core.data import Field, Role
 from ganzoo.datasets.folder_index import Headers
@@ -12,6 +14,9 @@ Channels: TypeAlias = Literal[1, 2, 3, 4]
 
 Depth: TypeAlias = Literal[8, 16]
 """Bits a channel."""
+
+MaxPixels: TypeAlias = Annotated[int, Interval(ge=1, le=2**31)]
+"""The most pixels of one file."""
 
 
 def image_field(

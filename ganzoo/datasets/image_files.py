@@ -14,6 +14,7 @@ from torch import Tensor
 from ganzoo.core.data import Field
 from ganzoo.datasets.files import IMAGE_ENDINGS, Files, damaged_files_error
 from ganzoo.datasets.image_decoding import Half, decode_image
+from ganzoo.datasets.image_opening import damage
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 Split = Literal["train", "test"]
@@ -78,9 +79,9 @@ def decode_all(files: Files, field: Field, name: str, half: Half | None = None) 
 
     def decode(number: int) -> None:
         try:
-            images[number] = decode_image(files[number], field, half)
-        except (OSError, ValueError, SyntaxError, MemoryError) as error:
-            damaged.append(f"{files[number]}: {error}")
+            images[number] = decode_image(files[number], field, half, max_pixels=files.max_pixels)
+        except Exception as error:  # a decoder raises anything at damaged bytes
+            damaged.append(f"{files[number]}: {damage(error)}")
 
     if len(files) <= SEQUENTIAL_LIMIT:
         for number in range(len(files)):

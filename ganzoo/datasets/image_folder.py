@@ -16,8 +16,9 @@ from torch import Tensor
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
-from ganzoo.datasets.image_fields import Channels, Depth, image_field, kind_details, storage_format
+from ganzoo.datasets.image_fields import Channels, Depth, MaxPixels, image_field, kind_details, storage_format
 from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
+from ganzoo.datasets.image_opening import MAX_PIXELS
 
 Side = Annotated[int, Interval(ge=4, le=4096)]
 
@@ -52,6 +53,8 @@ class ImageFolder(Dataset):
     depth: 8 or 16 bits a channel; by default 16 where every image is grey with 16 bits, else 8. White stays white: 16
         bits are divided by 257 for 8, and 8 bits multiplied by 257 for 16. Colour images are read with 8 bits, even
         where a file has 16.
+    max_pixels: the most pixels of one file. Larger ones are refused by name before they are decoded: a file of some
+        kilobytes can claim to hold gigabytes.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class ImageFolder(Dataset):
         size: Side | tuple[Side, Side] | None = None,
         channels: Channels | None = None,
         depth: Depth | None = None,
+        max_pixels: MaxPixels = MAX_PIXELS,
     ) -> None:
         self.path = path
         self.size = size
         self.channels = channels
         self.depth = depth
+        self.max_pixels = max_pixels
         self._listings: dict[Path, Listing] = {}
 
     def info(self, root: Path) -> DatasetInfo:
@@ -120,7 +125,7 @@ class ImageFolder(Dataset):
     def listing(self, folder: Path) -> Listing:
         """The contents of the folder, which is scanned once."""
         if folder not in self._listings:
-            self._listings[folder] = list_folder(folder)
+            self._listings[folder] = list_folder(folder, self.max_pixels)
         return self._listings[folder]
 
     def shape(self, listing: Listing) -> tuple[int, int]:
@@ -154,11 +159,12 @@ class FolderSource(Source):
         return decode_all(self.files.take(chosen), self.field, self.name)
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, max_pixels: int = MAX_PIXELS) -> Listing:
     """Scans a folder for every image's path, class, size and pixel mode. Raises: DatasetError."""
     splits: dict[Split, Path] = {"train": folder / "train", "test": folder / "test"}
     has_test_split = all(path.is_dir() for path in splits.values())
-    indices = [index_of(path) for path in splits.values()] if has_test_split else [index_of(folder)]
+    folders = list(splits.values()) if has_test_split else [folder]
+    indices = [index_of(path, max_pixels) for path in folders]
     if not all(len(index.files) for index in indices):
         raise no_images_error(folder)
     whole = indices[0].files

@@ -105,6 +105,7 @@ class Image(Kind):
         if path.suffix.lower() in ARRAY_ENDINGS:
             return super().read(path, field)
         from ganzoo.datasets.image_decoding import decode_image
+        from ganzoo.datasets.image_opening import damage
 
         channels = field.shape[0]
         if channels not in ((2, 4) if self.alpha else (1, 3)):
@@ -115,6 +116,6 @@ class Image(Kind):
         stored = field if max_pixel_value(field.torch_dtype) else replace(field, dtype="uint16")
         try:
             pixels = decode_image(path, stored, fit=fit)
-        except (OSError, ValueError, SyntaxError, MemoryError) as error:
-            raise GanzooError(f"{path}: this image cannot be read: {error}.") from error
+        except Exception as error:  # a decoder raises anything at damaged bytes
+            raise GanzooError(f"{path}: this image cannot be read: {damage(error)}.") from error
         return torch.unsqueeze(self.to_unit(pixels), 0)

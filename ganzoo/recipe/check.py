@@ -45,7 +45,8 @@ def check(
     for name, option in options.items():
         model = _model(option, owner)
         if name in table:
-            problem = _validate(table[name], option, model, checked, key=(*key, name), place=place, owner=owner)
+            given = _as_meant(table[name], place((*key, name)), model)
+            problem = _validate(given, option, model, checked, key=(*key, name), place=place, owner=owner)
             if problem:
                 checked.problems.append(problem)
         elif option.required:
@@ -88,6 +89,22 @@ def _validate(
     checked.values[option.name] = valid.value  # type: ignore[attr-defined]  # the model's one field
     _write(valid, option, checked, owner)
     return None
+
+
+def _as_meant(value: Any, place: str, model: type[BaseModel]) -> Any:
+    """A value of --set as it was typed where the option takes text, and TOML reads a number, a date or a boolean."""
+    text = getattr(place, "text", "")
+    if not text or isinstance(value, str | list | Mapping) or _accepts(model, value):
+        return value
+    return text if _accepts(model, text) else value
+
+
+def _accepts(model: type[BaseModel], value: Any) -> bool:
+    try:
+        model.model_validate_json(json.dumps({"value": value}))
+    except (ValidationError, ValueError, TypeError):
+        return False
+    return True
 
 
 def unsupported_values(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
@@ -151,19 +168,25 @@ def _remedy(value: Any, option: Option, model: type[BaseModel]) -> str:
         choices = [choice for choice in get_args(option.annotation) if isinstance(choice, str)]
         return did_you_mean(value, choices).strip()
     for candidate in _candidates(value):
-        try:
-            model.model_validate_json(json.dumps({"value": candidate}))
-        except (ValidationError, ValueError):
-            continue
-        return f"Write {option.name} = {format_value(candidate)}."
+        if _accepts(model, candidate):
+            return f"Write {option.name} = {format_value(candidate)}."
     return "" if option.required or option.from_data else f"The default is {format_value(option.default)}."
 
 
 def _candidates(value: Any) -> Iterator[Any]:
     """Values that may have been intended: a number for a quoted one, a list for a single value, 64 for 64.0."""
+    if isinstance(value, date | time):
+        yield str(value)
     if isinstance(value, str) and len(value) < 100:
-        with suppress(ValueError, RecursionError):
-            yield tomllib.loads(f"value = {value.strip()}")["value"]
+        text = value.strip()
+        for written in (text, text.lower(), f"[{text}]", f"[{text.strip('()')}]"):  # 64, True, 1,2 and (1, 2)
+            with suppress(ValueError, RecursionError):
+                yield tomllib.loads(f"value = {written}")["value"]
+        for number in (int, float):  # 007 and .5, which TOML does not know
+            with suppress(ValueError):
+                yield number(text)
+        if "," in text and not text.startswith(("[", "{")):
+            yield [part.strip() for part in text.split(",")]
     if isinstance(value, float) and value.is_integer():
         yield int(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):

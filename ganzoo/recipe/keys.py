@@ -9,6 +9,12 @@ from typing import TypeAlias
 Key: TypeAlias = "tuple[str | int, ...]"
 """The path to a value: names of tables and keys, and indices into arrays: ("regularizer", 0, "weight")."""
 
+MAX_PARTS = 16
+"""The most parts of a key; no recipe needs more than five."""
+
+MAX_NAME = 200
+"""The most characters of one name in a key."""
+
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 """An index into an array; a name of digits only is written in quotes."""
@@ -40,6 +46,8 @@ def parse_key(text: str) -> Key:
             raise ValueError(f"no key path: {text}")
         number = step[1] or (step[3] if key and NUMBER.fullmatch(step[3]) else None)
         key.append(unquote(step[3]) if number is None else int(number))
+        if len(key) > MAX_PARTS or len(step[0]) > MAX_NAME:
+            raise ValueError(f"a key has at most {MAX_PARTS} parts, of {MAX_NAME} characters each")
         at = step.end()
     if not key:
         raise ValueError(f"no key path: {text}")

@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Problem
-from ganzoo.recipe.keys import Key, format_key, parse_key
+from ganzoo.recipe.keys import MAX_PARTS, Key, format_key, parse_key
 from ganzoo.recipe.source import UNSET, Source, merge_sources
+from ganzoo.recipe.structure import find_excess
 from ganzoo.recipe.unset import compact_arrays, contains, deep_copy, missing_key_hint, remove_keys, resolve_key
 
 Override = tuple[Key, Any, str]
 """A key, its value, and the place that the value comes from."""
+
+
+class SetOption(str):
+    """The place of a value that --set gave: "--set generator.width=64"; text: the value as it was written."""
+
+    text: str
+
+    def __new__(cls, override: str, text: str = "") -> SetOption:
+        """override: KEY=VALUE."""
+        place = super().__new__(cls, f"--set {override if len(override) <= 200 else override[:200] + '...'}")
+        place.text = text
+        return place
 
 
 def apply_overrides(
@@ -29,7 +42,7 @@ def apply_overrides(
     it comes from), for flags and keyword arguments, which take precedence. Indices into arrays refer to `source`, even
     where elements are unset.
     """
-    whole = Source(deep_copy(source.values), dict(source.places), source.file)
+    whole = Source(deep_copy(source.values), dict(source.places), source.file, list(source.problems))
     keys, problems = _apply_unset(whole, unset)
     for parsed, wrong in (_parse_overrides(overrides), _parse_settings(settings or {})):
         whole, more = _merge_settings(whole, parsed)
@@ -45,7 +58,7 @@ def _apply_unset(whole: Source, unset: Iterable[str]) -> tuple[list[Key], list[P
         try:
             keys[resolve_key(whole.values, parse_key(text.strip()))] = text
         except ValueError:
-            problems.append(Problem(f"--unset {text}", "this should be a KEY.", "For example: --unset ema"))
+            problems.append(Problem(f"--unset {text[:200]}", "this should be a KEY.", "For example: --unset ema"))
     before = deep_copy(whole.values)
     for key in remove_keys(whole.values, whole.places, keys):
         what = f"the recipe does not set {format_key(key)}."
@@ -54,16 +67,23 @@ def _apply_unset(whole: Source, unset: Iterable[str]) -> tuple[list[Key], list[P
 
 
 def _parse_overrides(overrides: Iterable[str]) -> tuple[list[Override], list[Problem]]:
-    settings, problems = [], []
+    settings: list[Override] = []
+    problems = []
     for override in overrides:
-        where = f"--set {override}"
         path, equals, text = override.partition("=")
+        where = SetOption(override, text.strip())
         try:
-            if not equals:
-                raise ValueError(override)
-            settings.append((parse_key(path.strip()), _parse_value(text.strip()), where))
+            key = parse_key(path.strip() if equals else "")
         except ValueError:
-            problems.append(Problem(where, "this should be KEY=VALUE.", "For example: --set generator.latent_dim=64"))
+            what = (
+                f"a key has at most {MAX_PARTS} parts." if path.count(".") > MAX_PARTS else "this should be KEY=VALUE."
+            )
+            problems.append(Problem(where, what, "For example: --set generator.latent_dim=64"))
+            continue
+        try:
+            settings.append((key, _parse_value(where.text), where))
+        except ValueError as error:
+            problems.append(Problem(where, f"{error}.", QUOTES))
     return settings, problems
 
 
@@ -133,10 +153,18 @@ def _enters_array(values: Any, key: Key) -> bool:
 
 
 def _parse_value(text: str) -> Any:
-    """A TOML value; text that is not TOML is taken as a string, so that a command line needs no nested quotes."""
+    """A TOML value; text that is not TOML is taken as a string, so that a command line needs no nested quotes.
+
+    Raises: ValueError for what begins as a list, a table or a quoted text and is none.
+    """
+    if excess := find_excess(text):
+        raise ValueError(f"this is no value of a recipe: {excess.what}")
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+    except ValueError as error:
+        if text.startswith(("[", "{", '"', "'")):
+            reason = str(error).partition(" (at ")[0]
+            raise ValueError(f"{text[:100]} is not TOML: {reason}") from error
         return text
     return parsed["value"] if len(parsed) == 1 else text
 
@@ -149,3 +177,4 @@ def _to_toml(value: Any) -> Any:
 
 
 TABLE_OR_KEYS = "Set the whole table, or keys inside it, not both."
+QUOTES = """Text inside of a list or a table has quotes: --set 'ema.players=["generator"]'."""

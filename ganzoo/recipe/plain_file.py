@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -18,19 +19,31 @@ def read_plain_file(path: Path, *, limit: int) -> bytes:
     larger than the limit, be it sparse or growing.
     Raises: OSError, whose `strerror` says why the file was not read.
     """
+    with open_plain_file(path, limit=limit) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise too_large(path, limit)
+    return content
+
+
+def open_plain_file(path: Path, *, limit: int) -> BinaryIO:
+    """Opens a plain file of at most `limit` bytes, to be read piece by piece. Raises: OSError, as `read_plain_file`."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "Not a plain file", str(path))
+        if found.st_size > limit:
+            raise too_large(path, limit)
     except OSError:
         os.close(handle)
         raise
-    with os.fdopen(handle, "rb") as file:
-        content = file.read(limit + 1) if found.st_size <= limit else None
-    if content is None or len(content) > limit:
-        raise OSError(errno.EFBIG, f"Larger than {size_text(limit)}, the most that is read of such a file", str(path))
-    return content
+    return os.fdopen(handle, "rb")
+
+
+def too_large(path: Path, limit: int) -> OSError:
+    """The error of a file that is larger than the limit."""
+    return OSError(errno.EFBIG, f"Larger than {size_text(limit)}, the most that is read of such a file", str(path))
 
 
 def size_text(size: int) -> str:

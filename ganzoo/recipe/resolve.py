@@ -41,8 +41,11 @@ TABLES = (
     "train",
 )
 PARTS = ("description", *TABLES, "extends", "unset")
-ENGINE = Origin(f"default of ganzoo {__version__}")
+ENGINE = Origin(f"default of ganzoo {__version__}", is_default=True)
 DATA = Origin("filled in from the data")
+
+MAX_COMPONENTS = 64
+"""The most tables of an array, such as [[regularizer]], and the most players or metrics."""
 
 CLIP_NORM = {"clip_norm": Option("clip_norm", Annotated[float, Gt(0)] | None, None)}
 """The engine's own key in an [optimizer.PLAYER] table, whatever the optimizer: see `core.gradient_clipping`."""
@@ -56,6 +59,7 @@ def read_recipe(
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
     remembered: Remembered | None = None,
+    of_run: bool = False,
 ) -> Recipe:
     """Reads and checks a recipe.
 
@@ -64,24 +68,33 @@ def read_recipe(
     overrides: "KEY=VALUE" strings, as --set takes them, on top of what is left.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
     remembered: for a run's recipe.toml, the components that the run was made with.
+    of_run: it is the complete recipe of a run, so an option that it lacks did not exist when the run was made: it has
+    the value in the component's `defaults_of_older_runs`, where there is one.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
     below = reduce(merge_sources, layers, read_source(path))
     written, problems = apply_overrides(below, unset=unset, overrides=overrides, settings=settings)
-    return Resolution(path, written, problems, remembered).recipe()
+    return Resolution(path, written, problems, remembered, of_run=of_run).recipe()
 
 
 class Resolution:
-    """The work of checking one recipe; collects what is wrong as it goes."""
+    """The work of checking one recipe; collects what is wrong as it goes. of_run: see `read_recipe`."""
 
     def __init__(
-        self, path: Path, source: Source, problems: Sequence[Problem] = (), remembered: Remembered | None = None
+        self,
+        path: Path,
+        source: Source,
+        problems: Sequence[Problem] = (),
+        remembered: Remembered | None = None,
+        *,
+        of_run: bool = False,
     ) -> None:
         self.path = path
         self.remembered = remembered
         self.source = source
-        self.problems = list(problems)
+        self.of_run = of_run
+        self.problems = [*source.problems, *problems]
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
 
@@ -161,8 +174,10 @@ class Resolution:
         try:
             entry, name = self._find(key, shelf, name)
             owner = f'{shelf} "{entry.name}" of {entry.distribution} {entry.version}'
-            options = {**options_of(zoo().resolve(entry), shelf=shelf, owner=owner), **engine}
+            target = zoo().resolve(entry)
+            options = {**options_of(target, shelf=shelf, owner=owner), **engine}
             given = {option: value for option, value in table.items() if option != "name"}
+            given = {**self.before(target), **given}
             checked = check(given, options, key=key, place=self.source.place, owner=f'{shelf} "{entry.name}"')
         except PluginError as error:
             self._wrong((*key, "name"), f"{format_key((*key, 'name'))}: {error.what}", error.remedy)
@@ -203,6 +218,8 @@ class Resolution:
             what = f"{table} should be an array of tables; found {describe_value(tables)}."
             self._wrong((table,), what, f"Write [[{table}]], with two brackets.")
             return ()
+        if not self._are_few((table,), tables):
+            return ()
         choices = [self.component((table, number), shelf) for number in range(len(tables))]
         return tuple(choice for choice in choices if choice)
 
@@ -234,7 +251,9 @@ class Resolution:
             what = f"{shelf} should be a table for each player; found {describe_value(tables)}."
             self._wrong((shelf,), what, f"Write [{shelf}.generator], say.")
             return {}
-        choices = {}
+        choices: dict[str, Choice] = {}
+        if not self._are_few((shelf,), tables):
+            return choices
         for player, table in tables.items():
             if not isinstance(table, dict):
                 what = f"{format_key((shelf, player))} should be a table, for a player; found {describe_value(table)}."
@@ -264,6 +283,7 @@ class Resolution:
             )
             return None
         given = {name: value for name, value in table.items() if name not in without}
+        given = {**self.before(kind), **given}
         known = options_of(kind, owner=format_key(key))
         fields = {written_as.get(name, name): name for name in known if name not in without}
         options = {name: replace(known[field_name], name=name) for name, field_name in fields.items()}
@@ -273,6 +293,10 @@ class Resolution:
             return None
         self._keep(key, checked.written, ENGINE)
         return kind(**{fields[name]: value for name, value in checked.values.items()})
+
+    def before(self, target: Any) -> Mapping[str, Any]:
+        """What options that a run's recipe does not have are for that run: the behaviour from before they existed."""
+        return getattr(target, "defaults_of_older_runs", {}) if self.of_run else {}
 
     def start(self) -> Start | None:
         """The [start] table."""
@@ -314,6 +338,8 @@ class Resolution:
                 ("evaluate", "metrics"), f"{what}; found {describe_value(metrics)}.", 'Write metrics = ["fid"].'
             )
             return None
+        if not self._are_few(("evaluate", "metrics"), metrics):
+            return None
         whole = {**table, "metrics": [named(one) for one in metrics]}
         if isinstance(table.get("extractor"), str):
             whole["extractor"] = named(table["extractor"])
@@ -330,6 +356,8 @@ class Resolution:
 
     def _description(self) -> str:
         description = self.source.values.get("description", "")
+        if not isinstance(description, str | list | dict):
+            description = getattr(self.source.place(("description",)), "text", description)  # of --set: as it was typed
         if not isinstance(description, str):
             self._wrong(
                 ("description",),
@@ -340,6 +368,13 @@ class Resolution:
         self.values["description"] = description
         self._note(("description",), ENGINE)
         return description
+
+    def _are_few(self, key: Key, components: Collection[Any]) -> bool:
+        """Reports more components than MAX_COMPONENTS, each of which takes time to check; True if there are fewer."""
+        if len(components) > MAX_COMPONENTS:
+            what = f"{format_key(key)} should have at most {MAX_COMPONENTS} components; found {len(components):,}."
+            self._wrong(key, what)
+        return len(components) <= MAX_COMPONENTS
 
     def _nameless(self, key: Key, shelf: str, table: Mapping[str, Any]) -> None:
         names = ", ".join(entry.name for entry in zoo().entries(shelf))
@@ -406,4 +441,4 @@ def without(choice: Choice, names: Collection[str]) -> Choice:
 
 
 def _default_of(entry: Entry) -> Origin:
-    return Origin(f"default of {entry.distribution} {entry.version}")
+    return Origin(f"default of {entry.distribution} {entry.version}", is_default=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tomllib
@@ -17,13 +18,15 @@ from ganzoo.recipe.keys import Key, format_key, parse_key
 from ganzoo.recipe.lines import key_lines
 from ganzoo.recipe.messages import describe_value
 from ganzoo.recipe.namesakes import of_distribution
+from ganzoo.recipe.plain_file import read_plain_file, size_text
+from ganzoo.recipe.structure import MAX_DEPTH, find_excess
 from ganzoo.recipe.unset import compact_arrays, deep_copy, missing_key_hint, remove_keys, resolve_key
 
 MAX_BYTES = 1 << 20
 """The largest size of a recipe file in bytes; anything larger is another kind of file."""
 
-MAX_DEPTH = 16
-"""The largest nesting depth of tables and arrays; no recipe needs more than five."""
+MAX_PARENTS = 16
+"""The most recipes that extend one another in a row."""
 
 EXCLUSIVE_BUDGETS = ("epochs", "steps")
 """Mutually exclusive keys of [train]: overriding one removes the other."""
@@ -33,13 +36,24 @@ UNSET = "unset"
 """The key of a recipe that names what it takes out of the one that it extends."""
 
 
+TABLES_OF_TABLES = (("optimizer",), ("schedule",))
+"""Tables that hold one for each player."""
+
+NAME_ALONE = ("fallback", "extractor")
+"""Tables for which a component's name alone may be written."""
+
+
 @dataclass(slots=True)
 class Source:
-    """The merged contents of recipe files. values: as parsed; places: of each key ("mine.toml:7")."""
+    """The merged contents of recipe files. values: as parsed; places: of each key ("mine.toml:7").
+
+    problems: tables that were to be replaced by a value, and the other way round; the first one stays.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[Key, str] = field(default_factory=dict)
     file: str = ""
+    problems: list[Problem] = field(default_factory=list)
 
     def place(self, key: Key) -> str:
         """The place of a key, or else of the first key inside it, or else of its nearest parent, or else the file."""
@@ -79,7 +93,7 @@ def find_recipe(source: str | Path, *, child: Path | None = None) -> Path:
     child: the file of the recipe that extends it; see `recipe.namesakes`. Raises: RecipeError.
     """
     path = Path(source)
-    if path.suffix.lower() == ".toml" or len(path.parts) != 1 or os.path.isfile(path):  # noqa: PTH113  # it never raises
+    if path.suffix.lower() == ".toml" or len(path.parts) != 1 or is_file(path):
         return path
     try:
         shipped = zoo().recipe_distribution(child) if child else ""
@@ -90,6 +104,11 @@ def find_recipe(source: str | Path, *, child: Path | None = None) -> Path:
             return path
         what = f"there is no such file, and {error.what}"
         raise RecipeError([Problem(str(source)[:200], what, error.remedy)]) from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
+    return os.path.isfile(path)  # noqa: PTH113  # it never raises
 
 
 def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
@@ -108,13 +127,18 @@ def read_source(path: Path, *, children: tuple[Path, ...] = ()) -> Source:
     if not isinstance(parent, str) or not parent.strip():
         what = f"extends should be a recipe's file or name; found {describe_value(parent)}."
         raise RecipeError([Problem(where, what, 'Write extends = "other.toml".')])
-    chain = (*children, path.resolve())
+    chain = (*children, Path(os.path.realpath(path)))
     try:
         relative = path.parent / parent
         parent_path = (
-            relative if relative.is_file() or relative.suffix.lower() == ".toml" else find_recipe(parent, child=path)
+            relative if is_file(relative) or relative.suffix.lower() == ".toml" else find_recipe(parent, child=path)
         )
-        if parent_path.resolve() in chain:
+        if "\0" in parent:
+            raise RecipeError([Problem(where, f"extends = {describe_value(parent)} is no name of a file.")])
+        if len(chain) > MAX_PARENTS:
+            what = f"extends: more than {MAX_PARENTS} recipes extend one another, one by one."
+            raise RecipeError([Problem(where, what, "Write what they say into fewer files.")])
+        if Path(os.path.realpath(parent_path)) in chain:
             circle = " -> ".join(file.name for file in (*chain, parent_path))
             raise RecipeError([Problem(where, f'extends = "{parent}" goes round in a circle: {circle}.')])
         below = read_source(parent_path, children=chain)
@@ -142,6 +166,7 @@ def merge_sources(below: Source, above: Source) -> Source:
     What `above` names in its `unset` is taken out of `below` first. Raises: RecipeError where it is not there.
     """
     whole = Source(dict(below.values), dict(below.places), above.file or below.file)
+    problems = [*below.problems, *above.problems]
     if UNSET in above.values:
         whole, above = _unset(below, above)
     budget = above.values.get("train")
@@ -151,7 +176,8 @@ def merge_sources(below: Source, above: Source) -> Source:
         other = next(key for key in EXCLUSIVE_BUDGETS if key not in given)
         whole.values["train"] = {key: value for key, value in train.items() if key != other}
         whole.places.pop(("train", other), None)
-    _merge(whole.values, whole.places, above, above.values, ())
+    whole.problems = problems
+    _merge(whole, whole.values, above, above.values, ())
     return whole
 
 
@@ -178,12 +204,16 @@ def _unset(below: Source, above: Source) -> tuple[Source, Source]:
     return whole, Source(rest, {key: place for key, place in above.places.items() if key[:1] != (UNSET,)}, above.file)
 
 
-def _merge(values: dict[str, Any], places: dict[Key, str], above: Source, table: Mapping[str, Any], at: Key) -> None:
+def _merge(whole: Source, values: dict[str, Any], above: Source, table: Mapping[str, Any], at: Key) -> None:
+    places = whole.places
     for name, value in table.items():
         key, old = (*at, name), values.get(name)
+        if problem := _replaced_table(whole, above, key, old, value):
+            whole.problems.append(problem)
+            continue
         if isinstance(value, dict) and isinstance(old, dict) and not _chooses_another(old, value):
             values[name] = dict(old)
-            _merge(values[name], places, above, value, key)
+            _merge(whole, values[name], above, value, key)
         else:
             for stale in [known for known in places if known[: len(key)] == key]:
                 del places[stale]
@@ -191,6 +221,27 @@ def _merge(values: dict[str, Any], places: dict[Key, str], above: Source, table:
             places.update({known: place for known, place in above.places.items() if known[: len(key)] == key})
         if key in above.places:
             places[key] = above.places[key]
+
+
+def _replaced_table(below: Source, above: Source, key: Key, old: Any, new: Any) -> Problem | None:
+    """What is wrong where a table would be replaced by a value, which would drop all of its keys, or a value by one.
+
+    A list of tables counts as a table. Which other types a value may have is for its option to say.
+    """
+    if old is None or type(old) is type(new) or (key[-1] in NAME_ALONE and isinstance(new, str | dict)):
+        return None
+    path = format_key(key)
+    if isinstance(old, dict) or is_tables(old):
+        kind = "a table" if isinstance(old, dict) else "an array of tables"
+        what = f"{path} should be {kind}; found {describe_value(new)}."
+        inside, names = (path, old) if isinstance(old, dict) else (f"{path}.0", old[0])
+        known = "name" if "name" in names else next(iter(names), "KEY")
+        remedy = f"As a value, it would drop the whole of it. Set a key inside it, {inside}.{known} say."
+        return Problem(above.place(key), what, remedy)
+    if isinstance(new, dict) and (len(key) == 1 or key[:-1] in TABLES_OF_TABLES or key == ("train", "stop")):
+        what = f"{path} should be a table; found {describe_value(old)}."
+        return Problem(below.place(key), what, "Take it out, or write a table.")
+    return None
 
 
 def _chooses_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -204,17 +255,16 @@ def read_text(path: Path, kind: str = "recipe") -> str:
         return RecipeError([Problem(f"{path}:{line}" if line else str(path), what, remedy)])
 
     try:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112  # it never raises
             raise wrong(f"this is a folder; a {kind} is a .toml file.")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_plain_file(path, limit=MAX_BYTES)
     except FileNotFoundError as error:
         raise wrong("there is no such file.", "`ganzoo list recipes` shows the installed ones.") from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise wrong(f"this is no {kind}: it is larger than {size_text(MAX_BYTES)}.") from error
         reason = getattr(error, "strerror", None) or str(error)
         raise wrong(f"this file cannot be read: {reason}.") from error
-    if len(content) > MAX_BYTES:
-        raise wrong(f"this is no {kind}: it is larger than 1 MiB.")
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise wrong(f"this is no {kind}: it holds binary data.")
     try:
@@ -228,6 +278,8 @@ def read_text(path: Path, kind: str = "recipe") -> str:
 
 
 def _parse(path: Path, text: str, kind: str) -> dict[str, Any]:
+    if excess := find_excess(text):
+        raise RecipeError([Problem(f"{path}:{excess.line}", f"this is not a {kind}: {excess.what}.")])
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,10 @@ OWN_WAYS = ("fused", "foreach", "capturable", "differentiable")
 Tensors = Mapping[str, Tensor]
 
 
+class NewerCheckpoint(CheckpointError):
+    """A checkpoint in a format that this version does not know: it is whole, and stays where it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """tensors: file name without ".safetensors" ("generator", "optimizer-generator", "ema-generator", "game") -> its
@@ -40,15 +43,19 @@ class Checkpoint:
     state: Mapping[str, Any]
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes `checkpoint` to the folder `path`, which appears complete or not at all."""
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, run_id: str | None = None) -> None:
+    """Writes `checkpoint` to the folder `path`, which appears complete or not at all.
+
+    run_id: of the run that writes it, from its run.json.
+    """
     with atomic_folder(path) as folder:
         digests = {}
         for name, tensors in checkpoint.tensors.items():
             content = save({key: tensor.detach().cpu().contiguous() for key, tensor in _untied(tensors).items()})
             write_durably(folder / f"{name}.safetensors", content)
             digests[f"{name}.safetensors"] = hashlib.sha256(content).hexdigest()
-        state = {"format": FORMAT, **checkpoint.state, "digests": digests}
+        by = {} if run_id is None else {"run": run_id}
+        state = {"format": FORMAT, **by, **checkpoint.state, "digests": digests}
         state["digest"] = _digest_of(state)
         write_durably(folder / "state.json", json.dumps(state, indent=1).encode())
 
@@ -78,33 +85,20 @@ def read_state(path: Path) -> dict[str, Any]:
     if digest != _digest_of(state):
         raise CheckpointError(f"{file}: its digest does not fit: the file was changed or damaged.")
     if state["format"] > FORMAT:
-        raise CheckpointError(f"{file}: written by a newer ganzoo.", remedy="Upgrade ganzoo to read it.")
+        raise NewerCheckpoint(f"{file}: written by a newer ganzoo.", remedy="Upgrade ganzoo to read it.")
     return dict(state)
 
 
 def checkpoints_of(folder: Path) -> list[Path]:
-    """The complete checkpoints in a run's `checkpoints/`, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    """The folders that are called exactly as checkpoints are, oldest first; links are none.
 
-
-def keep_last(folder: Path, keep: int) -> None:
-    """Deletes all but the last `keep` checkpoints."""
-    for path in checkpoints_of(folder)[:-keep]:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def keep_only(path: Path) -> None:
-    """Deletes every other checkpoint beside the one at `path`."""
-    for other in checkpoints_of(path.parent):
-        if other != path:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-def drop_later(folder: Path, step: int) -> None:
-    """Deletes the checkpoints of later steps than that one."""
-    for path in checkpoints_of(folder):
-        if step_of(path) > step:
-            shutil.rmtree(path, ignore_errors=True)
+    Whether a run has written them is what `ganzoo.runs.checkpoint_folder` knows.
+    """
+    try:
+        found = [path for path in folder.iterdir() if step_in(path.name) is not None]
+    except OSError:
+        return []
+    return sorted((path for path in found if path.is_dir() and not path.is_symlink()), key=step_of)
 
 
 def step_name(step: int) -> str:
@@ -115,6 +109,13 @@ def step_name(step: int) -> str:
 def step_of(path: Path) -> int:
     """The step that a checkpoint is of, from its name."""
     return int(path.name.rpartition("-")[2])
+
+
+def step_in(name: str) -> int | None:
+    """The step in a name that `step_name` has given; None for all others ("step-best", "step-00000020 (copy)")."""
+    digits = name.removeprefix("step-")
+    ours = digits.isascii() and digits.isdecimal() and len(digits) < 20 and step_name(int(digits)) == name
+    return int(digits) if ours else None
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from ganzoo.datasets.atomic import replace_file, replace_json
 from ganzoo.errors import RunError
-from ganzoo.runs.checkpoint import step_name
+from ganzoo.runs.checkpoint import step_in, step_name
+from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
 
 REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
 """The keys that every run.json has."""
+
+
+GRID = re.compile(r"(step-[0-9]+)(?:-(.+))?\.png", re.DOTALL)
+"""The name of a sample grid."""
+
+
+class Grid(NamedTuple):
+    """A sample grid's file. name: "" for the first of a step, else what it shows."""
+
+    step: int
+    name: str
+    path: Path
 
 
 class RunDirectory:
@@ -77,41 +91,33 @@ class RunDirectory:
         """Replaces recipe.toml atomically."""
         replace_file(self.recipe, text.encode())
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line that was truncated when the process was killed is left out."""
-        rows = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text().splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break
-        return rows
+    def read_log(self) -> MetricsLog:
+        """The rows of metrics.jsonl, and what of it cannot be read."""
+        return read_log(self.metrics)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Appends one row, which programs that follow the file see immediately."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.metrics, row)
 
-    def rewind_metrics(self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()) -> None:
-        """Removes the rows after `step`, which training will write again, and one at `step` between logged steps.
-
-        Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only
-        because the run ended at that step; they are removed too. Rows before `step` stay as they are: another
-        `log_every` may have been in force.
-        """
-        rows = self.read_metrics()
-        kept = [row for row in rows if row["step"] < step]
-        kept += [
-            {name: value for name, value in row.items() if name not in odd(step)}
-            for row in rows
-            if row["step"] == step and log_every and step % log_every == 0
-        ]
-        replace_file(self.metrics, "".join(json.dumps(row) + "\n" for row in kept).encode())
+    def rewind_metrics(
+        self, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()
+    ) -> tuple[MetricsLog, Path | None]:
+        """Removes the rows after `step` and between logged steps, as `rewind_log` says."""
+        return rewind_log(self.metrics, step, log_every, odd)
 
     def grid(self, step: int, name: str = "") -> Path:
         """The path of a step's sample grid; a second grid of the same step has its name at the end."""
         return self.samples / f"{step_name(step)}{'-' + name if name else ''}.png"
+
+    def grids(self, last_step: int) -> list[Grid]:
+        """The sample grids of steps up to `last_step`, oldest first; other files in samples/ are none."""
+        found = []
+        for path in self.samples.glob("step-*.png"):
+            matched = GRID.fullmatch(path.name)
+            step = step_in(matched[1]) if matched else None
+            if matched and step is not None and step <= last_step and path.is_file() and not path.is_symlink():
+                found.append(Grid(step, matched[2] or "", path))
+        return sorted(found)
 
     def checkpoint(self, step: int) -> Path:
         """The path of a step's checkpoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.namesakes import Remembered
 from ganzoo.runs.cached_file import CachedFile
-from ganzoo.runs.checkpoint import checkpoints_of, step_of
-from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.checkpoint import step_of
+from ganzoo.runs.checkpoint_folder import CheckpointFolder
+from ganzoo.runs.directory import Grid, RunDirectory
 from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice, Recipe
+    from ganzoo.runs.metrics_log import MetricsLog, Row
     from ganzoo.runs.score import Score
 
 
@@ -100,7 +103,12 @@ class RunRecord:
         """
         try:
             return read_recipe(
-                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
+                self.files.recipe,
+                settings=settings,
+                overrides=overrides,
+                unset=unset,
+                remembered=self.remembered,
+                of_run=True,
             )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})
@@ -121,9 +129,22 @@ class RunRecord:
         return Remembered(components, tuple(plugins))
 
     @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl."""
-        return self.files.read_metrics()
+    def metrics(self) -> list[Row]:
+        """The rows of metrics.jsonl. Lines that are no rows are left out, with a warning that names them."""
+        log = self.log
+        if log.damage:
+            warnings.warn(f"{log.damage} The other lines are used.", stacklevel=2)
+        return log.rows
+
+    @property
+    def log(self) -> MetricsLog:
+        """The same rows, and what of the file cannot be read."""
+        return self.files.read_log()
+
+    @property
+    def grids(self) -> list[Grid]:
+        """The sample grids that the run has drawn, oldest first."""
+        return self.files.grids(self.total_steps)
 
     @property
     def info(self) -> DatasetInfo:
@@ -131,19 +152,29 @@ class RunRecord:
         return dataset_info_of(self.facts)
 
     @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The checkpoints of every so many steps, and of the last one."""
+        return CheckpointFolder.of_run(self.files.checkpoints, self.facts)
+
+    @property
+    def best_checkpoints(self) -> CheckpointFolder:
+        """The checkpoint with the best score that [evaluate] found, and one that a run has ended with."""
+        return CheckpointFolder.of_run(self.files.best, self.facts)
+
+    @property
     def checkpoint(self) -> Path:
         """The checkpoint whose weights the run holds: the newest, or the best. Raises: RunError where there is none."""
         if self._pinned:
             return self._pinned
-        found = checkpoints_of(self.files.best if self._best else self.files.checkpoints)
-        if not found and self._best:
+        found = (self.best_checkpoints if self._best else self.checkpoints).newest()
+        if found is None and self._best:
             raise RunError(
                 f"{self.directory} has no best checkpoint.",
                 remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
             )
-        if not found:
+        if found is None:
             raise RunError(f"{self.directory} has no checkpoint.")
-        return found[-1]
+        return found
 
     @property
     def checkpoint_step(self) -> int:

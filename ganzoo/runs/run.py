@@ -227,7 +227,7 @@ class Run(RunRecord):
         """What a notebook shows: a grid of samples, of a game that translates the newest; nothing if there is none."""
         try:
             if self._game(ema=True).directions:
-                return max(self.files.samples.glob("step-*.png")).read_bytes()
+                return self.grids[-1].path.read_bytes()
             return png(self.grid())
         except Exception:  # a kind's or a game's own: a notebook then shows the run in words
             return None

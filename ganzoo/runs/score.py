@@ -13,6 +13,9 @@ from typing import Any, Literal
 from ganzoo.datasets.atomic import replace_json
 from ganzoo.errors import MetricError
 
+SCORES_FILE = re.compile(r"step-[0-9]{8,}-.+-[0-9a-f]{12}-seed--?[0-9]+-draws-[0-9]+-(ema|raw)\.json", re.DOTALL)
+"""The names that `save_scores` gives."""
+
 Better = Literal["down", "up"]
 """Whether lower ("down") or higher ("up") numbers are better."""
 
@@ -120,9 +123,10 @@ def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
 
 
 def read_scores(folder: Path) -> list[Score]:
-    """Every score in a run's evaluations/, in the order of file names. Raises: MetricError, naming a damaged file."""
+    """Every score in a run's evaluations/, in the order of file names; files that `save_scores` would have called
+    otherwise are left alone. Raises: MetricError, naming a damaged file."""
     scores = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(path for path in folder.glob("step-*.json") if SCORES_FILE.fullmatch(path.name)):
         try:
             scores += [Score.from_json(value) for value in json.loads(path.read_bytes())["scores"]]
         except (OSError, ValueError, KeyError, TypeError) as error:

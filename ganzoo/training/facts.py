@@ -6,6 +6,7 @@ import os
 import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import torch
 
@@ -32,6 +33,7 @@ def facts_of(recipe: Recipe, obtained: Obtained, training: Training) -> dict[str
     ]
     return {
         "format": 1,
+        "id": uuid4().hex,
         "status": "running",
         "reason": "",
         "recipe": recipe.name,

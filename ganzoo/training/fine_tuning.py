@@ -18,6 +18,8 @@ from ganzoo.errors import CheckpointError, Problem, RecipeError
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Recipe, Start
 from ganzoo.runs.checkpoint import Tensors, checkpoints_of, read_state, read_tensors
+from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.record import RunRecord
 
 FROM = "start.from"
 
@@ -118,8 +120,8 @@ def checkpoint_at(path: Path) -> Path:
     if (path / "state.json").is_file():
         return path
     if (path / "run.json").is_file():
-        if found := checkpoints_of(path / "checkpoints"):
-            return found[-1]
+        if found := RunRecord(RunDirectory(path)).checkpoints.newest():
+            return found
         raise StartError(f"{FROM}: {path} has no checkpoint.", remedy="Name another run.")
     if path.exists():
         what = "is neither a run, nor the folder of a checkpoint, nor a .safetensors file"

@@ -43,6 +43,7 @@ from ganzoo.training.garbage_collection import paused_collection
 from ganzoo.training.refitting import begin_anew, fitting, refitted
 from ganzoo.training.resuming import (
     BUDGET,
+    added_since,
     checkpoint_of_step,
     course,
     data_changes,
@@ -53,8 +54,10 @@ from ganzoo.training.resuming import (
     refuse_beginnings,
     refuse_edits,
     refuse_other_ranks,
+    rollbacks_after,
     undone,
 )
+from ganzoo.training.rollback import RolledBack, refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
@@ -113,6 +116,7 @@ def train(
                 settings=_settings(epochs, steps, seed, precision, options),
             )
             ranks.check_batch(decided.train.batch_size)
+            refuse_several_ranks(decided, ranks)
             place = ranks.choose_device(device)
             weights = read_start(decided)
             path = str(_new_directory(out, decided)) if ranks.first else ""
@@ -140,6 +144,7 @@ def train(
         facts = facts_of(decided, obtained, training)
         with ranks.fail_together():
             if ranks.first:
+                directory.path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -149,11 +154,14 @@ def train(
                     files.write_facts(facts)
                     if keys := training.game.conditions:
                         save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
-                    save_checkpoint(files.checkpoint(0), beginning)
+                    save_checkpoint(files.checkpoint(0), beginning, run_id=facts["id"])
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, quiet=quiet, plain=plain)
+    if rolled_back:
+        del training, obtained, beginning  # memory that the next session needs
+        return resume(run.directory, device=device, data_root=data_root, observers=observers, quiet=quiet, plain=plain)
     return run
 
 
@@ -195,19 +203,21 @@ def resume(
         with ranks.fail_together():
             recipe = run.read_recipe(settings, overrides=overrides, unset=unset)
             checkpoint, path = (
-                newest_intact(run.files, aloud=ranks.first)
-                if from_step is None
-                else checkpoint_of_step(run.files, from_step)
+                newest_intact(run, aloud=ranks.first) if from_step is None else checkpoint_of_step(run, from_step)
             )
             refuse_edits(run, by_hand := edited(run, checkpoint), asked=asked)
             refuse_other_ranks(run, checkpoint, ranks)
             ranks.check_batch(recipe.train.batch_size)
+            refuse_several_ranks(recipe, ranks)
             place = ranks.choose_device(device)
             anew = bool(by_hand or from_step is not None or undone(run.facts, checkpoint.state["step"]))
-            made = changes(checkpoint.state["recipe"] if anew else run.recipe.values, recipe.values)
+            before = checkpoint.state["recipe"] if anew else run.recipe.values
+            made = changes(before, recipe.values, besides=added_since(checkpoint, recipe) if anew else ())
             refuse_beginnings(made, recipe, run)
+            rollbacks = rollbacks_after(run, checkpoint, made, back=from_step is not None)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
-        changed = changes(checkpoint.state["recipe"], recipe.values, besides=NOT_PLAYED)
+        since = {*NOT_PLAYED, *added_since(checkpoint, recipe)}
+        changed = changes(checkpoint.state["recipe"], recipe.values, besides=since)
         choice = recipe.dataset if any(is_in(key, ["dataset"]) for key in changed) else run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
         obtained = ranks.run_in_turn(
@@ -221,6 +231,7 @@ def resume(
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
                 training.restore(refitted(checkpoint, training, changed), str(path))
                 training.total_steps = training.budget()
+                training.roll_back_rates(rollbacks)
                 if changed and not ranks.several:
                     with training.rehearsed():
                         training.advance()  # optimizers meet their saved state in a step, and not before
@@ -249,8 +260,8 @@ def resume(
         with ranks.fail_together():
             branch = None
             if different or data or back:
-                kept = set_aside(run.files, training.step) if ranks.first else ""
-                branch = new_branch(last, training.step, different, data, kept=kept)
+                kept = set_aside(last, training.step) if ranks.first else ""
+                branch = new_branch(last, training.step, different, data, kept=kept, rollbacks=rollbacks)
             elif made:
                 went_on["changed"] = {key: list(pair) for key, pair in made.items()}
             run.facts.update(facts_after(run.facts, facts_of(recipe, obtained, training), same_data=not data))
@@ -260,16 +271,23 @@ def resume(
             else:
                 run.facts.pop("branches", None)
             if ranks.first:
-                rewind(training, run.files, played_so_far)
-                if path.parent != run.files.checkpoints and not run.files.checkpoint(training.step).exists():
-                    save_checkpoint(run.files.checkpoint(training.step), checkpoint)
+                rewind(training, run, played_so_far)
+                if (
+                    path.parent != run.files.checkpoints
+                    and run.checkpoints.examine(run.files.checkpoint(training.step)).what != "ours"
+                ):
+                    run.checkpoints.make_room(training.step)
+                    save_checkpoint(run.files.checkpoint(training.step), checkpoint, run_id=run.facts.get("id"))
                 if data and (keys := training.game.conditions):
                     save_conditions(run.files.conditions, keys, obtained.data, recipe.train.seed)
                 if made:
                     run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
                 run.files.write_facts(run.facts)
         begin()
-        _play(run, training, observers, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, quiet=quiet, plain=plain)
+    if rolled_back:
+        del training, obtained, checkpoint  # memory that the next session needs
+        return resume(run.directory, device=device, data_root=data_root, observers=observers, quiet=quiet, plain=plain)
     return run
 
 
@@ -335,7 +353,8 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> None:
+def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> bool:
+    """Plays a session. Returns: whether the run went back to a checkpoint, from which it is to be resumed."""
     events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
@@ -348,7 +367,11 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    Session(training, run, events).play()
+    try:
+        Session(training, run, events).play()
+    except RolledBack:
+        return True
+    return False
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:

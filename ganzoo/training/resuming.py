@@ -14,12 +14,13 @@ from typing import Any
 from ganzoo.datasets.obtain import Obtained
 from ganzoo.errors import CheckpointError, RunError
 from ganzoo.recipe.changes import NOT_PLAYED, Changes, changes, is_in, played_digest
+from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_schedule
-from ganzoo.runs.branches import Branch, branches_of, describe_change
-from ganzoo.runs.checkpoint import Checkpoint, checkpoints_of, load_checkpoint, step_of
-from ganzoo.runs.directory import RunDirectory
+from ganzoo.recipe.saved import leaves
+from ganzoo.runs.branches import Branch, branches_of, describe_change, rollbacks_of
+from ganzoo.runs.checkpoint import Checkpoint, NewerCheckpoint, checkpoints_of, load_checkpoint, step_of
 from ganzoo.runs.facts import describe_data_change, utc_now
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import Ranks
@@ -33,31 +34,48 @@ MOST_PROGRESS = 2000
 """The most steps at which two budgets' learning rates are compared."""
 
 
-def newest_intact(files: RunDirectory, *, aloud: bool) -> tuple[Checkpoint, Path]:
-    """The checkpoint that a run goes on from, and where it lies. aloud: whether to warn of damaged newer ones.
+def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
+    """The checkpoint that a run goes on from, and where it lies.
 
-    Raises: CheckpointError where none is intact.
+    aloud: whether to warn of damaged newer ones, and of what looks like a checkpoint and is none of the run's.
+
+    Raises: CheckpointError where none is intact, or where a newer ganzoo has written the newest.
     """
-    damage = []
-    for path in reversed(checkpoints_of(files.checkpoints)):
+    folder, damage = run.checkpoints, []
+    for path in reversed(checkpoints_of(folder.path)):
+        if folder.examine(path).what == "foreign":
+            continue
         try:
             checkpoint = load_checkpoint(path)
+        except NewerCheckpoint:
+            raise
         except CheckpointError as error:
             damage.append(str(error))
             continue
-        for line in damage if aloud else ():
-            print(f"warning: {line} Going on from {path.name} instead.", file=sys.stderr)
+        if aloud:
+            for line in damage:
+                print(
+                    f"warning: {line} Going on from {path.name} instead, and playing the steps after it again.",
+                    file=sys.stderr,
+                )
+            for other in folder.foreign():
+                print(
+                    f"warning: {other.path} is not a checkpoint of this run: {other.why}. It stays as it is.",
+                    file=sys.stderr,
+                )
         return checkpoint, path
-    raise CheckpointError("\n".join([f"{files.path} has no intact checkpoint.", *damage]))
+    raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage]))
 
 
-def checkpoint_of_step(files: RunDirectory, step: int) -> tuple[Checkpoint, Path]:
+def checkpoint_of_step(run: Run, step: int) -> tuple[Checkpoint, Path]:
     """The checkpoint of a step, the best one by [evaluate] included. Raises: RunError where there is none."""
-    found = {step_of(path): path for folder in (files.best, files.checkpoints) for path in checkpoints_of(folder)}
+    found = {
+        step_of(path): path for folder in (run.best_checkpoints, run.checkpoints) for path in folder.oldest_first()
+    }
     if step not in found:
         steps = ", ".join(str(known) for known in sorted(found))
         raise RunError(
-            f"{files.path} has no checkpoint of step {step}.",
+            f"{run.directory} has no checkpoint of step {step}.",
             remedy=f"There are: {steps or 'none'}. [train] keep says how many stay.",
         )
     return load_checkpoint(found[step]), found[step]
@@ -68,7 +86,7 @@ def edited(run: Run, checkpoint: Checkpoint) -> Changes:
     values = run.recipe.values
     if run.facts.get("recipe_digest") == played_digest(values):
         return {}
-    return changes(checkpoint.state["recipe"], values, besides=NOT_PLAYED)
+    return changes(checkpoint.state["recipe"], values, besides={*NOT_PLAYED, *added_since(checkpoint, run.recipe)})
 
 
 def refuse_edits(run: Run, found: Changes, *, asked: Collection[str]) -> None:
@@ -84,6 +102,12 @@ def refuse_edits(run: Run, found: Changes, *, asked: Collection[str]) -> None:
             f"ganzoo run {shlex.quote(str(file))}\n  To go on with it as a branch of this run: "
             f"ganzoo resume {place} {named}",
         )
+
+
+def added_since(checkpoint: Checkpoint, recipe: Recipe) -> set[str]:
+    """The options at their defaults that did not exist when the checkpoint was made: nobody changed them."""
+    known = {format_key(key) for key, _ in leaves(checkpoint.state["recipe"])}
+    return {key for key, origin in recipe.origins.items() if key not in known and origin.is_default}
 
 
 def as_option(key: str, value: Any) -> str:
@@ -172,8 +196,20 @@ def undone(facts: Mapping[str, Any], step: int) -> list[Branch]:
     return [each for each in branches_of(facts) if each.step > step and not each.reason]
 
 
-def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: str) -> Branch:
-    """A branch that begins at `step`. changed, data: what is different; kept: the folder with what lay after it.
+def rollbacks_after(run: Run, checkpoint: Checkpoint, made: Changes, *, back: bool) -> int:
+    """How many rollbacks ([train] on_nan) the learning rates are lowered by once a run goes on from a checkpoint.
+
+    back: it was gone back to by hand, so that what came after it does not count. Learning rates that are set count as
+    they are set: from none.
+    """
+    if any(is_in(key, ["optimizer", "schedule"]) for key in made):
+        return 0
+    return checkpoint.state.get("rollbacks", 0) if back else rollbacks_of(run.facts, checkpoint.state)
+
+
+def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: str, rollbacks: int = 0) -> Branch:
+    """A branch that begins at `step`. changed, data: what is different; kept: the folder with what lay after it;
+    rollbacks: as `rollbacks_after` has it.
 
     What branches at later steps had changed of the data is so still, and is said by this one.
     """
@@ -183,7 +219,7 @@ def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: st
             key: pair for key, pair in data.items() if key not in earlier.data
         }
     reached = max([run.facts["step"], *(row["step"] for row in run.metrics[-1:])])
-    return Branch(step, utc_now(), changed, data, reached if reached > step else None, kept)
+    return Branch(step, utc_now(), changed, data, reached if reached > step else None, kept, rollbacks=rollbacks)
 
 
 def course(facts: Mapping[str, Any], step: int, branch: Branch | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Collection, Mapping
 from shlex import quote
@@ -12,16 +13,17 @@ import torch
 
 from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
-from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.errors import DatasetError, GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
 from ganzoo.plugins import error_location
 from ganzoo.recipe.model import Recipe
-from ganzoo.runs.checkpoint import checkpoints_of, drop_later, keep_last, keep_only, save_checkpoint, step_name
-from ganzoo.runs.directory import RunDirectory
+from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
+from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
-from ganzoo.training.state import Training
+from ganzoo.training.rollback import RolledBack, roll_back
+from ganzoo.training.state import NotFinite, Training
 from ganzoo.training.stopping import Interrupted, Interruption
 
 
@@ -38,6 +40,8 @@ class Session:
         self.run = run
         self.hooks = events.hook
         self.kind = run.kinds.sample
+        self.saved_step = training.step
+        """The step of the newest checkpoint: a run begins with one, or goes on from one."""
 
     def play(self) -> None:
         """Trains until the budget is spent, a stop condition holds, or somebody interrupts; leaves `run` up to date.
@@ -61,6 +65,7 @@ class Session:
                         and reason is None
                         and not self.stop_requested(interruption)
                     ):
+                        self.prepare_data()
                         try:
                             training.advance(training.rounds_to_next())
                         except Interrupted:
@@ -74,6 +79,10 @@ class Session:
                             self.save()
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
+                if isinstance(error, NotFinite):
+                    error = self.rolled_back(error)
+                if isinstance(error, RolledBack):
+                    raise error from None
                 self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
@@ -81,10 +90,29 @@ class Session:
                         remedy=f"Go on with smaller batches: ganzoo resume {quote(str(self.run.directory))} "
                         f"--set train.batch_size={max(1, train.batch_size // 2)}\n  or begin with smaller networks.",
                     ) from error
-                raise
+                raise error
             finally:
                 training.data.close()
                 self.tell(self.hooks.ganzoo_run_finished)
+
+    def prepare_data(self) -> None:
+        """Waits for the next round's batches. Raises: DatasetError where one cannot be read, and a checkpoint of the
+        step is written: the run goes on from there once the file is deleted or replaced.
+        """
+        try:
+            self.training.data.prepare(self.training.draws)
+        except DatasetError:
+            if not self.ranks.several:  # the others are in their round
+                self.save()
+            raise
+
+    def rolled_back(self, broken: NotFinite) -> NotFinite | RolledBack:
+        """What comes of values that are not finite: a rollback where the recipe says so, and else they themselves."""
+        try:
+            roll_back(self.training, self.run, broken)
+        except (NotFinite, RolledBack) as outcome:
+            return outcome
+        return broken
 
     def stop_requested(self, interruption: Interruption) -> bool:
         """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""
@@ -137,17 +165,19 @@ class Session:
         self.tell(self.hooks.ganzoo_samples, step=training.step, samples=samples, path=files.grid(training.step))
 
     def save(self) -> None:
-        """Writes this step's checkpoint, unless it is there, and deletes those beyond `keep`."""
-        training = self.training
+        """Writes this step's checkpoint, unless the run has done so, and deletes those beyond `keep`."""
+        training, checkpoints = self.training, self.run.checkpoints
         path = self.run.files.checkpoint(training.step)
-        if self.ranks.broadcast_text("there" if path.exists() else ""):
+        if self.ranks.broadcast_text("there" if training.step == self.saved_step and path.exists() else ""):
             return
         training.window()  # what is broken already is not kept
+        training.check_state()
         check_same_weights(self.ranks, training.weights(), training.step)
         checkpoint = training.checkpoint()
         if self.ranks.first:
-            save_checkpoint(path, checkpoint)
-            keep_last(self.run.files.checkpoints, self.recipe.train.keep)
+            self.write(checkpoints, checkpoint)
+            checkpoints.keep_last(self.recipe.train.keep)
+        self.saved_step = training.step
         self.record()
         self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
 
@@ -162,17 +192,25 @@ class Session:
         if plan is None or not self.ranks.broadcast_text("better" if better else ""):
             return
         regular = due(training.step, plan.every)
+        training.check_state()
         if training.evaluation and regular:
             training.evaluation.keep(row, training.step)
         checkpoint = training.checkpoint()
         if not self.ranks.first:
             return
-        path = self.run.files.best / step_name(training.step)
-        if not path.exists():
-            save_checkpoint(path, checkpoint)
+        best = self.run.best_checkpoints
+        path = best.path / step_name(training.step)
+        if best.examine(path).what != "ours":
+            self.write(best, checkpoint)
             self.tell(self.hooks.ganzoo_checkpoint, step=training.step, path=path)
         if regular:
-            keep_only(path)
+            best.keep_only(training.step)
+
+    def write(self, folder: CheckpointFolder, checkpoint: Checkpoint) -> None:
+        """Writes this step's checkpoint into a folder, and says so where something else lay in its place."""
+        if cleared := folder.make_room(self.training.step):
+            print(f"warning: {cleared}", file=sys.stderr)
+        save_checkpoint(folder.path / step_name(self.training.step), checkpoint, run_id=folder.run_id)
 
     def end(self, reason: str | None, interrupted: str) -> None:
         """The last checkpoint and grid, and a row for the steps after the last one that was due.
@@ -213,25 +251,27 @@ class Session:
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 
-def rewind(training: Training, files: RunDirectory, played: Recipe) -> None:
+def rewind(training: Training, run: Run, played: Recipe) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
-    played: the recipe so far, which a branch differs from.
+    Warns of damage to the log, of which the whole rows are kept. played: the recipe so far, before a branch.
     """
-    plan = played.evaluate
+    files, plan = run.files, played.evaluate
 
     def odd(step: int) -> Collection[str]:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
-    drop_later(files.checkpoints, training.step)
-    files.rewind_metrics(training.step, played.train.log_every, odd)
+    run.checkpoints.drop_later(training.step)
+    log, kept = files.rewind_metrics(training.step, played.train.log_every, odd)
+    if kept:
+        rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
+        print(f"warning: {log.damage} {rows}", file=sys.stderr)
     if training.evaluation and training.step < training.total_steps:
-        step = training.evaluation.state["step"]
-        best = files.best / step_name(step or 0)
-        if step is None or best.is_dir():
-            keep_only(best)
-        elif not checkpoints_of(files.best):  # a branch was made before the best: the best since then is to be found
+        step, best = training.evaluation.state["step"], run.best_checkpoints
+        if step is None or best.examine(best.path / step_name(step)).what == "ours":
+            best.keep_only(step)
+        elif not best.oldest_first():  # a branch was made before the best: the best since then is to be found
             training.evaluation.state = {"best": None, "step": None}
 
 

@@ -30,6 +30,7 @@ from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unp
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
 from ganzoo.training.ema import WeightAverages
+from ganzoo.training.finite_state import FiniteState
 from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.runner import Runner
 from ganzoo.training.stopping import Interruption, StopConditions
@@ -37,6 +38,10 @@ from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
     from ganzoo.metrics.during_training import Evaluation
+
+
+class NotFinite(TrainingFailed):
+    """A loss, a gradient, a weight or an optimizer's state is NaN or infinite."""
 
 
 class Training:
@@ -68,6 +73,7 @@ class Training:
         self.noise = JointNoise(ranks.rank, ranks.size, self.device) if ranks.several else None
         self.exchange = GradientExchange() if ranks.several else None
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
+        self.finite = FiniteState(self.players)
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
         self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
@@ -81,6 +87,7 @@ class Training:
         self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
         self.counted_from = (0, 0)
+        self.rollbacks = 0
         self.began: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
@@ -153,19 +160,41 @@ class Training:
         Raises: TrainingFailed where one is not finite.
         """
         values = self.ranks.means(self.means.read()) | self.gradient_norms()
+        self.refuse_non_finite(values)
+        return values
+
+    def check_state(self) -> None:
+        """Raises: TrainingFailed where a weight or an optimizer's state is not finite, on any rank: what a step made of
+        it is no use, and neither is a checkpoint.
+        """
+        if math.isfinite(self.ranks.means({"largest": self.finite.largest()})["largest"]):
+            return
+        self.refuse_non_finite(self.ranks.means(self.finite.largest_of_each()))
+
+    def refuse_non_finite(self, values: Mapping[str, float]) -> None:
+        """Raises: TrainingFailed where one of the values, which are the same on all ranks, is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                broken = TrainingFailed(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates())
-                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
-        return values
+                self.ranks.fail(NotFinite(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates()))
+
+    def roll_back_rates(self, rollbacks: int) -> None:
+        """Sets the learning rates that a recipe has after so many rollbacks ([train] on_nan)."""
+        if rollbacks == self.rollbacks:
+            return
+        factor = self.recipe.train.rollback_lr_factor ** (rollbacks - self.rollbacks)
+        self.rollbacks = rollbacks
+        for player in self.players.values():
+            player.base_rates = [rate * factor for rate in player.base_rates]
+            for group, rate in zip(player.optimizer.param_groups, player.base_rates, strict=True):
+                group["lr"] = rate
 
     def lower_rates(self) -> str:
         """What to do about values that are not finite: a command with every learning rate at half."""
         rates = {name: choice.options.get("lr") for name, choice in self.recipe.optimizers.items()}
         options = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
         return (
-            "Lower the learning rates and go on from the last checkpoint, which is from before:\n  "
-            f"ganzoo resume RUN {' '.join(options)}"
+            "Lower the learning rates, or limit the gradients ([optimizer.*] clip_norm), and go on from the last "
+            f"checkpoint, which is from before:\n  ganzoo resume RUN {' '.join(options)}"
         )
 
     def begin_window(self) -> None:
@@ -233,6 +262,7 @@ class Training:
             "row_before": list(self._row_before),
             "batches_per_epoch": self.data.batches_per_epoch,
             "counted_from": list(self.counted_from),
+            "rollbacks": self.rollbacks,
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,

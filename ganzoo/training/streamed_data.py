@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -63,6 +64,7 @@ class StreamedData:
         self.workers = default_workers() if workers is None else workers
         self.batches_per_epoch = max(order.batches_per_epoch for order in self.orders.values())
         self._batches: Iterator[Any] | None = None
+        self._ahead: deque[dict[str, Tensor]] = deque()
         self._first: dict[int, dict[str, Tensor]] = {}
         self.seek(0)
 
@@ -73,6 +75,16 @@ class StreamedData:
 
     def __call__(self) -> Batch:
         """The next batch."""
+        self.prepare(1)
+        self.drawn += 1
+        return self._on_device(self._ahead.popleft())
+
+    def prepare(self, draws: int) -> None:
+        """Waits for that many batches, so that a damaged file among them is found before a round begins."""
+        while len(self._ahead) < draws:
+            self._ahead.append(self._read())
+
+    def _read(self) -> dict[str, Tensor]:
         if self._batches is None:
             self._batches = start_workers(self._create_loader, self.workers)
         lost = ""
@@ -89,8 +101,7 @@ class StreamedData:
             self.close()
             what, remedy = read
             raise DatasetError(what, remedy=remedy)
-        self.drawn += 1
-        return self._on_device(read)
+        return read
 
     def first(self, n: int) -> Batch:
         """The first n examples in the order of the files (repeated if there are fewer); read once."""
@@ -102,6 +113,7 @@ class StreamedData:
     def close(self) -> None:
         """Ends the worker processes. Drawing another batch starts new ones."""
         self._batches = None  # the loader's workers end with its iterator
+        self._ahead.clear()
 
     def _on_device(self, samples: Mapping[str, Tensor]) -> Batch:
         return {key: self.to_unit(key, read.to(self.device, non_blocking=True)) for key, read in samples.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from ganzoo.datasets.glyph_domains import GlyphDomains
 from ganzoo.datasets.glyph_rendering import colour, render_digits
 from ganzoo.datasets.glyphs import Glyphs
 from ganzoo.datasets.root import data_root
+from ganzoo.recipe import read_recipe
+from ganzoo.recipe.parts import build_dataset
 
 
 @pytest.fixture
@@ -140,6 +143,30 @@ def test_gaussians_are_where_and_as_wide_as_they_say(layout: str, modes: int, tm
     assert offsets.std().item() == pytest.approx(0.05, abs=0.0009)
     assert tensors["label"].bincount().min() > 0.8 * 20_000 / modes
     assert not torch.equal(tensors["real"][:2000], data.load(tmp_path, "test").tensors["real"])
+
+
+def test_the_mixtures_are_those_of_veegan() -> None:
+    # As PacGAN states them (arXiv:1712.04086, Section 4.1): means (cos(2 pi i / 8), sin(2 pi i / 8)) with variances
+    # 0.01^2, and (-4 + 2i, -4 + 2j) with variances 0.05^2.
+    ring, grid = Gaussians(), Gaussians(layout="grid")
+    angles = [2 * math.pi * mode / 8 for mode in range(8)]
+    means = torch.tensor([[math.cos(angle), math.sin(angle)] for angle in angles])
+    assert torch.allclose(ring.centres, means, atol=1e-6)  # float32
+    assert grid.centres.tolist() == [[-4.0 + 2 * i, -4.0 + 2 * j] for i in range(5) for j in range(5)]
+    assert (ring.std, grid.std) == (0.01, 0.05)
+    between = (ring.centres[0] - ring.centres[1]).norm().item()
+    assert between / ring.std == pytest.approx(76.5, abs=0.1)
+    assert Gaussians(radius=2.0).centres.tolist() == (2 * ring.centres).tolist()
+
+
+@pytest.mark.parametrize("name", ["relativistic_gaussians", "relativistic_gaussians_grid"])
+def test_recipes_that_name_veegans_mixtures_have_them(name: str) -> None:
+    options = read_recipe(name).dataset.options
+    papers = Gaussians(layout=options["layout"])
+    mixture = build_dataset(read_recipe(name).dataset)
+    assert isinstance(mixture, Gaussians)
+    assert torch.equal(mixture.centres, papers.centres)
+    assert mixture.std == papers.std
 
 
 def test_the_data_root_is_the_given_one_then_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

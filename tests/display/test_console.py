@@ -236,7 +236,7 @@ def test_a_log_has_no_control_characters_whatever_the_environment_claims(
     console.ganzoo_run_finished(run)
     said = capsys.readouterr().out
     assert console.plain
-    assert "a recipe [31m from elsewhere of two lines" in said
+    assert r"a recipe\x1b[31m from elsewhere of two lines" in said
     assert all(character.isprintable() or character == "\n" for character in said)
 
 

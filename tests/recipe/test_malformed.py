@@ -210,7 +210,7 @@ def foreign_bytes() -> Iterator[Case]:
     yield "too large", content + b"#" * (1 << 20), "larger"
     yield "deeply nested", b"a = " + b"[" * 100_000, ""
     yield "nested within reason for TOML", b"a = " + b"[" * 100 + b"]" * 100, "nested"
-    yield "a very long key", content + b"\n[" + b"a." * 5000 + b"a]\nx = 1\n", "nested"
+    yield "a very long key", content + b"\n[" + b"a." * 5000 + b"a]\nx = 1\n", "parts"
     yield "a very long number", content.replace(b"seed = 3", b"seed = " + b"3" * 5000), ""
     yield "a png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), ""
     yield "JSON", b'{"generator": {"name": "mlp"}}', "this is not TOML"

@@ -125,11 +125,11 @@ def test_the_best_weights_are_those_of_the_best_checkpoint_now(
 ) -> None:
     shutil.copytree(glyph_run, tmp_path / "run")
     best = tmp_path / "run" / "best"
-    shutil.copytree(glyph_run / "checkpoints" / "step-00000000", best / "step-00000010")
+    shutil.copytree(glyph_run / "checkpoints" / "step-00000000", best / "step-00000000")
     held = ganzoo.load(tmp_path / "run", best=True)
     first = held.sample(2)
     shutil.copytree(glyph_run / "checkpoints" / "step-00000020", best / "step-00000020")
-    shutil.rmtree(best / "step-00000010")
+    shutil.rmtree(best / "step-00000000")
     assert held.checkpoint_step == 20
     assert not torch.equal(held.sample(2), first)
     assert torch.equal(held.sample(2), ganzoo.load(glyph_run).sample(2))

@@ -87,7 +87,7 @@ class Console:
         """Prints pairs of a label and a text, one a line."""
         for label, text in pairs:
             style = STYLES.get(label, "dim")
-            line = Text.assemble((f"{label:<12}", style), messages.sanitize(text, self.terminal.encoding))
+            line = Text.assemble((f"{label:<12}", style), messages.one_line(text))
             self.terminal.print(line, soft_wrap=True)  # so that paths and commands can be copied
 
     def note(self, label: str, text: str) -> None:
@@ -97,12 +97,12 @@ class Console:
     def print_row(self) -> None:
         """Prints the newest row."""
         line = messages.format_row(self.run, self.values, self.time_left())
-        self.terminal.print(Text(messages.sanitize(line, self.terminal.encoding)), soft_wrap=self.plain)
+        self.terminal.print(Text(messages.one_line(line)), soft_wrap=self.plain)
         self.last_printed, self.has_unprinted_row = time.monotonic(), False
 
     def warn_of_fallback(self) -> None:
         """Warns that the run uses fallback data."""
-        lines = [messages.sanitize(line, self.terminal.encoding) for line in messages.fallback_warning(self.run)]
+        lines = [messages.one_line(line) for line in messages.fallback_warning(self.run)]
         if lines and self.plain:
             for line in ("", *lines, ""):
                 self.terminal.print(f"!!! {line}".rstrip(), soft_wrap=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.columns import Columns
-from rich.console import Console as Terminal
 from rich.console import Group, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
@@ -24,7 +23,7 @@ from ganzoo.display.console.messages import (
     progress_metrics,
     sample_kind,
 )
-from ganzoo.display.console.terminal import is_interactive
+from ganzoo.display.console.terminal import Terminal, is_interactive
 from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -81,8 +80,9 @@ def show_spinner(what: str, *, shown: bool = True) -> Iterator[object]:
         yield SpinnerStopper()
         return
     # sys.stdout is bound here, as a download may redirect it.
-    terminal = Terminal(file=sys.stdout, highlight=False)
-    columns = (SpinnerColumn(), TextColumn(what), TimeElapsedColumn())
+    terminal = Terminal(plain=False, file=sys.stdout)
+    frames = "dots" if terminal.encoding.startswith("utf") else "line"
+    columns = (SpinnerColumn(frames), TextColumn(what, markup=False), TimeElapsedColumn())
     with Progress(*columns, console=terminal, transient=True) as spinner:
         spinner.add_task("", total=None)
         yield SpinnerStopper(spinner)

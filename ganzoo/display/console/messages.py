@@ -23,13 +23,10 @@ PROBABILITY_SUBJECTS = {"d_real": "real", "d_fake": "generated"}
 
 BOOKKEEPING = ("step", "epoch", "seconds", "samples_per_second")
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-"""Control characters, which a recipe from elsewhere may contain."""
 
-
-def sanitize(text: str, encoding: str = "utf-8") -> str:
-    """`text` on one line, without control characters and characters that the encoding lacks."""
-    return CONTROL.sub(" ", text).strip().encode(encoding, "replace").decode(encoding)
+def one_line(text: str) -> str:
+    """`text` on one line. Control characters are cleaned where it is printed (`display.printing`)."""
+    return " ".join(re.split(r"[\r\n\t\v\f]+", text)).strip()
 
 
 def run_header(run: Run, *, going_on: bool = True) -> Iterator[Pair]:

@@ -20,14 +20,15 @@ def comparison_page(comparison: Comparison) -> str:
     """The comparison as one self-contained HTML page."""
     runs = {compared.label: compared.run for compared in comparison.runs}
     scores = [score for column in comparison.columns for score in column.scores if score]
-    metrics = {label: run.metrics for label, run in runs.items()}
+    logs = {label: run.log for label, run in runs.items()}
+    metrics = {label: log.rows for label, log in logs.items()}
     logged = {name for rows in metrics.values() for row in rows for name in messages.logged_metrics(row)}
     return render_template(
         "comparison.html.jinja",
         title=" and ".join(comparison.labels) if len(runs) < 4 else f"{len(runs)} runs",
         labels=comparison.labels,
         fallbacks=[f"{label}: {line}" for label, run in runs.items() for line in messages.fallback_warning(run)],
-        notes=comparison.notes,
+        notes=[*comparison.notes, *(f"{label}: {log.damage}" for label, log in logs.items() if log.damage)],
         commands=comparison.commands,
         budgets=comparison.budgets,
         settings={key: format_settings(values) for key, values in comparison.settings.items()},
@@ -54,7 +55,7 @@ def format_rank(place: tuple[int, int] | None) -> str:
 
 def samples_image(run: Run) -> GridImage | None:
     """The newest grid, or new samples if the recipe writes no grids; None if the game makes none."""
-    found = grids(run.files.samples)
+    found = grids(run)
     if found:
         return next(iter(found.values()))[-1]
     try:

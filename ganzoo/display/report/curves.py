@@ -64,7 +64,7 @@ Points = list[tuple[float, float]]
 
 def curve_points(rows: Sequence[Mapping[str, Any]], name: str, over: str = "step") -> Points:
     """The points (position, value) of one name."""
-    return [(row[over], row[name]) for row in rows if name in row]
+    return [(row[over], row[name]) for row in rows if name in row and over in row]
 
 
 def _draw_svg(title: str, lines: Mapping[str, Points], kind: str, over: str = "step") -> str:

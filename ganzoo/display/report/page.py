@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
 from ganzoo.display.report.media import sample_media
+from ganzoo.runs.metrics_log import MetricsLog
+from ganzoo.runs.record import RunRecord
 from ganzoo.runs.run import Run
 
 MAX_GRIDS = 6
 """The largest number of steps for which a grid is shown."""
-
-GRID_FILE = re.compile(r"step-(\d+)(?:-(.+))?\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,17 @@ class GridImage:
 
 def page(run: Run) -> str:
     """The run's report as one self-contained HTML page."""
-    scores = run.scores
+    scores, log = run.scores, run.log
     return render_template(
         "page.html.jinja",
         title=run.name,
         status=run.status,
         fallback=messages.fallback_warning(run),
-        facts=list(facts(run)),
+        facts=list(facts(run, log)),
         scores=scores,
         letters=messages.protocol_letters(scores),
-        curves=curves(run.metrics),
-        grids=grids(run.files.samples),
+        curves=curves(log.rows),
+        grids=grids(run),
         media=sample_media(run),
         recipe=run.files.recipe.read_text(encoding="utf-8"),
         messages=messages,
@@ -61,8 +60,8 @@ def render_template(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def facts(run: Run) -> Iterator[messages.Pair]:
-    """The facts of a run: header, status, last row, and versions for reproduction."""
+def facts(run: Run, log: MetricsLog) -> Iterator[messages.Pair]:
+    """The facts of a run: header, status, last row, what of its log cannot be read, and versions for reproduction."""
     yield from (pair for pair in messages.run_header(run, going_on=False) if pair[0] != "run")
     known: dict[str, Any] = run.facts
     reason = f": {known['reason']}" if known["reason"] else ""
@@ -71,33 +70,33 @@ def facts(run: Run) -> Iterator[messages.Pair]:
     yield "started", known["started"]
     for resumed in known["resumed"]:
         yield "resumed", f"from step {resumed['step']:,} at {resumed['at']}"
-    if rows := run.metrics:
+    if rows := log.rows:
         last = (
             f"{messages.DISPLAY_NAMES.get(name, name)} {messages.format_number(value)}"
             for name, value in messages.logged_metrics(rows[-1]).items()
         )
         yield "last row", f"step {rows[-1]['step']:,}: {', '.join(last)}"
+    if log.damage:
+        yield "not read", log.damage
     yield "data checksum", known["dataset"]["checksum"]
     for label, versions in (("versions", known["versions"]), ("plugins", known["plugins"])):
         yield label, ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def grids(folder: Path) -> dict[str, list[GridImage]]:
+def grids(run: RunRecord) -> dict[str, list[GridImage]]:
     """The sample grids by name ("" for the first of a step), each at MAX_GRIDS steps at most."""
     found: dict[str, list[tuple[int, Path]]] = {}
-    for path in sorted(folder.glob("step-*.png")):
-        if matched := GRID_FILE.fullmatch(path.name):
-            found.setdefault(matched[2] or "", []).append((int(matched[1]), path))
+    for step, name, path in run.grids:
+        found.setdefault(name, []).append((step, path))
     return {
         name: [GridImage(step, png_data_uri(path.read_bytes())) for step, path in evenly_spaced(files)]
         for name, files in found.items()
     }
 
 
-def newest_grid(folder: Path) -> Path | None:
+def newest_grid(run: RunRecord) -> Path | None:
     """The first grid of the newest step, or None."""
-    firsts = [path for path in folder.glob("step-*.png") if (found := GRID_FILE.fullmatch(path.name)) and not found[2]]
-    return max(firsts, default=None)
+    return next((grid.path for grid in reversed(run.grids) if not grid.name), None)
 
 
 def evenly_spaced(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:

@@ -11,8 +11,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ganzoo.display.console import messages as messages
+from ganzoo.display.markdown import Markdown, code, code_block, link_arxiv
 from ganzoo.display.report.page import newest_grid
 from ganzoo.errors import GanzooError, RunError
+from ganzoo.evaluation.cards.block import MARK
 from ganzoo.evaluation.cards.paper_results import NO_PAPER_RESULTS, PaperResults, Published
 from ganzoo.evaluation.comparison.columns import Column, columns
 from ganzoo.kinds.pictures import png
@@ -48,24 +50,28 @@ class Card:
         return messages.protocol_letters(column.any for column in self.columns)
 
     def facts(self) -> Iterator[messages.Pair]:
-        """Model, data, budget, machine and versions, as pairs of a label and Markdown."""
+        """Model, data, budget, machine and versions, as pairs of a label and a text, or `Markdown`."""
         facts, recipe = self.first.facts, self.first.recipe
         data, train = facts["dataset"], recipe.train
-        yield "model", "; ".join(self._model())
+        yield "model", Markdown("; ").join(self._model())
         if self.paper_results.paper:
-            yield "paper", link_arxiv(escape_markdown(self.paper_results.paper))
-        yield "recipe", f"`{facts['recipe']}`: {escape_markdown(facts['description'])}"
+            yield "paper", link_arxiv(self.paper_results.paper)
+        yield "recipe", Markdown("{}: {}").format(code(facts["recipe"]), facts["description"])
         if changed := self.changed():
-            yield f"changed in `{self.name}`", escape_markdown("; ".join(changed))
-        instead = f" (**NOT {data['fallback']['instead_of']}**, which could not be had)" if data["fallback"] else ""
+            yield Markdown("changed in {}").format(code(self.name)), "; ".join(changed)
         shape = " x ".join(map(str, self.first.info.sample_shape))
-        yield "data", f"`{data['name']}`{instead}: {data['size']:,} {messages.sample_kind(self.first)} of {shape}"
-        yield "data checksum", f"`{data['checksum']}`"
+        size = f"{data['size']:,} {messages.sample_kind(self.first)} of {shape}"
+        if data["fallback"]:
+            text = Markdown("{} (**NOT {}**, which could not be had): {}")
+            yield "data", text.format(code(data["name"]), data["fallback"]["instead_of"], size)
+        else:
+            yield "data", Markdown("{}: {}").format(code(data["name"]), size)
+        yield "data checksum", code(data["checksum"])
         seeds = [str(run.facts["seeds"]["train"]) for run in self.runs]
         yield "runs", f"{len(seeds)}, of the seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
         steps = format_range([run.step for run in self.runs])
         yield "budget", f"{steps} steps of {train.batch_size:,} {messages.sample_kind(self.first)} a draw"
-        branches = [escape_markdown(str(branch)) for run in self.runs for branch in branches_of(run.facts)]
+        branches = [str(branch) for run in self.runs for branch in branches_of(run.facts)]
         if branches:
             yield "changed on the way", "; ".join(branches)
         clocks = [messages.format_duration(seconds) for seconds in sorted(run.facts["seconds"] for run in self.runs)]
@@ -87,13 +93,14 @@ class Card:
         lines = differences(installed, self.first.recipe)
         return [line for line in lines if not line.startswith((*MAY_DIFFER, "description:"))]
 
-    def settings(self) -> str:
-        """The first run's recipe with every default spelled out, as TOML."""
-        return self.first.files.recipe.read_text(encoding="utf-8").strip()
+    def settings(self) -> Markdown:
+        """The first run's recipe with every default spelled out, as a block of TOML."""
+        text = self.first.files.recipe.read_text(encoding="utf-8").strip()
+        return code_block(MARK.sub(r" \g<0>", text), "toml")  # a mark that is indented ends no block
 
     def figure(self) -> bytes:
         """Samples of the first run as a PNG: its newest grid, or a new one. Raises: RunError."""
-        grid = newest_grid(self.first.files.samples)
+        grid = newest_grid(self.first)
         return grid.read_bytes() if grid else png(self.first.grid(self.first.recipe.train.samples))
 
     def describe_samples(self) -> str:
@@ -113,23 +120,24 @@ class Card:
         environment = Environment(
             loader=PackageLoader("ganzoo", "evaluation/cards"),
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701  # Markdown, where what comes from a recipe went through `escape_markdown`
+            autoescape=False,  # noqa: S701  # which is for HTML; `finalize` escapes for Markdown
+            finalize=Markdown.escape,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         template = environment.get_template("card.md.jinja")
-        helpers = (escape_markdown, link_arxiv, mean_score, std_score, real_data_score)
+        helpers = (code, link_arxiv, mean_score, std_score, real_data_score)
         names = {function.__name__: function for function in helpers}
         return template.render(card=self, figure=figure, messages=messages, **names)
 
-    def _model(self) -> Iterator[str]:
+    def _model(self) -> Iterator[Markdown]:
         """The components of the recipe, with their distributions and papers."""
         recipe, made_with = self.first.recipe, self.first.facts["plugins"]
         parts = (recipe.game, recipe.generator, recipe.discriminator, recipe.loss, *recipe.regularizers)
         for entry in (choice.entry for choice in parts if choice):
-            paper = f", {link_arxiv(entry.component.paper)}" if entry.component.paper else ""
-            version = made_with.get(entry.distribution, entry.version)
-            yield f"{entry.shelf} `{entry.name}` ({entry.distribution} {version}{paper})"
+            paper = Markdown(", {}").format(link_arxiv(entry.component.paper)) if entry.component.paper else ""
+            owner = f"{entry.distribution} {made_with.get(entry.distribution, entry.version)}"
+            yield Markdown("{} {} ({}{})").format(entry.shelf, code(entry.name), owner, paper)
 
     @staticmethod
     def _machine(device: dict[str, Any]) -> str:
@@ -205,13 +213,3 @@ def format_range(values: Sequence[float]) -> str:
     """One number if all are equal, else the smallest and the largest: "9.4 to 9.9"."""
     names = [f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in (min(values), max(values))]
     return " to ".join(dict.fromkeys(names))
-
-
-def escape_markdown(text: str) -> str:
-    """Text from elsewhere as one line, with Markdown's special characters escaped."""
-    return re.sub(r"([\\`*_|<\[\]])", r"\\\1", messages.sanitize(text))
-
-
-def link_arxiv(text: str) -> str:
-    """The text with arXiv ids as links."""
-    return re.sub(r"arXiv:(\d{4}\.\d{4,5}(?:v\d+)?)", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)

@@ -21,7 +21,7 @@ from ganzoo.evaluation.doctor.samples import SampleSets, SamplesUnavailable, col
 from ganzoo.evaluation.doctor.unchanged_weights import unchanged_weights
 from ganzoo.runs.run import Run, load
 
-UNTRAINED = ("divergence", "standstill", "discriminator-too-weak")
+UNTRAINED = ("divergence", "frozen-player", "standstill", "discriminator-too-weak")
 """With one of these findings the generator has learned little or nothing; findings about samples are left out."""
 
 
@@ -62,10 +62,13 @@ def examine(
 ) -> Diagnosis:
     """As `diagnose`, and lists what was examined and what could not be."""
     made = run if isinstance(run, Run) else load(run)
-    history = training_history(made, made.metrics)
+    log = made.log
+    history = training_history(made, log.rows)
     found: list[Finding] = []
     not_examined: list[str] = []
     checked: list[str] = []
+    if log.damage:
+        not_examined.append(f"rows: {log.damage}")
     if broken := non_finite_value(history, made.facts["reason"]):
         found.append(broken)
     if history.recent:

@@ -13,6 +13,15 @@ MAX_LOSS = 1e6
 NOT_A_NUMBER = re.compile(r"step (\d+): (\S+) is (nan|-?inf)")
 """The reason in run.json of a run that failed by a non-finite value."""
 
+OPTIMIZER_STATE = re.compile(r"optimizer/(.+)\.[^.]+")
+"""The name of a value in the reason that is the state of a player's optimizer: "optimizer/generator.exp_avg_sq"."""
+
+NEVER_AGAIN = (
+    "A loss was so large that the square of its gradient overflowed. Every later step is divided by it: the {player} "
+    "can never move again."
+)
+"""What a non-finite state of an optimizer means."""
+
 
 def diverging_loss(history: TrainingHistory) -> Finding | None:
     """Checks for losses above MAX_LOSS."""
@@ -40,6 +49,17 @@ def non_finite_value(history: TrainingHistory, reason: str) -> Finding | None:
         return None
     step = int(found[1])
     before = max((int(row["step"]) for row in history.rows), default=0)
+    if state := OPTIMIZER_STATE.fullmatch(found[2]):
+        return Finding(
+            name="frozen-player",
+            severity="failure",
+            seen=f"{found[2]} was {found[3]} at step {step:,}; the last row is that of step {before:,}",
+            figures={"step": step},
+            means=NEVER_AGAIN.format(player=state[1]),
+            change=(limited_gradients(state[1]), *lowered_learning_rates(history)),
+            paper="arXiv:1412.6980",
+            steps=(before, step),
+        )
     return Finding(
         name="divergence",
         severity="failure",
@@ -50,6 +70,11 @@ def non_finite_value(history: TrainingHistory, reason: str) -> Finding | None:
         paper="arXiv:1606.03498",
         steps=(before, step),
     )
+
+
+def limited_gradients(player: str) -> str:
+    """A limit on the norm of the player's gradients, as a line of the recipe."""
+    return f"optimizer.{player}.clip_norm = 1.0"
 
 
 def lowered_learning_rates(history: TrainingHistory) -> tuple[str, ...]:

@@ -54,16 +54,17 @@ class BarProgress:
     """A progress bar for the suite, and one for each active run."""
 
     def __init__(self, runs: Sequence[PlannedRun], done: int) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+        from ganzoo.display.console.terminal import Terminal
+
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             TimeElapsedColumn(),
         )
-        self.progress: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.progress: Progress = Progress(*columns, console=Terminal(plain=False, stderr=True), transient=True)
         self.total, self.done = len(runs) + done, done
         self.suite = self.progress.add_task(
             "all runs", total=self.total, completed=done, status=f"{done} of {self.total}"
@@ -88,7 +89,7 @@ class BarProgress:
             self.progress.remove_task(self.bars.pop(name))
             self.progress.update(self.suite, completed=self.done, status=f"{self.done} of {self.total}")
             if event.status == "failed":
-                self.progress.console.print(f"{name}: failed: {event.reason}", markup=False, highlight=False)
+                self.progress.console.print(f"{name}: failed: {event.reason}")
         elif event.scoring:
             self.progress.update(self.bars[name], status="scoring")
         else:
@@ -106,8 +107,6 @@ def format_step(event: RunEvent) -> str:
 
 def progress(runs: Sequence[PlannedRun], done: int) -> LineProgress | BarProgress:
     """Bars if standard error is a terminal, else lines. done: the number of runs that were done before."""
-    import os
-    import sys
+    from ganzoo.display.console.terminal import is_interactive
 
-    interactive = sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
-    return BarProgress(runs, done) if interactive else LineProgress(runs, done)
+    return BarProgress(runs, done) if is_interactive(stderr=True) else LineProgress(runs, done)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.datasets.atomic import replace_file
+from ganzoo.datasets.temporaries import TEMPORARY
 from ganzoo.errors import RunError
 from ganzoo.evaluation.suites.suite import Entry, Scoring, Suite
 from ganzoo.recipe import differences, recipe_toml
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice
     from ganzoo.runs.run import Run
     from ganzoo.runs.score import Protocol, Score
+
+NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+"""A seed as it stands in a run's name: "007" and "7 (copy)" are none."""
 
 TRAINED = ("finished", "stopped")
 """Statuses of a completely trained run: its budget is spent, or its recipe's [train.stop] ended it."""
@@ -67,10 +72,26 @@ class SuiteDirectory:
 
     def create(self) -> None:
         """Creates the directory if there is none. Raises: RunError if it contains something else."""
-        contents = {item.name for item in self.path.iterdir()} - {self.lock.name} if self.path.is_dir() else set()
-        if self.path.is_file() or (contents and not self.suite.is_file()):
+        if not self.is_available():
             raise RunError(f"{self.path} exists already and holds something else.", remedy="Choose another --out.")
         self.path.mkdir(parents=True, exist_ok=True)
+
+    def is_available(self) -> bool:
+        """Whether the directory is a suite's, or may become one.
+
+        A folder with a suite.toml of somebody's own is not: its suite.toml would be replaced. One that `prepare` was
+        stopped in has its folders, and perhaps not its suite yet.
+        """
+        if not self.path.exists():
+            return True
+        if not self.path.is_dir():
+            return False
+        folders = (self.recipes, self.runs, self.times)
+        if self.suite.is_file() and all(folder.is_dir() for folder in folders):
+            return True
+        contents = {item.name for item in self.path.iterdir() if not TEMPORARY.fullmatch(item.name)}
+        begun = {self.lock.name, *(folder.name for folder in folders)}
+        return contents <= begun and not any(any(folder.iterdir()) for folder in folders if folder.is_dir())
 
     def prepare(self, suite: Suite) -> None:
         """Creates the folders, and writes the suite and its entries' recipes.
@@ -101,8 +122,9 @@ class SuiteDirectory:
         """All runs of the suite's entries in this directory, whatever call started them."""
         for entry in suite.entries:
             prefix = f"{entry.name}-seed-"
-            seeds = [path.name.removeprefix(prefix) for path in self.runs.glob(f"{prefix}*")]
-            for seed in sorted(int(seed) for seed in seeds if seed.isdecimal()):
+            names = [path.name for path in self.runs.iterdir()] if self.runs.is_dir() else []
+            numbers = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+            for seed in sorted(int(number) for number in numbers if NUMBER.fullmatch(number)):
                 yield PlannedRun(entry, seed, self.runs / f"{prefix}{seed}")
 
     def cpu_seconds(self, run: PlannedRun, step: int) -> float | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.display.markdown import Markdown
 from ganzoo.evaluation.suites.results import Cell, Group, Result, Row
 from ganzoo.evaluation.suites.runs import SuiteDirectory
+from ganzoo.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -123,12 +125,12 @@ def differing_options(result: Result, group: Group) -> dict[str, Any]:
 
 
 def footer(result: Result) -> Iterator[str]:
-    """The lines under all tables: machines, versions, paper, date."""
+    """The lines under all tables: machines, versions, paper, command and date."""
     for machine in result.machines:
         yield f"Trained on {machine}."
     if result.paper:
         yield f"After {result.paper}."
-    yield f"`ganzoo benchmark {result.suite}`, {result.date[:10]}."
+    yield f"ganzoo benchmark {result.suite}, {result.date[:10]}."
 
 
 def markdown(result: Result) -> str:
@@ -136,15 +138,24 @@ def markdown(result: Result) -> str:
     parts = []
     for group in result.groups:
         heads = headings(group)
-        rows = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+        rows = [table_row(heads), Markdown("| --- |" + " ---: |" * (len(heads) - 1))]
         for line in table_lines(group):
-            texts = [f"**{text}**" if bold else text for text, bold in zip(line.texts, line.best, strict=True)]
-            rows.append("| " + " | ".join(texts) + " |")
-        parts.append(
-            "\n".join([f"**{title(result, group)}**", "", *rows, "", *(f"- {n}" for n in notes(result, group))])
-        )
-    parts.append("\n".join(f"- {line}" for line in footer(result)))
+            cells = zip(line.texts, line.best, strict=True)
+            rows.append(table_row([Markdown("**{}**").format(text) if bold else text for text, bold in cells]))
+        head = Markdown("**{}**").format(title(result, group))
+        parts.append("\n".join([head, "", *rows, "", *list_items(notes(result, group))]))
+    parts.append("\n".join(list_items(footer(result))))
     return "\n\n".join(parts) + "\n"
+
+
+def table_row(cells: Sequence[str]) -> Markdown:
+    """A row of a Markdown table."""
+    return Markdown("| {} |").format(Markdown(" | ").join(cells))
+
+
+def list_items(lines: Iterable[str]) -> Iterator[Markdown]:
+    """The lines as a Markdown list."""
+    yield from (Markdown("- {}").format(line) for line in lines)
 
 
 def terminal_tables(result: Result) -> Iterator[RenderableType]:
@@ -193,6 +204,6 @@ def grids(row: Row, folder: SuiteDirectory) -> list[tuple[int, str]]:
     """The newest grid of each of an entry's runs, as (seed, data URI)."""
     newest: list[tuple[int, Path]] = []
     for run in row.runs:
-        found = sorted((folder.runs / f"{row.entry}-seed-{run.seed}" / "samples").glob("step-*.png"))
-        newest += [(run.seed, found[-1])] if found else []
+        found = RunDirectory(folder.runs / f"{row.entry}-seed-{run.seed}").grids(run.step)
+        newest += [(run.seed, found[-1].path)] if found else []
     return [(seed, f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}") for seed, path in newest]

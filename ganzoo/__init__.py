@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganzoo.core.game import Game as Game
     from ganzoo.core.game import Move as Move
     from ganzoo.core.game import Parts as Parts
+    from ganzoo.core.game import PlayerRole as PlayerRole
     from ganzoo.core.game import Preview as Preview
     from ganzoo.core.interfaces import Augmentation as Augmentation
     from ganzoo.core.interfaces import Discriminator as Discriminator
@@ -79,7 +80,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "core.conditions": ("Given", "conditioned", "conditions_of"),
-    "core.game": ("Draw", "Game", "Move", "Parts", "Preview"),
+    "core.game": ("Draw", "Game", "Move", "Parts", "PlayerRole", "Preview"),
     "core.data": ("Batch", "Dataset", "DatasetInfo", "Examples", "Field", "Shape", "Source"),
     "core.interfaces": (
         "Augmentation",

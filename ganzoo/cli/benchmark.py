@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganzoo.cli.complete import suites
+from ganzoo.cli.no_network import no_network_option
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.suites.results import Result
@@ -54,6 +55,7 @@ class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
 @click.option(
     "--data-root", metavar="DIR", type=Folder, help="Where all data sets lie.  [default: GANZOO_DATA, else a cache]"
 )
+@no_network_option
 @click.option("--json", "as_json", is_flag=True, help="Print table.json in the place of the table.")
 def benchmark(
     suite: str,

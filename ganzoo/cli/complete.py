@@ -6,8 +6,8 @@ because the shell would show that in the middle of the line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -68,14 +68,15 @@ def _plugins(incomplete: str) -> Iterator[CompletionItem]:
 
 
 def _files(incomplete: str) -> Iterator[CompletionItem]:
+    """Matching folders and .toml files; names that cannot be printed on one line are left out."""
     folder, slash, start = incomplete.rpartition("/")
     try:
-        found = sorted(Path(folder + slash or ".").iterdir())
-    except OSError:
+        found = sorted(os.listdir(folder + slash or "."))  # noqa: PTH208  # names are all that is needed
+    except (OSError, ValueError):
         return
-    for path in found:
-        if path.name.startswith(start) and (start or not path.name.startswith(".")):
-            if path.is_dir():
-                yield CompletionItem(f"{folder}{slash}{path.name}/")
-            elif path.suffix == ".toml":
-                yield CompletionItem(f"{folder}{slash}{path.name}")
+    for name in found:
+        if name.startswith(start) and (start or not name.startswith(".")) and name.isprintable():
+            if os.path.isdir(folder + slash + name):  # noqa: PTH112  # it never raises
+                yield CompletionItem(f"{folder}{slash}{name}/")
+            elif name.endswith(".toml"):
+                yield CompletionItem(f"{folder}{slash}{name}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganzoo.cli.no_network import no_network_option
+
 if TYPE_CHECKING:
     from ganzoo.evaluation.doctor.diagnosis import Diagnosis
     from ganzoo.evaluation.doctor.finding import Finding
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
 Line = tuple[str, str]
 """A label and a text."""
 
+LABEL = 14
+"""Columns that labels take."""
+
 STYLES = {"failure": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--no-samples", is_flag=True, help="Judge by rows and weights alone, which takes no data and no time.")
+@no_network_option
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(run: Path | None, no_samples: bool, data_root: Path | None, as_json: bool) -> None:
@@ -64,7 +70,7 @@ def to_json(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
         "total_steps": run.total_steps,
         "findings": [finding.to_json() for finding in diagnosis.findings],
         "checked": list(diagnosis.checked),
-        "unseen": list(diagnosis.not_examined),
+        "not_examined": list(diagnosis.not_examined),
     }
 
 
@@ -77,8 +83,8 @@ def diagnosis_lines(run: Run, diagnosis: Diagnosis) -> Iterator[Line]:
     )
     for checked in diagnosis.checked:
         yield "looked at", checked
-    for unseen in diagnosis.not_examined:
-        yield "not seen", unseen
+    for missed in diagnosis.not_examined:
+        yield "not examined", missed
     for finding in diagnosis.findings:
         yield "", ""
         yield from finding_lines(finding)
@@ -146,6 +152,6 @@ def print_lines(lines: Iterator[Line]) -> None:
     terminal = Terminal(plain=not is_interactive())
     for label, text in lines:
         style = STYLES.get(label, "dim")
-        line = Text.assemble((f"{label:<12}", style), one_line(text))
+        line = Text.assemble((f"{label:<{LABEL}}", style), one_line(text))
         line.rstrip()
         terminal.print(line, soft_wrap=True)

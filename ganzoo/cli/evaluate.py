@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ganzoo.cli.no_network import no_network_option
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ Seed = click.IntRange(min=0, max=2**63 - 1)
 @click.option("--set", "settings", metavar="NAME.KEY=VALUE", multiple=True, help="An option: --set kid.subsets=50")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of all data sets.")
+@no_network_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(
     run: Path,

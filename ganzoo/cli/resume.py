@@ -7,6 +7,7 @@ from shlex import quote
 
 import click
 
+from ganzoo.cli.no_network import no_network_option
 from ganzoo.errors import RunError
 
 Count = click.IntRange(min=1)
@@ -27,6 +28,7 @@ Folder = click.Path(path_type=Path)
 @click.option(
     "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: that of the run]"
 )
+@no_network_option
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def resume(
@@ -54,6 +56,7 @@ def resume(
     with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.runs.run import load
         from ganzoo.training.launch import resume as go_on
+        from ganzoo.training.resuming import is_whole
 
         before = load(run)
         done = before.step if from_step is None else from_step
@@ -63,7 +66,8 @@ def resume(
                 remedy="Budgets are counted from a run's beginning; without --steps the run's own is used.",
             )
         changed = bool(overrides or unset or epochs or from_step is not None or accept_data)
-        if before.status == "finished" and before.step >= (steps or before.total_steps) and not changed:
+        spent = before.status == "finished" and before.step >= (steps or before.total_steps)
+        if spent and not changed and is_whole(before):
             after = before
         else:
             after = go_on(

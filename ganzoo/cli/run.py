@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.complete import recipes
+from ganzoo.cli.no_network import no_network_option
 
 Count = click.IntRange(min=1)
 Folder = click.Path(path_type=Path)
@@ -27,6 +28,7 @@ Folder = click.Path(path_type=Path)
 @click.option(
     "--data-root", metavar="DIR", type=Folder, help="The folder of all data sets.  [default: GANZOO_DATA, else a cache]"
 )
+@no_network_option
 @click.option("--no-fallback", is_flag=True, help="Fail if the named data set is unavailable.")
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -63,7 +64,7 @@ def show(name: str, overrides: tuple[str, ...], unset: tuple[str, ...], data_roo
 def is_file(name: str) -> bool:
     """Whether `name` is that of a file, and not of a component or an installed recipe."""
     path = Path(name)
-    return path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
+    return path.suffix.lower() == ".toml" or len(path.parts) > 1 or os.path.isfile(name)  # noqa: PTH113  # it never raises
 
 
 def find(name: str, *, or_none: bool = False) -> list[Entry]:

@@ -67,6 +67,7 @@ class DatasetInfo:
     64x64"). paired: whether the k-th examples of all keys belong together; where they do not, each key may have its own
     number of examples (size: the largest) and is shuffled on its own.
     extractor: on the shelf of that name, the one whose features suit these samples; empty for the kind's.
+    layout: what a folder of files was read as, JSON-able: its splits, classes with counts, and what was left out.
     """
 
     fields: Mapping[str, Field]
@@ -78,6 +79,7 @@ class DatasetInfo:
     notes: tuple[str, ...] = ()
     paired: bool = True
     extractor: str = ""
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def gives(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ class DatasetInfo:
             notes=tuple(value["notes"]),
             paired=value["paired"],
             extractor=value["extractor"],
+            layout=dict(value.get("layout", {})),  # runs of before have none
         )
 
 
@@ -156,7 +159,7 @@ class Examples:
 
     def fetch(self, key: str, rows: Sequence[int]) -> Tensor:
         """The examples of those numbers (len(rows), ...)."""
-        return self.tensors[key][torch.as_tensor(rows)]
+        return self.tensors[key][torch.as_tensor(rows, dtype=torch.int64)]  # of no rows, too
 
 
 class Source(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,29 @@ class Move:
     player: str
     loss: Tensor
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerRole:
+    """What a player is in its game, for those who examine how its training goes.
+
+    role: a critic is a discriminator; losses: how many adversarial losses of [loss] its loss is the sum of (2 where
+    two discriminators are one player); real, fake: the names under which a discriminator's moves log D(x) and D(G(z)),
+    the mean of sigmoid(score) for real and for generated samples.
+    """
+
+    role: Literal["generator", "discriminator"]
+    losses: int = 1
+    real: str = "d_real"
+    fake: str = "d_fake"
+
+
+ROLES: Mapping[str, PlayerRole] = {
+    "generator": PlayerRole("generator"),
+    "discriminator": PlayerRole("discriminator"),
+    "critic": PlayerRole("discriminator"),
+}
+"""What players of these names are, where their game does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +126,14 @@ class Game(nn.Module, ABC):
     def players(self) -> Mapping[str, nn.Module]:
         """Player's name -> its module (several networks optimised together: an nn.ModuleDict). One optimizer each."""
 
+    def roles(self) -> Mapping[str, PlayerRole]:
+        """Player's name -> its role. A player that is neither generator nor discriminator (an encoder) has none.
+
+        By default players named generator, discriminator and critic are what their names say; a game whose players have
+        other names says what they are, or its training cannot be examined (`ganzoo doctor`).
+        """
+        return {name: ROLES[name] for name in self.players() if name in ROLES}
+
     @abstractmethod
     def play(self, draw: Draw) -> Iterator[Move]:
         """One round, the step of training: yields the moves in order.
@@ -133,7 +164,8 @@ class Game(nn.Module, ABC):
         generator = the_generator(self)
         for latents in walk_latents(generator.latents, n, stops=stops, frames=frames, closed=closed):
             with torch.no_grad():
-                yield conditioned(generator, latents, conditions or {})
+                samples: Tensor = conditioned(generator, latents, conditions or {})
+            yield samples  # out here, or whoever iterates would have no gradients either
 
     def translate(self, samples: Tensor, direction: str) -> Tensor:
         """Samples (n, *shape) of one domain -> the same in the other, without gradients.

@@ -135,13 +135,17 @@ class Relativistic(Loss):
 
     The k-th real and the k-th generated sample of a batch are a pair, and only their difference counts: the
     discriminator wants the real one to score higher, the generator wants the opposite. Both losses are log 2 at
-    equilibrium. Real and fake scores have one shape.
+    equilibrium.
+
+    Real and fake scores have one shape. Raises: GanzooError where they have not: of (4,) and (4, 1) torch would compare
+    each with each, which is another loss.
     """
 
     needs_real_scores = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """-E[log sigmoid(D(x) - D(G(z)))]."""
+        check_paired(real, fake)
         return softplus(full_precision(fake) - full_precision(real)).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -151,7 +155,18 @@ class Relativistic(Loss):
                 "a relativistic loss compares generated samples with real ones, and the game gave it no real scores.",
                 remedy="In the game's play: loss.generator(fake_scores, real_scores) where loss.needs_real_scores.",
             )
+        check_paired(real, fake)
         return softplus(full_precision(real) - full_precision(fake)).mean()
+
+
+def check_paired(real: Tensor, fake: Tensor) -> None:
+    """Raises: GanzooError unless scores that are compared pair by pair have one shape."""
+    if real.shape != fake.shape:
+        raise GanzooError(
+            f"a relativistic loss compares scores pair by pair: real ones are {tuple(real.shape)}, fake ones "
+            f"{tuple(fake.shape)}.",
+            remedy="In the game's play: score as many generated samples as real ones, by the same discriminator.",
+        )
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:

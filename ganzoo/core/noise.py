@@ -1,7 +1,8 @@
-"""Noise that the ranks of a run draw as one, so that N of them follow the course of a single one.
+"""Noise whose rows do not depend on how the work is divided: between the ranks of a run, or by the number of samples.
 
 Every rank draws the numbers for all from a stream that all have in common, and takes its own rows: drawing is cheap,
 and nothing has to be sent. Whatever else is drawn (dropout, a pool of images) comes from the rank's own default stream.
+Where samples are drawn for a user, blocks of a fixed number of rows are drawn whole, and those that are wanted taken.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from ganzoo.core.random_streams import random_states, seed_everything
 
 _now: ContextVar[JointNoise | None] = ContextVar("joint_noise", default=None)
+_block: ContextVar[int | None] = ContextVar("rows_of_a_block", default=None)
 
 
 class JointNoise:
@@ -58,11 +60,30 @@ class JointNoise:
             _now.reset(token)
 
 
+@contextmanager
+def drawn_in_blocks(rows: int) -> Iterator[None]:
+    """Inside, `joint` draws whole blocks of so many rows, so that the k-th row does not depend on how many are wanted.
+
+    It would: on a CPU torch draws the last 16 normal numbers a second time unless there is a multiple of 16 of them,
+    and on a GPU every number depends on how many there are.
+    """
+    token = _block.set(rows)
+    try:
+        yield
+    finally:
+        _block.reset(token)
+
+
 def joint(draw: Callable[..., Tensor], n: int, *shape: int, **options: Any) -> Tensor:
     """`draw(n, *shape)` from torch's default stream; in a round that several ranks play, this one's n rows of what a
     single rank would draw for all of them. draw: torch.randn or torch.rand; options: its dtype, its device.
+
+    Where a run is sampled, the k-th row is the same whatever n is.
     """
-    noise = _now.get()
+    noise, block = _now.get(), _block.get()
+    if noise is None and block is not None:
+        blocks = [draw(block, *shape, **options) for _ in range(0, max(n, 1), block)]
+        return (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[:n]
     if noise is None:
         return draw(n, *shape, **options)
     drawn = draw(n * noise.size, *shape, generator=noise.stream, **options)

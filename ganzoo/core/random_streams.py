@@ -6,7 +6,13 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+
+
+def derived(*numbers: int) -> int:
+    """A seed that depends on all of the numbers, and on nothing else."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_everything(seed: int) -> None:

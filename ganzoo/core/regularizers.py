@@ -20,6 +20,7 @@ from ganzoo.core.interfaces import Regularizer
 from ganzoo.core.losses import full_precision
 from ganzoo.core.noise import joint
 from ganzoo.core.scores import scales
+from ganzoo.errors import GanzooError
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
 Every = Annotated[int, Interval(ge=1, le=2**20)]
@@ -28,8 +29,10 @@ Every = Annotated[int, Interval(ge=1, le=2**20)]
 class LazyPenalty(Regularizer):
     """A penalty that is computed at every k-th move of its player and then counts k-fold.
 
-    On average that is the same pull at a fraction of the price (StyleGAN2, arXiv:1912.04958, Appendix B). The first
-    move has it. Implement `of`.
+    Over k moves the sum of gradients is the same, at a fraction of the price (StyleGAN2, arXiv:1912.04958, Appendix B).
+    Under plain gradient descent so is the pull. Adam and RMSprop divide a gradient by a running root mean square that
+    it raised itself: the one large gradient is divided by more than those between, and a lazy penalty does not pull as
+    one at every move does (docs/theory.md has figures). The first move has it. Implement `of`.
 
     weight: the paper's factor; every: k.
     """
@@ -78,7 +81,13 @@ class GradientPenalty(LazyPenalty):
         self.one_sided = one_sided
 
     def of(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """E[(||grad D(x)|| - 1)^2] between real and fake."""
+        """E[(||grad D(x)|| - 1)^2] between real and fake. Raises: GanzooError where their shapes differ."""
+        if real.shape != fake.shape:
+            raise GanzooError(
+                f"gradient-penalty looks between pairs of samples: real ones are {tuple(real.shape)}, generated ones "
+                f"{tuple(fake.shape)}.",
+                remedy="In the game's play: give it as many generated samples as real ones, of one shape.",
+            )
         one_a_sample = [1] * len(real.shape[1:])
         share = joint(torch.rand, len(real), *one_a_sample, dtype=real.dtype, device=real.device)
         between = torch.lerp(fake, real, share)  # share of the real sample, one number for each sample

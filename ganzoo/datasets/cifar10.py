@@ -15,7 +15,7 @@ from torch import Tensor
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.digest import digest_of, file_digest
-from ganzoo.datasets.download import network_access
+from ganzoo.datasets.download import Remote, download
 from ganzoo.errors import DatasetError, DatasetUnavailable
 from ganzoo.recipe.plain_file import MIB, read_plain_file, size_text
 
@@ -147,8 +147,6 @@ def read_member(tar: tarfile.TarFile, name: str) -> bytes:
 
 def fetch(root: Path) -> Path:
     """Downloads the archive. Raises: DatasetUnavailable."""
-    from torchvision.datasets.utils import download_url
-
     remedy = (
         f"Put {ARCHIVE}, or the folder {FOLDER} from it, into a folder, and name that folder with GANZOO_DATA or "
         '--data-root; or give the recipe [dataset] fallback = "glyphs".'
@@ -158,6 +156,5 @@ def fetch(root: Path) -> Path:
             f"{root} holds CIFAR-10 as Python pickles, which ganzoo does not read: a pickle can run any code.",
             remedy=remedy,
         )
-    with network_access("CIFAR-10", remedy):
-        download_url(URL, str(root), filename=ARCHIVE, md5=MD5)
+    download(Remote([URL], f"md5:{MD5}", MAX_ARCHIVE), root / ARCHIVE, name="CIFAR-10", remedy=remedy)
     return root / ARCHIVE

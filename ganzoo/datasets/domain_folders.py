@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Interval, Len
@@ -16,10 +16,19 @@ from torch import Tensor
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import MAX_LISTED, Files, listing_digest
 from ganzoo.datasets.folder_index import Headers, index_of
+from ganzoo.datasets.folder_splits import (
+    WHOLE,
+    Splits,
+    beside,
+    find_domain_splits,
+    find_splits,
+    visible_folders,
+)
 from ganzoo.datasets.image_decoding import Half
 from ganzoo.datasets.image_fields import Channels, Depth, MaxPixels, image_field, kind_details, storage_format
 from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
 from ganzoo.datasets.image_opening import MAX_PIXELS
+from ganzoo.datasets.left_out import LeftOut, displayed
 from ganzoo.errors import DatasetError
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -31,14 +40,28 @@ Folder = Annotated[str, Len(1)]
 class Domain:
     """One domain's images.
 
-    half: the half of each file that shows it, or None for the whole file; held_out: whether the test images are held
-    out from those for training.
+    splits: the folders of its files; left_out: what lies in them or beside them and is not read; half: the half of each
+    file that shows it, or None for the whole file.
     """
 
     files: Mapping[Split, Files]
     headers: Headers
+    splits: Splits
+    left_out: LeftOut
     half: Half | None = None
-    held_out: bool = False
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the test images are held out from those for training."""
+        return self.splits.test is None
+
+    def facts(self) -> dict[str, Any]:
+        """The folder and the number of images of each split, as JSON."""
+        folders: dict[Split, str | None] = {"train": self.splits.train or WHOLE, "test": self.splits.test}
+        return {
+            split: {"folder": name and displayed(name), "images": len(self.files[split])}
+            for split, name in folders.items()
+        }
 
 
 class UnpairedFolders(Dataset):
@@ -96,14 +119,25 @@ class UnpairedFolders(Dataset):
         ]
         if any(domain.held_out for domain in domains.values()):
             notes.append(f"one image in {HELD_OUT_EVERY} is held out for testing")
+        notes += [
+            f"test split of {key}: {displayed(domain.splits.test)}"
+            for key, domain in domains.items()
+            if domain.splits.test and domain.splits.test.casefold() not in ("test", f"test{key}")
+        ]
+        left_out = sum((domain.left_out for domain in domains.values()), start=LeftOut())
+        notes += left_out.notes()
         return DatasetInfo(
             fields=fields,
             size=max(counts.values()),
             details=kind_details(fields["b"]),
             paired=self.paired,
             licence="the files' own",
-            source=folder.name,
+            source=displayed(folder.name),
             notes=tuple(notes),
+            layout={
+                "splits": {key: domain.facts() for key, domain in domains.items()},
+                "left_out": left_out.facts(),
+            },
         )
 
     def load(self, root: Path, split: Split = "train") -> Examples:
@@ -125,7 +159,7 @@ class UnpairedFolders(Dataset):
     def stream(self, root: Path, split: Split = "train") -> DomainSource:
         """A split whose images are decoded batch by batch. Raises: DatasetError."""
         folder = find_folder(self.path, root, self.name)
-        return DomainSource(self.domains(folder), split, self.info(root).fields, str(folder), self.path)
+        return DomainSource(self.domains(folder), split, self.info(root).fields, displayed(folder), self.path)
 
     def domains(self, folder: Path) -> dict[str, Domain]:
         """Both domains; the folder is scanned once. Raises: DatasetError."""
@@ -135,7 +169,10 @@ class UnpairedFolders(Dataset):
 
     def read_domains(self, folder: Path) -> dict[str, Domain]:
         """Reads both domains of the folder. Raises: DatasetError where it does not hold two domains."""
-        return {"a": read_domain(folder, "A", self.max_pixels), "b": read_domain(folder, "B", self.max_pixels)}
+        domains = {"a": read_domain(folder, "A", self.max_pixels), "b": read_domain(folder, "B", self.max_pixels)}
+        splits = [name for domain in domains.values() for name in (domain.splits.train, domain.splits.test)]
+        rest = beside(folder, visible_folders(folder), splits)
+        return domains | {"b": replace(domains["b"], left_out=domains["b"].left_out + rest)}
 
 
 def storage_formats(fields: Mapping[str, Field]) -> list[tuple[str, object]]:
@@ -177,6 +214,8 @@ class PairedFolders(UnpairedFolders):
     in pix2pix's own data. Where there is no test folder, one pair in ten is held out.
 
     path: the folder, from the current directory or from the data root; subfolders are searched.
+    train, test: the folders inside that hold the splits of images with two halves, as in `image-folder`; by default
+        they are found by their names.
     size: pixels a side; images are scaled and centre-cropped to a square. By default it is the most common size. How
         many images are resized is reported.
     channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha) in both domains. The default is chosen
@@ -190,17 +229,33 @@ class PairedFolders(UnpairedFolders):
     name = "paired-folders"
     paired = True
 
+    def __init__(
+        self,
+        *,
+        path: Folder,
+        train: Folder | None = None,
+        test: Folder | None = None,
+        size: Size | None = None,
+        channels: Channels | None = None,
+        depth: Depth | None = None,
+        max_pixels: MaxPixels = MAX_PIXELS,
+    ) -> None:
+        super().__init__(path=path, size=size, channels=channels, depth=depth, max_pixels=max_pixels)
+        self.train = train
+        self.test = test
+
     def read_domains(self, folder: Path) -> dict[str, Domain]:
         """Reads both domains, in either layout. Raises: DatasetError where files have no counterpart."""
-        if not (folder / "trainA").is_dir() and not (folder / "trainB").is_dir():
-            return read_side_by_side(folder, self.max_pixels)
+        halves = not any(name.casefold() in ("traina", "trainb") for name in visible_folders(folder))
+        if halves or self.train is not None or self.test is not None:
+            return read_side_by_side(folder, self.train, self.test, self.max_pixels)
         domains = super().read_domains(folder)
         names = {
             key: Counter((split, name) for split in SPLITS for name in pair_names(domain.files[split]))
             for key, domain in domains.items()
         }
         unpaired = [
-            f"{name} ({split}, only in {key} or more than once)"
+            f"{displayed(name)} ({split}, only in {key} or more than once)"
             for key, other in (("a", "b"), ("b", "a"))
             for (split, name), count in sorted(names[key].items())
             if count != names[other][(split, name)] or count > 1
@@ -208,9 +263,8 @@ class PairedFolders(UnpairedFolders):
         if unpaired:
             more = f"\n  ... and {len(unpaired) - MAX_LISTED:,} more" if len(unpaired) > MAX_LISTED else ""
             raise DatasetError(
-                f"{folder}: {len(unpaired):,} images have no partner of the same name in the other domain:\n  "
-                + "\n  ".join(unpaired[:MAX_LISTED])
-                + more,
+                f"{displayed(folder)}: {len(unpaired):,} images have no partner of the same name in the other "
+                "domain:\n  " + "\n  ".join(unpaired[:MAX_LISTED]) + more,
                 remedy='Give both the same name, or use dataset.name = "unpaired-folders".',
             )
         return domains
@@ -218,42 +272,42 @@ class PairedFolders(UnpairedFolders):
 
 def read_domain(folder: Path, letter: str, max_pixels: int = MAX_PIXELS) -> Domain:
     """Reads the folders trainA and testA, or trainB and testB. Raises: DatasetError without a training folder."""
-    train, test = (folder / f"{split}{letter}" for split in SPLITS)
-    if not train.is_dir():
-        raise DatasetError(
-            f"{folder}: there is no folder train{letter} in it.",
-            remedy="Put the domains into the folders trainA and trainB, and test images into testA and testB.",
-        )
-    files, headers, held_out = split_files(train, test if test.is_dir() else None, max_pixels)
-    return Domain(files, headers, held_out=held_out)
+    return Domain(*split_files(folder, find_domain_splits(folder, letter), max_pixels))
 
 
-def read_side_by_side(folder: Path, max_pixels: int = MAX_PIXELS) -> dict[str, Domain]:
+def read_side_by_side(
+    folder: Path, train: str | None = None, test: str | None = None, max_pixels: int = MAX_PIXELS
+) -> dict[str, Domain]:
     """Both domains of images that show A in the left half and B in the right. Raises: DatasetError for an odd width."""
-    train = folder / "train"
-    test = next((folder / name for name in ("test", "val") if train.is_dir() and (folder / name).is_dir()), None)
-    files, whole, held_out = split_files(train if train.is_dir() else folder, test, max_pixels)
+    files, whole, splits, left_out = split_files(folder, find_splits(folder, train, test), max_pixels)
     if odd := [f"{width} x {height}" for height, width in whole.sizes if width % 2]:
         raise DatasetError(
-            f"{folder}: pictures of {', '.join(sorted(odd)[:MAX_LISTED])} are not two pictures side by side.",
+            f"{displayed(folder)}: pictures of {', '.join(sorted(odd)[:MAX_LISTED])} are not two side by side.",
             remedy="Each must show A in its left half and B in its right half; or use the folders trainA and trainB.",
         )
     sizes = Counter({(height, width // 2): count for (height, width), count in whole.sizes.items()})
     halves = Headers(sizes, whole.modes)
-    return {"a": Domain(files, halves, "left", held_out), "b": Domain(files, halves, "right", held_out)}
+    return {
+        "a": Domain(files, halves, splits, left_out, "left"),
+        "b": Domain(files, halves, splits, LeftOut(), "right"),  # the same files, whose rest is said once
+    }
 
 
-def split_files(train: Path, test: Path | None, max_pixels: int) -> tuple[dict[Split, Files], Headers, bool]:
-    """The files of each split, their headers, and whether test images were held out of train. Raises: DatasetError."""
-    index = index_of(train, max_pixels)
+def split_files(folder: Path, splits: Splits, max_pixels: int) -> tuple[dict[Split, Files], Headers, Splits, LeftOut]:
+    """The files of each split, their headers, the splits, and what is left out. Raises: DatasetError."""
+    index = index_of(folder / splits.train, max_pixels)
+    if splits.test_in_train:
+        index = index.take(~index.files.below(splits.test_in_train))
     whole, headers = sorted_by_name(index.files), index.headers()
+    left_out = splits.left_out + index.left_out.below(splits.train)
     if not len(whole):
-        raise no_images_error(train)
-    if test is not None:
-        other = index_of(test, max_pixels)
-        return {"train": whole, "test": sorted_by_name(other.files)}, headers + other.headers(), False
+        raise no_images_error(folder / splits.train)
+    if splits.test is not None:
+        other = index_of(folder / splits.test, max_pixels)
+        files: dict[Split, Files] = {"train": whole, "test": sorted_by_name(other.files)}
+        return files, headers + other.headers(), splits, left_out + other.left_out.below(splits.test)
     held_out = np.arange(len(whole)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
-    return {"train": whole.take(~held_out), "test": whole.take(held_out)}, headers, True
+    return {"train": whole.take(~held_out), "test": whole.take(held_out)}, headers, splits, left_out
 
 
 def sorted_by_name(files: Files) -> Files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +60,11 @@ class Files:
         chosen = {name: getattr(self, name)[rows] for name in ("folder", "starts", "lengths", "sizes")}
         return replace(self, **chosen)
 
+    def below(self, folder: str) -> NDArray[np.bool_]:
+        """Whether each file (n,) lies in that folder, relative to `top`, or below it."""
+        inside = [f"{path}/".startswith(f"{folder}/") for path in self.folders]
+        return np.array(inside, dtype=bool)[self.folder]
+
     def listing(self) -> Iterator[bytes]:
         """The names and sizes of folders and files as bytes, to be hashed; they do not depend on where `top` is."""
         used, folder = np.unique(self.folder, return_inverse=True)
@@ -79,61 +83,6 @@ def listing_digest(shapes: object, parts: Iterable[Files]) -> str:
         for part in files.listing():
             digest.update(part)
     return f"listing:{digest.hexdigest()}"
-
-
-def list_files(top: Path) -> tuple[Files, int, array[int]]:
-    """Every file with the suffix of an image, the number of other files, and each folder's modification time (ns).
-
-    Hidden files are left out; links to folders are not followed. Raises: DatasetError for an unreadable folder.
-    """
-    folders: list[str] = []
-    changed, folder, starts, lengths, sizes = array("q"), array("i"), array("q"), array("i"), array("q")
-    names = bytearray()
-    others = 0
-
-    def walk(relative: str) -> None:
-        nonlocal others
-        number = len(folders)
-        folders.append(relative)
-        place = top / relative
-        try:
-            changed.append(place.stat().st_mtime_ns)  # before it is read, so that later changes are detected
-            found: dict[str, int | None] = {}  # an image's size, or None for a folder
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        found[entry.name] = None
-                    elif not entry.is_file():
-                        continue
-                    elif suffix_of(entry.name) not in IMAGE_ENDINGS:
-                        others += 1
-                    elif not entry.name.startswith("."):
-                        found[entry.name] = entry.stat().st_size
-        except OSError as error:
-            raise DatasetError(f"{place}: {error.strerror}.", remedy="Let it be read, or move it elsewhere.") from error
-        for name in sorted(found):
-            size = found[name]
-            if size is None:
-                walk(f"{relative}/{name}" if relative else name)
-                continue
-            encoded = os.fsencode(name)
-            folder.append(number)
-            starts.append(len(names))
-            lengths.append(len(encoded))
-            sizes.append(size)
-            names.extend(encoded)
-
-    walk("")
-    files = Files(
-        top,
-        folders,
-        folder=np.frombuffer(folder, np.int32),
-        names=np.frombuffer(names, np.uint8),
-        starts=np.frombuffer(starts, np.int64),
-        lengths=np.frombuffer(lengths, np.int32),
-        sizes=np.frombuffer(sizes, np.int64),
-    )
-    return files, others, changed
 
 
 def suffix_of(name: str) -> str:

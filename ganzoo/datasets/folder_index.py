@@ -8,6 +8,7 @@ folder in it has changed. Adding, removing or renaming a file changes that time;
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 import warnings
@@ -28,17 +29,19 @@ from ganzoo.core.data import Field
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.cache import read_cached
 from ganzoo.datasets.digest import digest_of
-from ganzoo.datasets.files import Files, damaged_files_error, list_files, list_message
+from ganzoo.datasets.files import Files, damaged_files_error, list_message
+from ganzoo.datasets.folder_scan import list_files
 from ganzoo.datasets.image_decoding import UNKNOWN_WHITE_LEVEL
 from ganzoo.datasets.image_modes import bits_of, is_grey, is_transparent, loses_bits, pixel_mode
 from ganzoo.datasets.image_opening import MAX_PIXELS, damage, open_image
+from ganzoo.datasets.left_out import LeftOut, displayed
 from ganzoo.datasets.root import cache_folder
 from ganzoo.errors import DatasetError
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-VERSION = 2
+VERSION = 3
 """Increases whenever the stored format changes, so that old caches are not used."""
 
 ANY_PIXELS = 2**62
@@ -109,9 +112,10 @@ class Headers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """The images under a folder, in an order that depends on their names only; others: the number of other files.
+    """The images under a folder, in an order that depends on their names only.
 
-    heights, widths: (n,) upright; mode: (n,) each image's index in `modes`, which are named as by `pixel_mode`.
+    heights, widths: (n,) upright; mode: (n,) each image's index in `modes`, which are named as by `pixel_mode`;
+    left_out: what else lies there, and is not read.
     """
 
     files: Files
@@ -119,7 +123,12 @@ class Index:
     widths: NDArray[np.int32]
     mode: NDArray[np.int32]
     modes: Sequence[str]
-    others: int
+    left_out: LeftOut
+
+    def take(self, rows: Any) -> Index:
+        """A selection of the images. rows: an index as numpy takes it."""
+        chosen = {name: getattr(self, name)[rows] for name in ("heights", "widths", "mode")}
+        return replace(self, files=self.files.take(rows), **chosen)
 
     def headers(self) -> Headers:
         """The statistics of the headers."""
@@ -161,8 +170,8 @@ def cached_index(top: Path) -> Index:
     if kept is not None and is_fresh(kept, top):
         return unpack_index(kept, top)
     began = time.time_ns()
-    files, others, changed = list_files(top)
-    index = read_headers(files, others)
+    files, left_out, changed = list_files(top)
+    index = read_headers(files, left_out)
     if len(files) >= MIN_CACHED_IMAGES and max(changed) < began - MIN_UNCHANGED_SECONDS * 1e9:
         place.parent.mkdir(parents=True, exist_ok=True)
         tensors = pack_index(index, changed)
@@ -170,7 +179,7 @@ def cached_index(top: Path) -> Index:
     return index
 
 
-def read_headers(files: Files, others: int = 0) -> Index:
+def read_headers(files: Files, left_out: LeftOut) -> Index:
     """Reads the headers. Raises: DatasetError, naming files that are not images, or whose white level is unknown."""
     heights, widths, mode = array("i"), array("i"), array("i")
     modes: dict[str, int] = {}
@@ -186,24 +195,27 @@ def read_headers(files: Files, others: int = 0) -> Index:
                     width, height = reversed(file_size(image)) if rotated else file_size(image)
                     pixels = pixel_mode(image)
             except Exception as error:  # a decoder raises anything at damaged bytes
-                damaged.append(f"{path}: {damage(error)}")
+                damaged.append(displayed(f"{path}: {damage(error)}"))
                 continue
             if not bits_of(pixels):
-                unsupported.append(f"{path}: {UNKNOWN_WHITE_LEVEL}")
+                unsupported.append(displayed(f"{path}: {UNKNOWN_WHITE_LEVEL}"))
             heights.append(height)
             widths.append(width)
             mode.append(modes.setdefault(pixels, len(modes)))
     if damaged:
         raise damaged_files_error(
-            f"{files.top}: {len(damaged):,} files are not the images that their names say", damaged
+            f"{displayed(files.top)}: {len(damaged):,} files are not the images that their names say", damaged
         )
     if unsupported:
         raise DatasetError(
-            list_message(f"{files.top}: {len(unsupported):,} images cannot be brought to 8 or 16 bits", unsupported),
+            list_message(
+                f"{displayed(files.top)}: {len(unsupported):,} images cannot be brought to 8 or 16 bits",
+                unsupported,
+            ),
             remedy="Scale them to 0 to 65,535 and save them as PNG or TIFF files of 16 bits.",
         )
     arrays = [np.frombuffer(values, np.int32) for values in (heights, widths, mode)]
-    return Index(files, arrays[0], arrays[1], arrays[2], tuple(modes), others)
+    return Index(files, arrays[0], arrays[1], arrays[2], tuple(modes), left_out)
 
 
 def file_size(image: ImageFile) -> tuple[int, int]:
@@ -221,7 +233,7 @@ def pack_index(index: Index, changed: array[int]) -> dict[str, Tensor]:
         **{name: getattr(files, name) for name in ("folder", "names", "starts", "lengths", "sizes")},
         **{name: getattr(index, name) for name in ("heights", "widths", "mode")},
         "modes": encode_names(index.modes),
-        "others": np.array([index.others]),
+        "left_out": np.frombuffer(json.dumps(index.left_out.facts()).encode(), np.uint8),
         "changed": np.frombuffer(changed, np.int64),
     }
     return {name: torch.from_numpy(values.copy()) for name, values in arrays.items()}
@@ -233,7 +245,8 @@ def unpack_index(tensors: Mapping[str, Tensor], top: Path) -> Index:
     of_files: dict[str, Any] = {name: arrays[name] for name in ("folder", "names", "starts", "lengths", "sizes")}
     of_index = {name: arrays[name] for name in ("heights", "widths", "mode")}
     files = Files(top, decode_names(arrays["folders"]), **of_files)
-    return Index(files, **of_index, modes=decode_names(arrays["modes"]), others=int(arrays["others"][0]))
+    left_out = LeftOut.from_facts(json.loads(arrays["left_out"].tobytes()))
+    return Index(files, **of_index, modes=decode_names(arrays["modes"]), left_out=left_out)
 
 
 def is_fresh(kept: Mapping[str, Tensor], top: Path) -> bool:

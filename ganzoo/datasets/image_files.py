@@ -13,8 +13,10 @@ from torch import Tensor
 
 from ganzoo.core.data import Field
 from ganzoo.datasets.files import IMAGE_ENDINGS, Files, damaged_files_error
+from ganzoo.datasets.folder_scan import list_files
 from ganzoo.datasets.image_decoding import Half, decode_image
 from ganzoo.datasets.image_opening import damage
+from ganzoo.datasets.left_out import displayed
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 Split = Literal["train", "test"]
@@ -42,17 +44,16 @@ def find_folder(path: str, root: Path, name: str) -> Path:
 
 
 def list_images(top: Path) -> list[Path]:
-    """Every image under a folder, sorted by path."""
-    return sorted(
-        path
-        for path in top.rglob("*")
-        if path.suffix.lower() in IMAGE_ENDINGS and path.is_file() and not path.name.startswith(".")
-    )
+    """Every image under a folder, sorted by path, as data sets read folders. Raises: DatasetError."""
+    files = list_files(top)[0]
+    return [files[number] for number in range(len(files))]
 
 
 def no_images_error(folder: Path) -> DatasetError:
     """The error for a folder without images."""
-    return DatasetError(f"{folder}: there is no image in it.", remedy=f"Endings: {', '.join(sorted(IMAGE_ENDINGS))}.")
+    return DatasetError(
+        f"{displayed(folder)}: there is no image in it.", remedy=f"Endings: {', '.join(sorted(IMAGE_ENDINGS))}."
+    )
 
 
 def check_memory(files: Files, field: Field, name: str) -> None:
@@ -81,7 +82,7 @@ def decode_all(files: Files, field: Field, name: str, half: Half | None = None) 
         try:
             images[number] = decode_image(files[number], field, half, max_pixels=files.max_pixels)
         except Exception as error:  # a decoder raises anything at damaged bytes
-            damaged.append(f"{files[number]}: {damage(error)}")
+            damaged.append(displayed(f"{files[number]}: {damage(error)}"))
 
     if len(files) <= SEQUENTIAL_LIMIT:
         for number in range(len(files)):

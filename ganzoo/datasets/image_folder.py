@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,37 +15,85 @@ from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field, Source
 from ganzoo.datasets.files import Files, listing_digest
+from ganzoo.datasets.folder_classes import ClassesSetting, ClassFolders, find_classes, unlabelled_test_error
 from ganzoo.datasets.folder_index import Headers, index_of
+from ganzoo.datasets.folder_splits import WHOLE, Splits, find_splits
 from ganzoo.datasets.image_fields import Channels, Depth, MaxPixels, image_field, kind_details, storage_format
 from ganzoo.datasets.image_files import HELD_OUT_EVERY, Split, check_memory, decode_all, find_folder, no_images_error
 from ganzoo.datasets.image_opening import MAX_PIXELS
+from ganzoo.datasets.left_out import LeftOut, displayed
 
 Side = Annotated[int, Interval(ge=4, le=4096)]
+
+MAX_CLASSES_SHOWN = 6
+"""The most classes whose number of images is said at the start; run.json has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The contents of a folder.
+    """What a folder was read as.
 
-    files: the images of each split; labels: (n,) the index of each one's class; classes: their names; others: the
-    number of files that are not images; headers: statistics of all images; has_test_split: whether the folder has test
-    images of its own.
+    files: the images of each split; labels: (n,) the index of each one's class, None where there are no classes;
+    classes: the class folders; splits: where the splits are; left_out: what is not read; headers: statistics of all
+    images.
     """
 
     files: dict[Split, Files]
-    labels: dict[Split, Tensor]
-    classes: tuple[str, ...]
-    others: int
+    labels: dict[Split, Tensor | None]
+    classes: ClassFolders
+    splits: Splits
+    left_out: LeftOut
     headers: Headers
-    has_test_split: bool
+
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON: each split's folder, number of images, and number of each class; what was left out."""
+        folders: dict[Split, str | None] = {"train": self.splits.train or WHOLE, "test": self.splits.test}
+        splits: dict[str, dict[str, Any]] = {
+            split: {"folder": folder and displayed(folder), "images": len(self.files[split])} | self.counts(split)
+            for split, folder in folders.items()
+        }
+        if self.splits.test is None:
+            splits["test"]["held_out"] = f"one image in {HELD_OUT_EVERY} of {displayed(self.splits.train or WHOLE)}"
+        return {
+            "splits": splits,
+            "classes": "folders" if self.classes.names else "none",
+            **({"why_none": self.classes.why} if self.classes.why else {}),
+            "left_out": self.left_out.facts(),
+        }
+
+    def counts(self, split: Split) -> dict[str, Any]:
+        """The number of images of each class, by its name, under the key "classes"; nothing where there are none."""
+        labels, names = self.labels[split], self.classes.names
+        if labels is None:
+            return {}
+        return {"classes": dict(zip(names, torch.bincount(labels, minlength=len(names)).tolist(), strict=True))}
+
+    def notes(self) -> Iterator[str]:
+        """What a person should know of it, in a few lines."""
+        if counts := self.counts("train").get("classes"):
+            some = [f"{name} {count:,}" for name, count in counts.items()][:MAX_CLASSES_SHOWN]
+            more = f" and {len(counts) - len(some):,} more" if len(counts) > len(some) else ""
+            yield f"{len(counts):,} class{'es' * (len(counts) > 1)}: {', '.join(some)}{more}"
+        elif self.classes.why:
+            yield f"no classes: {self.classes.why}"
+        if self.splits.test is not None:
+            yield f"test split: {displayed(self.splits.test)}, {len(self.files['test']):,} images"
+        yield from self.left_out.notes()
+        if self.splits.test is None:
+            yield f"one image in {HELD_OUT_EVERY} is held out for testing"
 
 
 class ImageFolder(Dataset):
     """Every image in a folder, decoded into memory, or batch by batch where they do not fit.
 
-    path: the folder, from the current directory or from the data root; subfolders are searched. If all images lie in
-        two or more subfolders, these are the classes. train/ and test/ inside are the splits; without a test/, one
-        image in ten is held out.
+    path: the folder, from the current directory or from the data root; subfolders are searched, links included. Hidden
+        folders, folders of tools (__MACOSX, @eaDir) and ganzoo's own runs are left out.
+    classes: "folders": the subfolders of the training split are the classes; "none": there are none. By default they
+        are where all images lie in two or more of them. A class that only the test split has is left out.
+    train: the folder inside that holds the training split, or "." for the folder itself. By default train/ or
+        training/, in any letter case, where test images lie beside it or nothing does.
+    test: the folder inside that holds the test split, or "held-out" for one training image in ten. By default test/ or
+        testing/, else val/, valid/ or validation/, else one training image in ten is held out.
     size: pixels a side, or [height, width]; images are scaled and centre-cropped to it. By default it is the most
         common size in the folder. How many images are resized is reported.
     channels: 1 (grey), 2 (grey and alpha), 3 (colours) or 4 (colours and alpha); by default 3, or 1 where every image
@@ -61,12 +109,18 @@ class ImageFolder(Dataset):
         self,
         *,
         path: Annotated[str, Len(1)],
+        classes: ClassesSetting | None = None,
+        train: Annotated[str, Len(1)] | None = None,
+        test: Annotated[str, Len(1)] | None = None,
         size: Side | tuple[Side, Side] | None = None,
         channels: Channels | None = None,
         depth: Depth | None = None,
         max_pixels: MaxPixels = MAX_PIXELS,
     ) -> None:
         self.path = path
+        self.classes: ClassesSetting | None = classes
+        self.train = train
+        self.test = test
         self.size = size
         self.channels = channels
         self.depth = depth
@@ -79,21 +133,22 @@ class ImageFolder(Dataset):
         listing = self.listing(folder)
         height, width = self.shape(listing)
         field = image_field(listing.headers, height, width, self.channels, self.depth)
-        notes = [*listing.headers.resize_notes(height, width), *listing.headers.conversion_notes(field)]
-        if listing.others:
-            notes.append(f"{listing.others:,} files are not images, and left out")
-        if not listing.has_test_split:
-            notes.append(f"one image in {HELD_OUT_EVERY} is held out for testing")
+        notes = [
+            *listing.headers.resize_notes(height, width),
+            *listing.headers.conversion_notes(field),
+            *listing.notes(),
+        ]
         return DatasetInfo(
             fields={
                 "real": field,
-                **({"label": Field.label(listing.classes)} if listing.classes else {}),
+                **({"label": Field.label(listing.classes.names)} if listing.classes.names else {}),
             },
             size=len(listing.files["train"]),
             details=kind_details(field),
             licence="the files' own",
-            source=folder.name,
+            source=displayed(folder.name),
             notes=tuple(notes),
+            layout=listing.facts(),
         )
 
     def load(self, root: Path, split: Split = "train") -> Examples:
@@ -115,8 +170,8 @@ class ImageFolder(Dataset):
         """A split whose images are decoded batch by batch. Raises: DatasetError."""
         info, folder = self.info(root), self.folder(root)
         listing = self.listing(folder)
-        labels = listing.labels[split] if info.classes else None
-        return FolderSource(listing.files[split], info.fields["real"], labels, str(folder), self.path)
+        labels = listing.labels[split]
+        return FolderSource(listing.files[split], info.fields["real"], labels, displayed(folder), self.path)
 
     def folder(self, root: Path) -> Path:
         """The path of the folder. Raises: DatasetUnavailable."""
@@ -125,7 +180,7 @@ class ImageFolder(Dataset):
     def listing(self, folder: Path) -> Listing:
         """The contents of the folder, which is scanned once."""
         if folder not in self._listings:
-            self._listings[folder] = list_folder(folder, self.max_pixels)
+            self._listings[folder] = list_folder(folder, self.classes, self.train, self.test, self.max_pixels)
         return self._listings[folder]
 
     def shape(self, listing: Listing) -> tuple[int, int]:
@@ -159,28 +214,42 @@ class FolderSource(Source):
         return decode_all(self.files.take(chosen), self.field, self.name)
 
 
-def list_folder(folder: Path, max_pixels: int = MAX_PIXELS) -> Listing:
-    """Scans a folder for every image's path, class, size and pixel mode. Raises: DatasetError."""
-    splits: dict[Split, Path] = {"train": folder / "train", "test": folder / "test"}
-    has_test_split = all(path.is_dir() for path in splits.values())
-    folders = list(splits.values()) if has_test_split else [folder]
-    indices = [index_of(path, max_pixels) for path in folders]
-    if not all(len(index.files) for index in indices):
-        raise no_images_error(folder)
-    whole = indices[0].files
-    used = {whole.folders[number].split("/")[0] for number in np.unique(whole.folder)}
-    classes = tuple(sorted(used)) if len(used) > 1 and "" not in used else ()
-    numbers = {name: number for number, name in enumerate(classes)}
+def list_folder(
+    folder: Path,
+    classes: ClassesSetting | None = None,
+    train: str | None = None,
+    test: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Listing:
+    """Scans a folder for every image's path, class, size and pixel mode. Options: those of `ImageFolder`.
 
-    def labels_of(files: Files) -> Tensor:
-        of_folder = [numbers.get(path.split("/")[0], 0) for path in files.folders]
-        return torch.from_numpy(np.array(of_folder, dtype=np.int64)[files.folder])
-
-    if has_test_split:
-        files: dict[Split, Files] = {"train": whole, "test": indices[1].files}
-    else:
-        held_out = np.arange(len(whole)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
-        files = {"train": whole.take(~held_out), "test": whole.take(held_out)}
-    labels = {split: labels_of(of_split) for split, of_split in files.items()}
-    headers = sum((index.headers() for index in indices[1:]), start=indices[0].headers())
-    return Listing(files, labels, classes, sum(index.others for index in indices), headers, has_test_split)
+    Raises: DatasetError.
+    """
+    splits = find_splits(folder, train, test)
+    # Where all images lie in train/, files are listed from the folder above, as they were by runs of earlier versions.
+    prefix = splits.train if splits.test is None and splits.alone else ""
+    whole = index_of(folder if prefix else folder / splits.train, max_pixels)
+    left_out = whole.left_out if prefix else splits.left_out + whole.left_out.below(splits.train)
+    if splits.test_in_train:
+        whole = whole.take(~whole.files.below(splits.test_in_train))
+    if not len(whole.files):
+        raise no_images_error(folder / splits.train)
+    found = find_classes(whole.files, prefix, classes, place=folder / splits.train, test=splits.test_in_train)
+    whole, left_out = whole.take(found.read), left_out + found.left_out
+    headers = whole.headers()
+    if splits.test is None:
+        held_out = np.arange(len(whole.files)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+        files: dict[Split, Files] = {"train": whole.files.take(~held_out), "test": whole.files.take(held_out)}
+        labels = {split: found.labels(of_split, prefix) for split, of_split in files.items()}
+        return Listing(files, labels, found, splits, left_out, headers)
+    tested = index_of(folder / splits.test, max_pixels)
+    if not len(tested.files):
+        raise no_images_error(folder / splits.test)
+    known, unknown = found.of_test(tested.files)
+    if not known.any():
+        raise unlabelled_test_error(folder, splits.test)
+    left_out = left_out + (tested.left_out + unknown).below(splits.test)
+    tested = tested.take(known)
+    files = {"train": whole.files, "test": tested.files}
+    labels = {split: found.labels(of_split) for split, of_split in files.items()}
+    return Listing(files, labels, found, splits, left_out, headers + tested.headers())

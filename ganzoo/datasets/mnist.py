@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples, Field
 from ganzoo.datasets.digest import digest_of
-from ganzoo.datasets.download import download
+from ganzoo.datasets.download import Remote, download, unpack_gzip
 from ganzoo.datasets.idx import IMAGES, LABELS, count_idx, find_idx, read_idx
 from ganzoo.errors import DatasetError, DatasetUnavailable
+from ganzoo.recipe.plain_file import MIB
 
 Split = Literal["train", "test"]
 FILES: dict[Split, tuple[str, str]] = {
@@ -19,12 +20,15 @@ FILES: dict[Split, tuple[str, str]] = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 
+MAX_DOWNLOAD = 64 * MIB
+"""The most bytes of a packed file; Fashion-MNIST's images have 26 MB."""
+
 
 class MNIST(Dataset):
     """Handwritten digits (LeCun, Cortes and Burges, 1998): 60,000 for training and 10,000 for testing, 28x28, grey.
 
     The four idx files, or their .gz, are read from <data root>/MNIST/raw (torchvision's layout), <data root>/MNIST, or
-    the data root itself; otherwise they are downloaded from torchvision's mirrors and their checksums verified.
+    the data root itself; otherwise they are downloaded from torchvision's mirrors, and used if their MD5 are right.
     """
 
     folder: ClassVar[str] = "MNIST"
@@ -50,7 +54,7 @@ class MNIST(Dataset):
     def load(self, root: Path, split: Split = "train") -> Examples:
         """One split, from disk or from the mirrors. Raises: DatasetUnavailable, DatasetError."""
         if any(find_idx(name, self.search_folders(root)) is None for name in FILES[split]):
-            download(self.folder, root, remedy=self.download_remedy(root))
+            self.download(root)
         (images_path, images), (labels_path, labels) = (
             self._read(root, name, magic) for name, magic in zip(FILES[split], (IMAGES, LABELS), strict=True)
         )
@@ -67,6 +71,19 @@ class MNIST(Dataset):
             checksum=digest_of({"image": images, "label": labels}),
             origin=str(images_path.parent),
         )
+
+    def download(self, root: Path) -> None:
+        """Downloads what is missing into <data root>/NAME/raw, torchvision's layout. Raises: DatasetUnavailable."""
+        from torchvision import datasets
+
+        published = getattr(datasets, self.folder)  # its mirrors, and the MD5 of each file
+        folder = self.search_folders(root)[0]
+        for file, md5 in published.resources:
+            unpacked = file.removesuffix(".gz")
+            if find_idx(unpacked, self.search_folders(root)) is None:
+                remote = Remote([f"{mirror}{file}" for mirror in published.mirrors], f"md5:{md5}", MAX_DOWNLOAD)
+                download(remote, folder / file, name=self.folder, remedy=self.download_remedy(root))
+                unpack_gzip(folder / file, folder / unpacked)
 
     def search_folders(self, root: Path) -> list[Path]:
         """The folders to search for the files, in order."""

@@ -17,11 +17,12 @@ from scipy.stats import t as student
 from ganzoo import __version__
 from ganzoo.core.data import Examples, Source
 from ganzoo.core.game import Game
+from ganzoo.core.random_streams import derived
 from ganzoo.datasets.obtain import read_split
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
-from ganzoo.metrics.interface import Extractor
-from ganzoo.metrics.judge import Judge, Split, Task, choice_of, derived
+from ganzoo.metrics.interface import Extractor, Samples
+from ganzoo.metrics.judge import Judge, Split, Task, choice_of
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.facts import describe_data_change, utc_now
@@ -108,14 +109,22 @@ def evaluate(
 def score_real_data(
     judge: Judge, train: Examples | Source, report_progress: Callable[[str], None]
 ) -> list[dict[str, float] | None]:
-    """For each task, the scores of as many real samples of the other split; None if there is no other split."""
+    """For each task, the scores of as many real samples of the other split; None if it has none, or too few."""
     try:
         other = train if judge.split == "test" else read_split(judge.dataset, judge.root, "test")
     except DatasetUnavailable:
         return [None] * len(judge.tasks)
     report_progress("scoring real data against real data")
     real = judge.of_examples(other, judge.n)
-    return [judge.numbers(real, task, derived(judge.seed, 0)) for task in judge.tasks]
+    return [score_of_few(judge, real, task) for task in judge.tasks]
+
+
+def score_of_few(judge: Judge, real: Samples, task: Task) -> dict[str, float] | None:
+    """A task's scores of real samples; None if the metric takes more than there are."""
+    try:
+        return judge.numbers(real, task, derived(judge.seed, 0))
+    except MetricError:
+        return None
 
 
 def check_finite(numbers: dict[str, float]) -> dict[str, float]:

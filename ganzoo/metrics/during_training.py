@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ganzoo.core.data import Batch
 from ganzoo.core.game import Game
-from ganzoo.core.random_streams import own_randomness
+from ganzoo.core.random_streams import derived, own_randomness
 from ganzoo.datasets.obtain import Obtained
-from ganzoo.metrics.judge import Judge, UnusableSamples, derived, draw_samples
+from ganzoo.metrics.judge import Judge, UnusableSamples, draw_samples
 from ganzoo.recipe.model import Evaluate
 from ganzoo.runs.score import Better
 

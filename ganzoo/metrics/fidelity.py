@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Interval
 
 from ganzoo.errors import MetricError
+from ganzoo.metrics.enough_samples import require_samples
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
@@ -34,7 +35,7 @@ class FID(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than two samples."""
-        require_samples(2, real, fake)
+        require_samples(2, real=real, fake=fake)
         fidelity = import_torch_fidelity("metric_fid")
         fitted = [fidelity.fid_features_to_statistics(side.features.double()) for side in (fake, real)]
         return {"fid": fidelity.fid_statistics_to_metric(*fitted, False)[fidelity.KEY_METRIC_FID]}
@@ -56,7 +57,7 @@ class KID(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """The mean over the subsets. Raises: MetricError for fewer than two samples."""
-        require_samples(2, real, fake)
+        require_samples(2, real=real, fake=fake)
         fidelity = import_torch_fidelity("metric_kid")
         found = fidelity.kid_features_to_metric(
             fake.features,
@@ -85,7 +86,7 @@ class InceptionScore(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """The mean over the splits. Raises: MetricError for fewer samples than splits."""
-        require_samples(self.splits, fake)
+        require_samples(self.splits, fake=fake)
         fidelity = import_torch_fidelity("metric_isc")
         found = fidelity.isc_features_to_metric(fake.logits, self.splits, True, numpy_seed(seed))
         return {"inception_score": found[fidelity.KEY_METRIC_ISC_MEAN]}
@@ -107,7 +108,7 @@ class PrecisionRecall(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than k + 1 samples."""
-        require_samples(self.k + 1, real, fake)
+        require_samples(self.k + 1, real=real, fake=fake)
         fidelity = import_torch_fidelity("metric_prc")
         found = fidelity.prc_features_to_metric(
             fake.features,
@@ -118,13 +119,6 @@ class PrecisionRecall(Metric):
             verbose=False,
         )
         return {"precision": found[fidelity.KEY_METRIC_PRECISION], "recall": found[fidelity.KEY_METRIC_RECALL]}
-
-
-def require_samples(n: int, *sides: Samples) -> None:
-    """Raises: MetricError where a side has fewer than n samples."""
-    fewest = min(len(side) for side in sides)
-    if fewest < n:
-        raise MetricError(f"this takes at least {n} samples of each kind, and there are {fewest}.", remedy="Raise n.")
 
 
 def numpy_seed(seed: int) -> int:

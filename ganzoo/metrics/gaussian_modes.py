@@ -10,6 +10,7 @@ from annotated_types import Gt, Interval
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo
+from ganzoo.metrics.enough_samples import require_samples
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
@@ -27,6 +28,7 @@ class GaussianModes(Metric):
     gives: ClassVar[Mapping[str, Better]] = {"modes": "up", "high_quality": "up"}
     needs: ClassVar[Needs] = "samples"
     n: ClassVar[int | None] = 2500
+    floors: ClassVar[Mapping[str, float]] = {"modes": 0.8, "high_quality": 0.3}
 
     def __init__(self, *, deviations: Annotated[float, Gt(0), Interval(le=100.0)] = 3.0) -> None:
         self.deviations = deviations
@@ -43,6 +45,7 @@ class GaussianModes(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """modes: how many are captured; high_quality: a share of the generated samples."""
+        require_samples(1, fake=fake)
         nearest = torch.cdist(fake.raw.double(), self._centres.double()).min(dim=1)
         good = nearest.values <= self.deviations * self._std
         captured = nearest.indices[good].unique()

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from ganzoo.core.data import Dataset, DatasetInfo
-from ganzoo.datasets.download import network_access
+from ganzoo.datasets.digest import file_digest
+from ganzoo.datasets.download import Remote, download
 from ganzoo.datasets.root import cache_folder
 from ganzoo.errors import DatasetUnavailable, MetricError
 from ganzoo.metrics.fidelity import import_torch_fidelity
 from ganzoo.metrics.interface import Extractor, Features
+from ganzoo.recipe.plain_file import MIB
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+MAX_FILE = 256 * MIB
+"""The most bytes that are read of a file of weights, which has 96 MB."""
 
 OFFLINE = "use --extractor digits where the images have labels and are small, or flatten for any: these need no network"
 
@@ -54,8 +57,11 @@ class Inception(Extractor):
         module = import_torch_fidelity("feature_extractor_inceptionv3")
         path = cache_folder() / "extractors" / FILE
         if not path.is_file():
-            download(module.URL_INCEPTION_V3, path)
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+            download_weights(module.URL_INCEPTION_V3, path)
+        try:
+            found = file_digest(path, "sha256", limit=MAX_FILE)
+        except OSError as error:
+            raise MetricError(f"{path}: cannot be read: {error.strerror}.", remedy="Delete it.") from error
         if found != SHA256:
             raise MetricError(
                 f"{path}: its SHA-256 is {found}, not {SHA256}: the file is cut off, damaged, or another one.",
@@ -77,13 +83,11 @@ class Inception(Extractor):
         return Features(*self.network(colour))
 
 
-def download(url: str, path: Path) -> None:
+def download_weights(url: str, path: Path) -> None:
     """Downloads the weights and checks their hash. Raises: MetricError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     remedy = f"Put {FILE} (SHA-256 {SHA256}) into {path.parent}, or {OFFLINE}."
     try:
-        with network_access("Inception's file of weights", remedy):
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256, progress=False)
+        download(Remote([url], f"sha256:{SHA256}", MAX_FILE), path, name="Inception's file of weights", remedy=remedy)
     except DatasetUnavailable as error:
         raise MetricError(error.what, remedy=error.remedy) from error
 

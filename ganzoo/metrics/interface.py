@@ -121,6 +121,11 @@ class Metric(ABC):
     n: ClassVar[int | None] = None
     """How many generated samples the published protocol asks for; None where it is the user's choice."""
 
+    floors: ClassVar[Mapping[str, float]] = {}
+    """The numbers that `ganzoo doctor` examines a run by -> the share of what real samples get that a healthy run's
+    samples reach. It asks a metric with floors about a thousand samples, so that it must be quick; only numbers that
+    are better upwards have floors."""
+
     def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
         """Why it does not support such data, as a sentence; empty where it does.
 

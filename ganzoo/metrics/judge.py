@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.core.data import Batch, Dataset, DatasetInfo, Examples, Source
 from ganzoo.core.game import Game
-from ganzoo.core.random_streams import own_randomness, seed_everything
+from ganzoo.core.random_streams import derived, own_randomness, seed_everything
 from ganzoo.datasets.obtain import read_split
 from ganzoo.errors import GanzooError, MetricError
 from ganzoo.metrics.interface import Extractor, Metric, Samples
@@ -22,7 +21,7 @@ from ganzoo.recipe.field_kinds import FieldKinds, build_kind
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.namesakes import Prefer, engines
 from ganzoo.recipe.parts import build
-from ganzoo.runs.sampling import sample_in_chunks
+from ganzoo.runs.sampling import sample_in_chunks, seed_conditions
 
 Split = Literal["train", "test"]
 
@@ -271,6 +270,8 @@ def unsupported_reason(metric: Metric, dataset: Dataset, info: DatasetInfo, cond
 
 def extract_features(extractor: Extractor, raw: Tensor, conditions: Batch, device: torch.device) -> Samples:
     """Samples with what the extractor sees in them, computed on `device`. raw, conditions: as in `Samples`."""
+    if not len(raw):
+        return Samples.without_features(raw, conditions)
     extractor = extractor.to(device)
     with torch.no_grad(), own_randomness(device):
         parts = [extractor(part.to(device)) for part in raw.split(extractor.at_once)]
@@ -290,26 +291,23 @@ def lacks(extractor: Extractor, metric: Metric) -> bool:
     return wanted is not None and extractor.classifies not in wanted
 
 
-def derived(*numbers: int) -> int:
-    """A seed that depends on all of the numbers, and on nothing else."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
 def draw_samples(
     game: Game, n: int, seed: int, device: torch.device, train: Examples | Source, kinds: FieldKinds
 ) -> tuple[Tensor, Batch]:
     """n samples (n, *shape) as the data set stores them, and what they were made for.
 
-    Conditions are those of random training examples: as frequent as in the data, and as they occur together.
+    Conditions are those of random training examples: as frequent as in the data, and as they occur together. The k-th
+    sample of a seed and its conditions do not depend on n.
     Raises: UnusableSamples where they are no samples of the data's kind.
     """
     chunks = []
     with own_randomness(device), torch.no_grad():
-        seed_everything(seed)
         conditions: Batch = {}
         if game.conditions:
+            seed_conditions(seed)
             rows = torch.randint(train.sizes[game.conditions[0]], (n,)).tolist()
             conditions = {key: kinds.to_unit(key, train.fetch(key, rows)).to(device) for key in game.conditions}
+        seed_everything(seed)
         for made in sample_in_chunks(game, n, conditions):
             try:
                 chunks.append(kinds.generated(made).cpu())

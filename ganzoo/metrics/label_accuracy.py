@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.errors import MetricError
-from ganzoo.metrics.fidelity import require_samples
+from ganzoo.metrics.enough_samples import require_samples
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
@@ -26,6 +26,7 @@ class LabelAccuracy(Metric):
     gives: ClassVar[Mapping[str, Better]] = {"label_accuracy": "up", "worst_label_accuracy": "up"}
     needs: ClassVar[Needs] = "labels"
     conditions: ClassVar[tuple[str, ...]] = ("label",)
+    floors: ClassVar[Mapping[str, float]] = {"label_accuracy": 0.5}
 
     def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
         """Only labels with classes can be read from a sample."""
@@ -38,7 +39,7 @@ class LabelAccuracy(Metric):
 
         Raises: MetricError for samples without labels.
         """
-        require_samples(1, fake)
+        require_samples(1, fake=fake)
         if (label := fake.conditions.get("label")) is None:
             raise MetricError("these samples were made for no label.", remedy="Choose another --metric.")
         right = (fake.logits.argmax(dim=1) == label).double()

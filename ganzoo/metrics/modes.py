@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ganzoo.core.data import Dataset, DatasetInfo
-from ganzoo.metrics.fidelity import require_samples
+from ganzoo.metrics.enough_samples import require_samples
 from ganzoo.metrics.interface import Metric, Needs, Samples
 from ganzoo.runs.score import Better
 
@@ -24,6 +24,7 @@ class Modes(Metric):
     gives: ClassVar[Mapping[str, Better]] = {"modes": "up", "reverse_kl": "down"}
     needs: ClassVar[Needs] = "labels"
     n: ClassVar[int | None] = 26_000
+    floors: ClassVar[Mapping[str, float]] = {"modes": 0.5}  # of 1,000 real samples some 630 are of different modes
 
     def unsupported_reason(self, dataset: Dataset, info: DatasetInfo) -> str:
         """Refuses data that are not stacked: only stacked data have modes that a classifier can identify."""
@@ -33,7 +34,7 @@ class Modes(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """modes: how many were found at least once; reverse_kl: in nats."""
-        require_samples(1, fake)
+        require_samples(1, fake=fake)
         classes = fake.logits.shape[1]
         found = fake.logits.argmax(dim=1).bincount(minlength=classes).double()
         share = found[found > 0] / len(fake)

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from ganzoo.metrics.fidelity import require_samples
+from ganzoo.metrics.enough_samples import require_samples
 from ganzoo.metrics.interface import Metric, Samples
 from ganzoo.runs.score import Better
 
@@ -34,8 +34,8 @@ class DensityCoverage(Metric):
 
     def __call__(self, real: Samples, fake: Samples, *, seed: int) -> Mapping[str, float]:
         """Raises: MetricError for fewer than k + 1 real samples."""
-        require_samples(self.k + 1, real)
-        require_samples(1, fake)
+        require_samples(self.k + 1, real=real)
+        require_samples(1, fake=fake)
         hits, covered = 0, 0
         for centres in real.features.double().split(CHUNK):
             radii = distances(centres, real.features).kthvalue(self.k + 1, dim=1).values  # the first is itself

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ganzoo.plugins.components import Component
+from ganzoo.plugins.components import NAME, Component
 from ganzoo.plugins.hookspecs import hookimpl
 
 GAMES = [("two-player", "core.two_player:TwoPlayer", "a generator against a discriminator", "arXiv:1406.2661")]
@@ -134,12 +134,23 @@ def builtin_components(shelf: str) -> list[Component]:
     ]
 
 
+MAX_RECIPE = 1 << 20
+
+
 def shipped_recipes(package: Path) -> Iterator[Component]:
     """The recipes that ganzoo ships: inside the package's folder in a wheel, next to it in a checkout."""
     folder = next((folder for folder in ("recipes", "../recipes") if (package / folder).is_dir()), "recipes")
     for path in sorted((package / folder).glob("*.toml")):
-        try:
-            summary = tomllib.loads(path.read_text(encoding="utf-8")).get("description", "")
-        except (OSError, ValueError) as error:
-            summary = f"cannot be read: {error}"
-        yield Component("recipe", path.stem, f"ganzoo:{folder}/{path.name}", str(summary))
+        if NAME.fullmatch(path.stem) and path.is_file():  # a copy of somebody's beside them, a pipe
+            yield Component("recipe", path.stem, f"ganzoo:{folder}/{path.name}", description_of(path))
+
+
+def description_of(path: Path) -> str:
+    """The description in a recipe's file, or why it cannot be read."""
+    try:
+        if path.stat().st_size > MAX_RECIPE:
+            return "cannot be read: it is larger than 1 MiB"
+        description = tomllib.loads(path.read_text(encoding="utf-8")).get("description", "")
+    except (OSError, ValueError, RecursionError) as error:
+        description = f"cannot be read: {error}"
+    return "".join(letter if letter.isprintable() else " " for letter in str(description)[:500])

@@ -27,6 +27,9 @@ SHELVES: Final[dict[str, str]] = {
 """Shelf -> its plural, as `ganzoo list` and its JSON write it."""
 
 NAME = re.compile(r"\w[\w.+-]*")
+LONGEST: Final = {"shelf": 100, "name": 100, "target": 500, "summary": 1000, "paper": 200}
+"""The most characters of each field of a component."""
+
 TARGET = re.compile(r"\w[\w.]*:\S.*")
 
 
@@ -56,6 +59,10 @@ class Component:
             value = getattr(self, field)
             if not isinstance(value, str):
                 raise TypeError(f"a component's {field} is a string, not {value!r}")
+            if len(value) > LONGEST[field]:
+                raise ValueError(f"a component's {field} has at most {LONGEST[field]:,} characters, not {len(value):,}")
+            if not value.isprintable() and not " ".join(value.split()).isprintable():
+                raise ValueError(f"a component's {field} is text without control characters, not {value!r}")
         if not NAME.fullmatch(self.name):
             raise ValueError(f"a component's name has letters, digits and - _ . + only, not {self.name!r}")
         if not TARGET.fullmatch(self.target):

@@ -12,6 +12,10 @@ HOMEPAGE_LABELS = ("homepage", "repository", "source", "sourcecode", "github", "
 """Labels of project URLs to take as the homepage, in order of preference, without spaces and hyphens."""
 
 
+LONGEST_VALUE = 1000
+"""The most characters of a value that are kept; licences may be given with their whole text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credit:
     """Author, homepage, licence and summary of a distribution; empty where its metadata do not state them.
@@ -38,7 +42,8 @@ def read_metadata(distribution: Distribution) -> Metadata:
     try:
         metadata: Any = distribution.metadata  # read from the file at each access
         for name, value in metadata.items():
-            if (value_text := " ".join(str(value).split())) and value_text.lower() != "unknown":
+            value_text = " ".join(str(value).split())[:LONGEST_VALUE]
+            if value_text and value_text.lower() != "unknown":
                 found.setdefault(name.lower(), []).append(value_text)
     except Exception:
         return {}

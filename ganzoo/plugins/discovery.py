@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-from ganzoo.plugins.credit import NO_CREDIT, Credit, credit_of, first_value, read_metadata
+from ganzoo.plugins.credit import NO_CREDIT, Credit, Metadata, credit_of, first_value, read_metadata
 from ganzoo.plugins.hookspecs import PROJECT
 
 UNKNOWN = "(unknown)"
+
+IDENTITY = ("name", "version")
+DISTRIBUTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,99}")
+ENTRY_VALUE = re.compile(r"\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*(?::\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*)?(?:\[.*\]\s*)?")
+"""A module's path, and an attribute's in it."""
+
+MAX_ENTRY_POINTS = 100
+"""The most entry points of one distribution that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +87,41 @@ def _candidates_of(distribution: Distribution) -> Iterator[Candidate]:
     if not own and not metadata_error:
         return
     metadata = read_metadata(distribution)
-    name, version = (first_value(metadata, field) or UNKNOWN for field in ("name", "version"))
+    wrong = wrong_fields(metadata)
+    name, version = (UNKNOWN if field in wrong else first_value(metadata, field) or UNKNOWN for field in IDENTITY)
     if metadata_error and PROJECT in name.lower():  # damaged metadata of unrelated projects are not reported
         yield Candidate(name, name, version, metadata_error=metadata_error)
-    if name == UNKNOWN:
+    if name == UNKNOWN or wrong:
         metadata_error = "the METADATA of its distribution are missing or damaged"
+        metadata_error += f": its {' and its '.join(wrong)} cannot be used" if wrong else ""
+    if len(own) > MAX_ENTRY_POINTS:
+        metadata_error = (
+            f"it has {len(own):,} entry points in the group {PROJECT}, and at most {MAX_ENTRY_POINTS} are read"
+        )
+        own = own[:1]
     for entry_point in own:
-        yield Candidate(entry_point.name, name, version, credit_of(metadata), entry_point, metadata_error)
+        problem = metadata_error or entry_point_error(entry_point)
+        shown = entry_point.name if is_entry_name(entry_point.name) else UNKNOWN
+        usable = None if problem else entry_point
+        yield Candidate(shown, name, version, credit_of(metadata), usable, problem)
+
+
+def wrong_fields(metadata: Metadata) -> list[str]:
+    """Which of name and version are there but are none, by the specification of core metadata."""
+    patterns = zip(IDENTITY, (DISTRIBUTION_NAME, VERSION), strict=True)
+    found = ((field, pattern, first_value(metadata, field)) for field, pattern in patterns)
+    return [field for field, pattern, value in found if value and not pattern.fullmatch(value)]
+
+
+def entry_point_error(entry_point: EntryPoint) -> str:
+    """What is wrong with an entry point, before it is imported; empty where nothing is."""
+    if not is_entry_name(entry_point.name):
+        return "the name of its entry point is empty, too long, or has control characters"
+    if not ENTRY_VALUE.fullmatch(entry_point.value):
+        return f"its entry point is not package.module or package.module:attribute, but {entry_point.value[:100]!r}"
+    return ""
+
+
+def is_entry_name(name: str) -> bool:
+    """Whether it can be the name of a plugin: printable, and at most 100 characters."""
+    return 0 < len(name) <= 100 and name.isprintable()

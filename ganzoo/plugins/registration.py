@@ -17,6 +17,9 @@ from ganzoo.plugins.discovery import Candidate, normalize_name
 from ganzoo.plugins.hook_checks import did_you_mean_hook, uncalled_hooks
 from ganzoo.plugins.plugin_frame import plugin_frame
 
+MAX_COMPONENTS = 10_000
+"""The most components of one plugin; a generator could go on for ever."""
+
 OUTDATED = "this plugin needs a newer ganzoo"
 
 
@@ -141,6 +144,8 @@ def _entries(manager: pluggy.PluginManager, plugin: Any, candidate: Candidate) -
             if (key := (component.shelf, lookup_key(component.shelf, component.name))) in seen:
                 raise RegistrationError(f'it registers the {component.shelf} "{component.name}" twice')
             seen.add(key)
+            if len(seen) > MAX_COMPONENTS:
+                raise RegistrationError(f"ganzoo_components gives more than {MAX_COMPONENTS:,} components")
             yield Entry(component, candidate.name, candidate.distribution, candidate.version)
 
 

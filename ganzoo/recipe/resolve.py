@@ -59,7 +59,6 @@ def read_recipe(
     overrides: Sequence[str] = (),
     settings: Mapping[str, tuple[Any, str]] | None = None,
     remembered: Remembered | None = None,
-    of_run: bool = False,
 ) -> Recipe:
     """Reads and checks a recipe.
 
@@ -67,33 +66,25 @@ def read_recipe(
     unset: keys that are taken out of all that, as --unset takes them.
     overrides: "KEY=VALUE" strings, as --set takes them, on top of what is left.
     settings: key path -> (value, where it is from), for flags and keyword arguments; they win over everything.
-    remembered: for a run's recipe.toml, the components that the run was made with.
-    of_run: it is the complete recipe of a run, so an option that it lacks did not exist when the run was made: it has
-    the value in the component's `defaults_of_older_runs`, where there is one.
+    remembered: for a run's recipe.toml, the components that the run was made with. An option that such a recipe lacks
+    did not exist when the run was made: it has the value in the component's `defaults_of_older_runs`, if there is one.
     Raises: RecipeError with everything that is wrong, each with its place.
     """
     path = find_recipe(source)
     below = reduce(merge_sources, layers, read_source(path))
     written, problems = apply_overrides(below, unset=unset, overrides=overrides, settings=settings)
-    return Resolution(path, written, problems, remembered, of_run=of_run).recipe()
+    return Resolution(path, written, problems, remembered).recipe()
 
 
 class Resolution:
-    """The work of checking one recipe; collects what is wrong as it goes. of_run: see `read_recipe`."""
+    """The work of checking one recipe; collects what is wrong as it goes. remembered: see `read_recipe`."""
 
     def __init__(
-        self,
-        path: Path,
-        source: Source,
-        problems: Sequence[Problem] = (),
-        remembered: Remembered | None = None,
-        *,
-        of_run: bool = False,
+        self, path: Path, source: Source, problems: Sequence[Problem] = (), remembered: Remembered | None = None
     ) -> None:
         self.path = path
         self.remembered = remembered
         self.source = source
-        self.of_run = of_run
         self.problems = [*source.problems, *problems]
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
@@ -296,7 +287,7 @@ class Resolution:
 
     def before(self, target: Any) -> Mapping[str, Any]:
         """What options that a run's recipe does not have are for that run: the behaviour from before they existed."""
-        return getattr(target, "defaults_of_older_runs", {}) if self.of_run else {}
+        return getattr(target, "defaults_of_older_runs", {}) if self.remembered else {}
 
     def start(self) -> Start | None:
         """The [start] table."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from annotated_types import Ge
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -19,9 +19,7 @@ from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.errors import RunError
 from ganzoo.recipe.messages import format_value
 from ganzoo.runs.checkpoint import checkpoints_of, step_of
-
-if TYPE_CHECKING:
-    from ganzoo import Run
+from ganzoo.runs.record import RunRecord
 
 OF_STEP = re.compile(r"step-(\d{8,})(?:-.*)?\.(?:png|json)")
 """The names of grids and evaluations, with their step."""
@@ -108,7 +106,7 @@ def describe_change(key: str, before: Any, after: Any) -> str:
     return f"{key}: {then} -> {now}"
 
 
-def set_aside(run: Run, step: int) -> str:
+def set_aside(run: RunRecord, step: int) -> str:
     """Moves what a run has of later steps than `step` into a new folder branches/N, and returns its name.
 
     The folder is a run of its own that ends where this one did: it holds copies of recipe.toml, run.json and the whole
@@ -123,10 +121,10 @@ def set_aside(run: Run, step: int) -> str:
     grids, evaluations = (_later_files(folder, step) for folder in (files.samples, files.evaluations))
     later = {files.checkpoints.name: checkpoints[::-1], files.best.name: best}
     later |= {files.samples.name: grids, files.evaluations.name: evaluations}
-    if not any(later.values()) and not any(row["step"] > step for row in files.read_log().rows):
+    if not any(later.values()) and not any(row["step"] > step for row in run.log.rows):
         return ""
-    (files.path / "branches").mkdir(exist_ok=True)
     folder = next(path for n in range(1, 100_000) if not (path := files.path / "branches" / str(n)).exists())
+    folder.parent.mkdir(exist_ok=True)
     with atomic_folder(folder) as new:
         for file in (files.recipe, files.facts, files.metrics, files.conditions):
             if file.is_file():

@@ -7,12 +7,13 @@ deleted.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ganzoo.datasets.temporaries import remove_folder
 from ganzoo.errors import CheckpointError
 from ganzoo.runs.checkpoint import NewerCheckpoint, checkpoints_of, read_state, step_in, step_name, step_of
 
@@ -76,6 +77,8 @@ class CheckpointFolder:
             return Found(path, "newer")
         except CheckpointError as error:
             return self.examine_damaged(path, step, error)
+        if not all((path / file).is_file() for file in state["digests"]):
+            return self.examine_damaged(path, step, CheckpointError(f"{path} is not complete."))
         if state.get("run") != self.run_id:
             return Found(path, "foreign", "another run has written it")
         if state.get("step") != step:
@@ -122,7 +125,7 @@ class CheckpointFolder:
         if not path.exists() and not path.is_symlink():
             return ""
         if self.examine(path).what in OURS:
-            shutil.rmtree(path)
+            remove_folder(path)
             return f"{path} was damaged, and is written anew."
         aside = next(
             free
@@ -135,4 +138,5 @@ class CheckpointFolder:
     def _delete(self, paths: Iterable[Path]) -> None:
         for path in paths:
             if self.examine(path).what in OURS:
-                shutil.rmtree(path, ignore_errors=True)
+                with suppress(OSError):
+                    remove_folder(path)

@@ -59,7 +59,8 @@ class Conditions:
 
         given: for each key one value for all samples, or a list, an array or a tensor with one for each; labels by name
         or number. Missing conditions come from training examples that are drawn with torch's global generator, for each
-        sample among those with its label where such examples exist. Returns None for a game without conditions.
+        sample among those with its label where such examples exist; the k-th sample's do not depend on n.
+        Returns None for a game without conditions.
         Raises: RunError for an unknown key or an invalid value.
         """
         chosen = {key: self.parse(key, value, n) for key, value in given.items()}
@@ -132,7 +133,8 @@ class Conditions:
     def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
         """Random indices (n,) of stored examples, with the labels chosen for each sample where such exist."""
         size = len(next(iter(kept.values())))
-        rows = torch.randint(size, (n,))
+        chances = torch.rand(n, 2, dtype=torch.float64)  # two numbers a sample, needed or not
+        rows = (chances[:, 0] * size).long()
         keys = [key for key in chosen if self.kinds.info.fields[key].classes and key in kept]
         if not keys:
             return rows
@@ -141,7 +143,7 @@ class Conditions:
             alike = (had == labels).all(dim=1).nonzero().squeeze(1)
             wanted = (given == labels).all(dim=1)
             if len(alike):
-                rows[wanted] = alike[torch.randint(len(alike), (int(wanted.sum()),))]
+                rows[wanted] = alike[(chances[wanted, 1] * len(alike)).long()]
         return rows
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from ganzoo.datasets.atomic import replace_file, replace_json
+from ganzoo.datasets.temporaries import MAX_AGE, seconds_since_write, sweep
 from ganzoo.errors import RunError
+from ganzoo.runs.cached_file import FileVersion, version_of
 from ganzoo.runs.checkpoint import step_in, step_name
 from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
 
@@ -22,6 +24,13 @@ REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
 
 GRID = re.compile(r"(step-[0-9]+)(?:-(.+))?\.png", re.DOTALL)
 """The name of a sample grid."""
+
+
+OLD_TEMPORARY = re.compile(r"\.(step-[0-9]{8,}.*|run\.json|metrics\.jsonl|recipe\.toml)\.[0-9]+\.tmp", re.DOTALL)
+"""What training's temporaries were called before they had locks."""
+
+PARTS = {"recipe.toml", "run.json", "metrics.jsonl", "samples", "checkpoints", "conditions.safetensors"}
+"""What a new run begins with."""
 
 
 class Grid(NamedTuple):
@@ -46,6 +55,7 @@ class RunDirectory:
         self.conditions = path / "conditions.safetensors"
         self.evaluations = path / "evaluations"
         self.lock = path / ".lock"
+        self._known: tuple[FileVersion | None, str | None] = (None, None)
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
@@ -59,18 +69,41 @@ class RunDirectory:
         return directory
 
     @contextmanager
-    def training_lock(self) -> Iterator[None]:
+    def training_lock(self, *, wait: float = 0.0) -> Iterator[None]:
         """A lock against training by other processes, which is released when this process ends, however that happens.
 
-        Raises: RunError where another process holds it.
+        wait: seconds to wait for another process to release it. Raises: RunError where another process holds it.
         """
         try:
-            with FileLock(self.lock, timeout=0):
+            with FileLock(self.lock, timeout=wait):
                 yield
         except Timeout as error:
             raise RunError(
                 f"{self.path} is being trained by another process.", remedy="Wait for it, or stop it."
             ) from error
+
+    def belongs_to(self, run_id: str | None) -> bool:
+        """Whether the run with this id lies here still: it may have been deleted or moved, and another begun since."""
+        version = version_of(self.facts)
+        if version is None:
+            return False
+        if version != self._known[0]:
+            try:
+                found = json.loads(self.facts.read_bytes())
+                self._known = version, found.get("id", run_id) if isinstance(found, dict) else run_id
+            except (OSError, ValueError, RecursionError):
+                return self.facts.exists()  # damaged, and replaced when it is written next
+        return self._known[1] == run_id
+
+    def sweep(self) -> list[Path]:
+        """Removes what killed writers have left here, and beside the directory of new runs. Returns: what that was.
+
+        While the training lock is held, nobody else writes what only training writes, whatever its name looks like.
+        """
+        removed = sweep(self.path.parent, also=is_half_a_run)
+        for folder in (self.path, self.samples, self.checkpoints, self.best):
+            removed += sweep(folder, also=lambda path: OLD_TEMPORARY.fullmatch(path.name) is not None)
+        return removed + sweep(self.evaluations)
 
     def read_facts(self) -> dict[str, Any]:
         """run.json. Raises: RunError where it is damaged."""
@@ -122,3 +155,14 @@ class RunDirectory:
     def checkpoint(self, step: int) -> Path:
         """The path of a step's checkpoint."""
         return self.checkpoints / step_name(step)
+
+
+def is_half_a_run(path: Path) -> bool:
+    """Whether a folder is what a run left that was killed at its beginning, a day ago or more, by an older ganzoo."""
+    if not re.fullmatch(r"\..+\.[0-9]+\.tmp", path.name, re.DOTALL) or path.is_symlink() or not path.is_dir():
+        return False
+    try:
+        held = {each.name for each in path.iterdir()}
+        return "recipe.toml" in held and held <= PARTS and seconds_since_write(path) > MAX_AGE
+    except OSError:
+        return False

@@ -103,12 +103,7 @@ class RunRecord:
         """
         try:
             return read_recipe(
-                self.files.recipe,
-                settings=settings,
-                overrides=overrides,
-                unset=unset,
-                remembered=self.remembered,
-                of_run=True,
+                self.files.recipe, settings=settings, overrides=overrides, unset=unset, remembered=self.remembered
             )
         except RecipeError as error:
             made_with: dict[str, str] = self.facts.get("plugins", {})

@@ -25,7 +25,7 @@ from ganzoo.runs.checkpoint import load_checkpoint, load_weights
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.record import RunRecord
-from ganzoo.runs.sampling import sample_in_chunks, sampling_options
+from ganzoo.runs.sampling import sample_in_chunks, sampling_options, seed_conditions, walk_in_chunks
 from ganzoo.runs.translation import chosen_direction, translated
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ class Run(RunRecord):
         options: Mapping[str, Any] | None = None,
         **conditions: Any,
     ) -> Tensor:
-        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1]; the same for the same seed.
+        """n generated samples (n, *sample_shape) on the CPU, images in [-1, 1].
+
+        The k-th sample of a seed is the same whatever n is: it has the same latents and conditions, and is equal to
+        rounding.
 
         conditions: what the samples are to be, by key: `label=7`, `label="cat"`, a list, an array or a tensor with a
         value for each sample; what is left open is drawn as the training data have it. options: the game's own for
@@ -128,8 +131,9 @@ class Run(RunRecord):
             raise self._no_latents(game)
         checked = sampling_options(game, options or {}, self.recipe.game.entry.name)
         with own_randomness(torch.device("cpu")):
-            seed_everything(seed)
+            seed_conditions(seed)
             wanted = self.conditions.complete(n, conditions or {}) or {}
+            seed_everything(seed)
             return torch.cat(list(sample_in_chunks(game, n, wanted, checked))), wanted
 
     def translate(self, samples: Tensor, direction: str = "", *, ema: bool = True) -> Tensor:
@@ -200,12 +204,14 @@ class Run(RunRecord):
     ) -> Image:
         """n samples as the kind draws them; with labels, of which none is asked for, a column for each class.
 
-        Columns are of one length: of 64 samples of ten classes, 60 are drawn.
+        Columns are of one length: of 64 samples of ten classes, 60 are drawn. Of fewer samples than classes, the first
+        is of the first class, and so on.
         """
         columns = None if conditions else self.columns(n)
         if columns:
             n -= n % columns
-            conditions = {"label": torch.arange(n) % columns}
+        if not conditions and self.columns(max(n, MOST_COLUMNS)):
+            conditions = {"label": torch.arange(n) % len(self.info.classes)}
         samples = self.sample(n, seed=seed, ema=ema, options=options, **conditions)
         return self.kinds.sample.picture(samples, columns=columns, real=self.real_samples())
 
@@ -269,10 +275,11 @@ class Run(RunRecord):
         """Samples (n, *sample_shape) for each point of a way through the latent space."""
         game = self._game(ema=ema)
         with own_randomness(torch.device("cpu")):
-            seed_everything(seed)
+            seed_conditions(seed)
             wanted = self.conditions.complete(n, conditions) if conditions else self.conditions.cycle_labels(n)
+            seed_everything(seed)
             try:
-                yield from game.walk(n, wanted, stops=stops, frames=frames, closed=closed)
+                yield from walk_in_chunks(game, n, wanted or {}, stops=stops, frames=frames, closed=closed)
             except GanzooError as error:
                 raise self._no_latents(game) from error
 

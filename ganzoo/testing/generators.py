@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ganzoo.core.noise import drawn_in_blocks
 from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import output, outputs
@@ -70,7 +71,8 @@ def takes_other_samples(network: Network) -> None:
 
 
 def has_latents(network: Network) -> None:
-    """`latents(n)` draws (n, latent_dim) from torch's default stream, in float32, on the generator's device."""
+    """`latents(n)` draws (n, latent_dim) from torch's default stream, in float32, on the generator's device, and by
+    `joint`, so that a sample does not depend on how many are drawn."""
     module = network.build()
     if not takes_latents(module):
         raise NotChecked("it makes samples from samples")
@@ -83,6 +85,9 @@ def has_latents(network: Network) -> None:
     require(right, f"latents(5) is {tuple(drawn.shape)} {drawn.dtype}.", f"return (5, {latent_dim}), float32.")
     require(torch.equal(drawn, again), "the same seed draws other latents.", "draw with torch.randn.")
     require(not torch.equal(drawn[0], drawn[1]), "two latents of a batch are equal.")
+    with drawn_in_blocks(16):
+        same = torch.equal(draw(module, 5)[:3], draw(module, 3))
+    require(same, "its third latent depends on how many are drawn.", "draw with ganzoo.joint(torch.randn, n, ...).")
     moved = draw(network.build().to("meta"), 5).device.type
     require(moved == "meta", f"on another device its latents are on {moved}.", "device=next(self.parameters()).device")
 

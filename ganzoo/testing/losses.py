@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.core.interfaces import Loss
+from ganzoo.errors import GanzooError
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, require
 from ganzoo.testing.subject import Subject
@@ -25,6 +26,7 @@ def loss_checks(subject: Subject, needs: list[Check]) -> Iterator[Check]:
         "stays finite at extreme scores": stays_finite,
         "says needs_real_scores truly": needs_real_truly,
         "takes scores of any shape": takes_any_shape,
+        "refuses scores that do not pair": refuses_unpaired,
         "computes in float32": computes_in_float32,
         "logs scalars": logs_scalars,
     }.items():
@@ -100,6 +102,25 @@ def needs_real_truly(subject: Subject) -> None:
         remedy = "set needs_real_scores = True."
         require(torch.equal(value, other), "needs_real_scores is False, and the real scores change it.", remedy)
         require(torch.equal(value, loss.generator(fake)), "without real scores it gives another value.", remedy)
+
+
+def refuses_unpaired(subject: Subject) -> None:
+    """Scores (N,) and (N, 1) are not compared each with each: they are refused, or give what equal shapes do."""
+    loss: Loss = subject.build()
+    real, fake = scores(6)
+    with torch.no_grad():
+        right = dict(both(loss, real, fake))
+        for player, value in right.items():
+            try:
+                seen = dict(both(loss, real, fake[:, None]))[player]
+            except (GanzooError, ValueError, RuntimeError):
+                continue
+            require(
+                torch.allclose(seen, value),
+                f"of real scores (6,) and fake ones (6, 1) the {player}'s loss is {seen.item():.3g}, "
+                f"and {value.item():.3g} where both are (6,).",
+                "torch subtracts such scores each from each: raise ganzoo.errors.GanzooError where shapes differ.",
+            )
 
 
 def takes_any_shape(subject: Subject) -> None:

@@ -76,11 +76,19 @@ class SyntheticImages(Dataset):
 
 
 def gives_what_it_names(subject: Subject) -> None:
-    """A metric returns a finite number for each name in `gives`, and no other, and says which way each is better."""
+    """A metric returns a finite number for each name in `gives`, and no other, and says which way each is better.
+    `floors` are shares, above 0 and up to 1, of such of them as are better upwards.
+    """
     metric, real, fake = metric_and_samples(subject)
     named = getattr(metric, "gives", {})
     ways = bool(named) and set(named.values()) <= {"up", "down"}
     require(ways, f"its gives is {named!r}.", 'write gives = {"fid": "down"}: names, each with "up" or "down".')
+    floors = getattr(metric, "floors", {})
+    shares = all(named.get(name) == "up" and 0 < share <= 1 for name, share in floors.items())
+    remedy = (
+        'write floors = {"coverage": 0.5}: names of gives that are better "up", and shares of what real samples get.'
+    )
+    require(shares, f"its floors are {floors!r}.", remedy)
     found = metric(real, fake, seed=0)
     require(found.keys() == named.keys(), f"it returns {sorted(found)}, and names {sorted(named)}.", "make them agree.")
     for name, value in found.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ganzoo.core.game import as_preview
+from ganzoo.core.game import Game, PlayerRole, as_preview
 from ganzoo.core.loop import moves
 from ganzoo.errors import RecipeError
 from ganzoo.recipe.field_kinds import FieldKinds
@@ -35,7 +35,9 @@ def play_checks(name: str, fixture: RecipeFixture, parts: Sequence[Check]) -> It
     yield from (fits, fresh, everyone)
     yield check("moves one player at a time", moves_one_at_a_time, fits, fresh)
     yield check("trains every parameter", trains_everything, fits, fresh, everyone)
-    yield check("logs detached numbers", logs_detached, fits, fresh)
+    logs = check("logs detached numbers", logs_detached, fits, fresh)
+    yield logs
+    yield check("says which player is which", says_roles, fits, fresh, everyone, logs)
     yield check("shows samples", shows_samples, fits, fresh)
     yield again
     yield check("resumes exactly", resumes_exactly, fits, fresh, again)
@@ -132,6 +134,30 @@ def logs_detached(fixture: RecipeFixture) -> None:
             require(not value.requires_grad, f"{whose} has a gradient, and keeps a whole round in memory.", remedy)
             require(value.isfinite(), f"{whose} is {value.item()}.")
             require(not name.startswith("loss/"), f"{whose} has the name of a loss.", "the engine logs losses itself.")
+
+
+def says_roles(fixture: RecipeFixture) -> None:
+    """`roles` says of each player whether it is a generator or a discriminator, and under which names it logs D(x) and
+    D(G(z)), numbers from 0 to 1: the doctor examines training by them. A player that is neither is left out of it.
+    """
+    game = fixture.recording.training.game
+    roles, players = game.roles(), game.players()
+    wrong = [name for name, role in roles.items() if name not in players or not isinstance(role, PlayerRole)]
+    remedy = 'return {"critics": ganzoo.PlayerRole("discriminator", losses=2)}: players() by name.'
+    require(not wrong, f"roles() names {', '.join(wrong)}, which is no player with a ganzoo.PlayerRole.", remedy)
+    silent = [name for name in players if name not in roles] if type(game).roles is Game.roles else []
+    unsaid = f"of {' and '.join(silent)} nobody knows whether it is a generator or a discriminator."
+    require(not silent, unsaid, f"implement roles(): {remedy}")
+    for name, role in roles.items():
+        known = role.role in ("generator", "discriminator") and isinstance(role.losses, int) and role.losses >= 1
+        require(known, f"{name} is {role}.", 'role is "generator" or "discriminator", losses a number from 1 up.')
+        for number, usual in ((role.real, "d_real"), (role.fake, "d_fake")) if role.role == "discriminator" else ():
+            logged = [
+                float(values[number]) for who, values in fixture.recording.logged if who == name if number in values
+            ]
+            require(logged or number == usual, f"{name} logs no {number}, as roles() says.", "log it, or leave it out.")
+            right = all(0 <= value <= 1 for value in logged)
+            require(right, f"{number}, which {name} logs, is {logged}.", "log the mean of sigmoid(scores).")
 
 
 def shows_samples(fixture: RecipeFixture) -> None:

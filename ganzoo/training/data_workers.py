@@ -85,11 +85,14 @@ def wait_for_workers(pipe: int, workers: int) -> bool:
 def init_worker(_: int) -> None:
     """Initialises a worker so that only the run's own process, or the end of that process, stops it.
 
-    Ctrl-C, and the SIGTERM of torchrun or of a cluster's scheduler, reach all processes of a run, which then finishes
-    its step and needs its workers for that. A worker that outlived a killed run would keep inherited descriptors open:
-    the lock, on which a resume waits, and connections, whose end tells other ranks that this one is lost.
+    Ctrl-C, a closed terminal, and the SIGTERM of torchrun or of a cluster's scheduler reach all processes of a run,
+    which then finishes its step and needs its workers for that. A worker that outlived a killed run would keep
+    inherited descriptors open: the lock, on which a resume waits, and connections, whose end tells other ranks that
+    this one is lost.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     run = multiprocessing.parent_process()
     if sys.platform == "linux" and run is not None:

@@ -15,6 +15,7 @@ import torch
 from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
+from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
@@ -22,7 +23,7 @@ from ganzoo.plugins import zoo
 from ganzoo.plugins.events import empty_events_manager
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
-from ganzoo.recipe.changes import NOT_PLAYED, changes, is_in, named_keys
+from ganzoo.recipe.changes import changes, is_in, named_keys
 from ganzoo.recipe.dry_run import DryRun, dry_run
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.freezing import freeze
@@ -44,6 +45,7 @@ from ganzoo.training.refitting import begin_anew, fitting, refitted
 from ganzoo.training.resuming import (
     BUDGET,
     added_since,
+    changes_since,
     checkpoint_of_step,
     course,
     data_changes,
@@ -61,6 +63,7 @@ from ganzoo.training.rollback import RolledBack, refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
+from ganzoo.training.stopping import Interruption
 from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ def train(
     device: str = "auto",
     data_root: str | Path | None = None,
     fallback: bool = True,
+    network: bool = True,
     overrides: Sequence[str] = (),
     unset: Sequence[str] = (),
     observers: Sequence[object] = (),
@@ -93,7 +97,8 @@ def train(
     epochs, steps, seed, precision: in the place of the recipe's; epochs and steps replace each other.
     out: the run's directory, which must not hold anything yet; by default runs/<recipe>-<date>-<time>.
     device: "auto", "cpu", "cuda", "cuda:1". data_root: the folder of all data sets (default: GANZOO_DATA).
-    fallback: False insists on the named data set. overrides: as --set ("generator.latent_dim=64"); unset: as --unset
+    fallback: False insists on the named data set. network: False downloads nothing, as GANZOO_OFFLINE=1 does.
+    overrides: as --set ("generator.latent_dim=64"); unset: as --unset
     (["ema", "regularizer.0"]), before anything is set; options: as overrides, with Python values and two underscores
     for each dot (generator__latent_dim=64, regularizer__0__weight=2).
     observers: objects with `@ganzoo.hookimpl` methods, told of this run's events; quiet: no display; plain: lines.
@@ -106,8 +111,8 @@ def train(
     FailedElsewhere on a rank where it was another one that failed.
     """
     observers = checked_observers(observers)
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             decided = read_recipe(
                 recipe,
@@ -142,9 +147,11 @@ def train(
             with ranks.fail_together():
                 training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
         facts = facts_of(decided, obtained, training)
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         with ranks.fail_together():
             if ranks.first:
                 directory.path.parent.mkdir(parents=True, exist_ok=True)
+                say_swept(directory.sweep(), quiet=quiet)
                 with atomic_folder(directory.path) as folder:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
@@ -158,10 +165,11 @@ def train(
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        rolled_back = _play(run, training, observers, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     if rolled_back:
         del training, obtained, beginning  # memory that the next session needs
-        return resume(run.directory, device=device, data_root=data_root, observers=observers, quiet=quiet, plain=plain)
+        again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
+        return resume(run.directory, device=device, data_root=data_root, **again)
     return run
 
 
@@ -176,6 +184,7 @@ def resume(
     accept_data: bool = False,
     device: str = "auto",
     data_root: str | Path | None = None,
+    network: bool = True,
     observers: Sequence[object] = (),
     quiet: bool = False,
     plain: bool | None = None,
@@ -194,12 +203,13 @@ def resume(
     observers = checked_observers(observers)
     settings = _settings(epochs, steps, None, None, {})
     asked = [*named_keys([*overrides, *unset]), *(BUDGET if settings else ())]
-    ranks = join_process_group()
-    with ranks.propagate_failures(), ExitStack() as locked, paused_collection() as begin:
+    ranks, forbidden = join_process_group(), network_forbidden(not network)
+    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
         with ranks.fail_together():
             run = load(directory)
             if ranks.first:
                 locked.enter_context(run.files.training_lock())
+                say_swept(run.files.sweep(), quiet=quiet)
         with ranks.fail_together():
             recipe = run.read_recipe(settings, overrides=overrides, unset=unset)
             checkpoint, path = (
@@ -211,13 +221,13 @@ def resume(
             refuse_several_ranks(recipe, ranks)
             place = ranks.choose_device(device)
             anew = bool(by_hand or from_step is not None or undone(run.facts, checkpoint.state["step"]))
-            before = checkpoint.state["recipe"] if anew else run.recipe.values
-            made = changes(before, recipe.values, besides=added_since(checkpoint, recipe) if anew else ())
+            made = changes(run.recipe.values, recipe.values)
+            if anew:
+                made = changes(checkpoint.state["recipe"], recipe.values, besides=added_since(checkpoint, recipe))
             refuse_beginnings(made, recipe, run)
             rollbacks = rollbacks_after(run, checkpoint, made, back=from_step is not None)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
-        since = {*NOT_PLAYED, *added_since(checkpoint, recipe)}
-        changed = changes(checkpoint.state["recipe"], recipe.values, besides=since)
+        changed = changes_since(checkpoint, recipe)
         choice = recipe.dataset if any(is_in(key, ["dataset"]) for key in changed) else run.data_choice
         root = find_data_root(data_root or run.facts["dataset"]["root"])
         obtained = ranks.run_in_turn(
@@ -247,12 +257,11 @@ def resume(
                     remedy=f"Give a larger one beside: --steps {2 * training.step or 1}",
                 )
             if run.status == "finished":
-                return (
-                    run  # one killed after its last checkpoint still lacks its end: the last row and grid, the status
-                )
+                return run  # one killed after its last checkpoint still lacks its last row and grid, and the status
         played_so_far, last = run.recipe, run
         run = Run(run.files, recipe=recipe, facts=dict(run.facts))
         run.step = training.step
+        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
         run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
         played = {**runner_of(training), "data": data_facts(obtained, training)}
         run.facts.update(played)
@@ -284,10 +293,11 @@ def resume(
                     run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
                 run.files.write_facts(run.facts)
         begin()
-        rolled_back = _play(run, training, observers, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
     if rolled_back:
         del training, obtained, checkpoint  # memory that the next session needs
-        return resume(run.directory, device=device, data_root=data_root, observers=observers, quiet=quiet, plain=plain)
+        again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
+        return resume(run.directory, device=device, data_root=data_root, **again)
     return run
 
 
@@ -353,7 +363,22 @@ def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: bool, plain: bool | None) -> bool:
+def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
+    """Says on standard error which half-written files and folders were removed; or keeps it to itself."""
+    if removed and not quiet:
+        places = ", ".join(dict.fromkeys(str(path.parent) for path in removed))
+        print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
+
+
+def _play(
+    run: Run,
+    training: Training,
+    observers: Sequence[object],
+    interruption: Interruption,
+    *,
+    quiet: bool,
+    plain: bool | None,
+) -> bool:
     """Plays a session. Returns: whether the run went back to a checkpoint, from which it is to be resumed."""
     events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
@@ -368,9 +393,12 @@ def _play(run: Run, training: Training, observers: Sequence[object], *, quiet: b
     for observer in observers if training.ranks.first else ():
         events.register(observer)
     try:
-        Session(training, run, events).play()
+        Session(training, run, events, interruption, displayed=not quiet).play()
     except RolledBack:
-        return True
+        if not interruption.stop_requested:
+            return True
+        run.facts.update(status="interrupted", reason=interruption.why)
+        run.files.write_facts(run.facts)
     return False
 
 

@@ -67,6 +67,12 @@ def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
     raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage]))
 
 
+def is_whole(run: Run) -> bool:
+    """Whether the checkpoint of the last step of a run is intact. Raises: CheckpointError where none is."""
+    step: int = newest_intact(run, aloud=False)[0].state["step"]
+    return step >= run.step
+
+
 def checkpoint_of_step(run: Run, step: int) -> tuple[Checkpoint, Path]:
     """The checkpoint of a step, the best one by [evaluate] included. Raises: RunError where there is none."""
     found = {
@@ -86,7 +92,7 @@ def edited(run: Run, checkpoint: Checkpoint) -> Changes:
     values = run.recipe.values
     if run.facts.get("recipe_digest") == played_digest(values):
         return {}
-    return changes(checkpoint.state["recipe"], values, besides={*NOT_PLAYED, *added_since(checkpoint, run.recipe)})
+    return changes_since(checkpoint, run.recipe)
 
 
 def refuse_edits(run: Run, found: Changes, *, asked: Collection[str]) -> None:
@@ -102,6 +108,12 @@ def refuse_edits(run: Run, found: Changes, *, asked: Collection[str]) -> None:
             f"ganzoo run {shlex.quote(str(file))}\n  To go on with it as a branch of this run: "
             f"ganzoo resume {place} {named}",
         )
+
+
+def changes_since(checkpoint: Checkpoint, recipe: Recipe) -> Changes:
+    """How a recipe differs from the checkpoint's in what it plays."""
+    besides = (*NOT_PLAYED, *added_since(checkpoint, recipe))
+    return changes(checkpoint.state["recipe"], recipe.values, besides=besides)
 
 
 def added_since(checkpoint: Checkpoint, recipe: Recipe) -> set[str]:

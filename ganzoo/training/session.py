@@ -20,6 +20,7 @@ from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.run import Run
+from ganzoo.training.closed_terminal import leave_closed_terminal
 from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
 from ganzoo.training.rollback import RolledBack, roll_back
@@ -31,15 +32,28 @@ class Session:
     """Plays a training, writes what comes of it into the run's directory, and tells those who listen to its events.
 
     All ranks play it together; rank 0 alone writes and tells.
+    interruption: what asks it to stop, entered by the caller. displayed: whether a terminal shows it, and ends it when
+    it is closed.
     """
 
-    def __init__(self, training: Training, run: Run, events: pluggy.PluginManager) -> None:
+    def __init__(
+        self,
+        training: Training,
+        run: Run,
+        events: pluggy.PluginManager,
+        interruption: Interruption | None = None,
+        *,
+        displayed: bool = False,
+    ) -> None:
         self.training = training
         self.recipe = training.recipe
         self.ranks = training.ranks
         self.run = run
         self.hooks = events.hook
         self.kind = run.kinds.sample
+        self.interruption = interruption or Interruption(ignore_repeats=self.ranks.several)
+        self.displayed = displayed
+        self.run_id = run.facts.get("id")
         self.saved_step = training.step
         """The step of the newest checkpoint: a run begins with one, or goes on from one."""
 
@@ -49,7 +63,8 @@ class Session:
         Raises: TrainingFailed where a loss is no longer a number, or the device has no memory left.
         """
         training, train = self.training, self.recipe.train
-        with own_randomness(training.device), Interruption(ignore_repeats=self.ranks.several) as interruption:
+        interruption = self.interruption
+        with own_randomness(training.device):
             training.interruption = interruption
             training.restore_streams()
             self.tell(self.hooks.ganzoo_run_started)
@@ -79,11 +94,16 @@ class Session:
                             self.save()
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
+                self.check_directory()
                 if isinstance(error, NotFinite):
                     error = self.rolled_back(error)
                 if isinstance(error, RolledBack):
                     raise error from None
-                self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
+                with interruption.recording():
+                    if isinstance(error, KeyboardInterrupt):
+                        self.record(status="interrupted", reason=f"{interruption.why}, and then at once")
+                    else:
+                        self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
                         "the device has no memory left.",
@@ -145,6 +165,7 @@ class Session:
     def write_row(self, row: Mapping[str, float]) -> None:
         """Appends a row to metrics.jsonl, and keeps this step's checkpoint if the row is the best."""
         if self.ranks.first:
+            self.check_directory()
             self.run.files.append_metrics(row)
         self.tell(self.hooks.ganzoo_metrics, step=self.training.step, values=row)
         self.keep_best(row)
@@ -154,6 +175,8 @@ class Session:
         if not self.ranks.first:
             return
         training, files = self.training, self.run.files
+        self.check_directory()
+        files.samples.mkdir(exist_ok=True)
         real = training.data.first(self.recipe.train.samples)
         with training.shown():
             grids = training.game.preview(real)
@@ -208,6 +231,8 @@ class Session:
 
     def write(self, folder: CheckpointFolder, checkpoint: Checkpoint) -> None:
         """Writes this step's checkpoint into a folder, and says so where something else lay in its place."""
+        self.check_directory()
+        folder.path.mkdir(exist_ok=True)
         if cleared := folder.make_room(self.training.step):
             print(f"warning: {cleared}", file=sys.stderr)
         save_checkpoint(folder.path / step_name(self.training.step), checkpoint, run_id=folder.run_id)
@@ -230,6 +255,17 @@ class Session:
         status = "finished" if done else "interrupted" if interrupted else "stopped"
         self.record(status=status, reason=reason or ("the budget is spent" if done else interrupted))
 
+    def check_directory(self) -> None:
+        """Raises: TrainingFailed where the run's directory is not there any more. Nothing is written then."""
+        directory = self.run.directory
+        if self.ranks.first and not self.run.files.belongs_to(self.run_id):
+            what = f"step {self.training.step}: {directory} does not hold this run any more"
+            raise TrainingFailed(
+                f"{what}: it was deleted or moved, or its disk is gone.",
+                remedy="Nothing more is written. What was moved goes on from its last checkpoint: "
+                "ganzoo resume with the new place.",
+            )
+
     def record(self, **facts: Any) -> None:
         """Brings run.json up to date."""
         training = self.training
@@ -237,10 +273,13 @@ class Session:
         known = {"step": training.step, "seconds": round(training.seconds, 3), **runner_of(training)}
         self.run.facts.update(**known, **facts)
         if self.ranks.first:
+            self.check_directory()
             self.run.files.write_facts(self.run.facts)
 
     def tell(self, hook: Any, **facts: Any) -> None:
         """Calls an event's listeners. A listener that raises is reported and does not stop the run."""
+        if leave_closed_terminal() and self.displayed:
+            self.interruption.terminal_closed()
         with own_randomness(self.training.device):
             try:
                 hook(run=self.run, **facts)
@@ -255,7 +294,7 @@ def rewind(training: Training, run: Run, played: Recipe) -> None:
     """Takes back what a run's directory holds of later steps than this one, and of an end that it goes on from.
 
     Later checkpoints are damaged, or the run would go on from them: they are deleted, and written anew at their steps.
-    Warns of damage to the log, of which the whole rows are kept. played: the recipe so far, before a branch.
+    played: the recipe so far, which a branch differs from. Warns of damage to the log: its whole rows are kept.
     """
     files, plan = run.files, played.evaluate
 
@@ -263,6 +302,7 @@ def rewind(training: Training, run: Run, played: Recipe) -> None:
         return plan.scores if plan and step < training.total_steps and not due(step, plan.every) else ()
 
     run.checkpoints.drop_later(training.step)
+    run.checkpoints.keep_last(training.recipe.train.keep)
     log, kept = files.rewind_metrics(training.step, played.train.log_every, odd)
     if kept:
         rows = f"Its whole rows are in the new one; as it was, the file is now {kept.name}."
@@ -271,7 +311,7 @@ def rewind(training: Training, run: Run, played: Recipe) -> None:
         step, best = training.evaluation.state["step"], run.best_checkpoints
         if step is None or best.examine(best.path / step_name(step)).what == "ours":
             best.keep_only(step)
-        elif not best.oldest_first():  # a branch was made before the best: the best since then is to be found
+        elif best.newest() is None:  # a branch was made before the best: the best since then is to be found
             training.evaluation.state = {"best": None, "step": None}
 
 

@@ -1,15 +1,19 @@
-"""Ends a run before its budget is spent: [train.stop], Ctrl-C and SIGTERM."""
+"""Ends a run before its budget is spent: [train.stop], Ctrl-C, SIGTERM, and SIGHUP, which a closed terminal sends."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.recipe.model import Stop
+
+HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""The signal of a closed terminal; Windows has none."""
 
 
 class StopConditions:
@@ -68,7 +72,10 @@ class Interrupted(Exception):
 class Interruption:
     """While entered, the first Ctrl-C (or SIGTERM) requests a stop after the current step; a second interrupts at once.
 
-    stop_requested: whether to stop; why: the cause, as text. Outside of the main thread no signals are handled.
+    SIGHUP requests a stop, too, and never more: a closed terminal sends it several times, and before SIGTERM. Where it
+    is ignored, as under nohup, it stays so. Outside of the main thread no signals are handled.
+
+    stop_requested: whether to stop; why: the cause, as text.
     ignore_repeats: a second signal has no effect. torchrun forwards to its ranks signals that the terminal has sent
     them already; it kills them by itself after 30 seconds.
     """
@@ -77,20 +84,46 @@ class Interruption:
         self.stop_requested = False
         self.why = "another rank was asked to stop"  # unless this one is
         self.ignore_repeats = ignore_repeats
+        self.ignores_hangup = False
+        self._signalled = False
+        self._recording = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
+        self.ignores_hangup = HANGUP is not None and signal.getsignal(HANGUP) == signal.SIG_IGN
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._handle_signal)
+            if HANGUP is not None and not self.ignores_hangup:
+                self._before[HANGUP] = signal.signal(HANGUP, self._handle_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def request(self, why: str) -> None:
+        """Requests a stop after the current step. The first cause is the one that is told."""
+        if not self.stop_requested:
+            self.stop_requested, self.why = True, why
+
+    def terminal_closed(self) -> None:
+        """Requests a stop, unless the run was started so that it outlives its terminal."""
+        if not self.ignores_hangup:
+            self.request("the terminal was closed")
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Inside, signals have no effect: what a run has come to is written down."""
+        self._recording = True
+        try:
+            yield
+        finally:
+            self._recording = False
+
     def _handle_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.stop_requested and not self.ignore_repeats:
+        insisted = self._signalled and number != HANGUP and not self.ignore_repeats
+        self._signalled |= number != HANGUP
+        self.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        if insisted and not self._recording:
             raise KeyboardInterrupt
-        self.stop_requested = True
-        self.why = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

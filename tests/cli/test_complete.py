@@ -86,3 +86,17 @@ def test_trouble_with_plugins_stays_out_of_the_users_line(
     finally:
         zoo.cache_clear()
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_with_names_that_no_line_can_hold_is_completed_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is not UTF-8 ended in a traceback in the middle of the line."""
+    for name in (b"a\xff.toml", b"b\nc.toml", b"d\x1b[31m.toml", b"good.toml"):
+        (tmp_path / os.fsdecode(name)).touch()
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
+    monkeypatch.chdir(tmp_path)
+    assert {"good.toml", "pipe.toml"} <= set(offered("ganzoo run "))
+    assert offered("ganzoo run goo") == ["good.toml"]
+    assert offered("ganzoo run " + "n" * 5_000) == []

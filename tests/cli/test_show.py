@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -285,3 +286,17 @@ def test_what_needs_no_recipe_imports_no_torch_for_its_plan(tmp_path: Path) -> N
     code += "; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 5_000, "n" * 5_000 + ".toml", "fifo", "fifo.toml", "/dev/zero", "loop.toml", "."]
+)
+def test_a_name_that_is_of_no_recipe_ends_in_a_message(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for pipe in ("fifo", "fifo.toml"):
+        os.mkfifo(pipe)
+    Path("loop.toml").symlink_to("loop.toml")
+    assert exit_status(["show", name]) == 2
+    assert name in capsys.readouterr().err

@@ -199,6 +199,24 @@ def test_a_relativistic_loss_without_real_scores_says_what_the_game_must_do() ->
     assert "needs_real_scores" in raised.value.remedy
 
 
+@pytest.mark.parametrize(("one", "other"), [((4,), (4, 1)), ((4, 1, 1, 1), (4,)), ((4,), (3,)), ((4,), (1,))])
+def test_a_relativistic_loss_refuses_scores_that_are_no_pairs(one: tuple[int, ...], other: tuple[int, ...]) -> None:
+    loss = Relativistic()
+    for real, fake in ((torch.zeros(one), torch.zeros(other)), (torch.zeros(other), torch.zeros(one))):
+        for compute in (lambda: loss.discriminator(real, fake), lambda: loss.generator(fake, real)):  # noqa: B023
+            with pytest.raises(GanzooError, match="pair by pair"):
+                compute()
+
+
+@pytest.mark.parametrize(
+    "loss", [Minimax(), NonSaturating(label_smoothing=0.1), LeastSquares(), Hinge(), Wasserstein()]
+)
+def test_the_other_losses_take_each_side_by_itself(loss: Loss) -> None:
+    real, fake = torch.randn(4), torch.randn(4)
+    assert torch.allclose(loss.discriminator(real, fake[:, None]), loss.discriminator(real, fake))
+    assert loss.discriminator(real, torch.randn(3)).ndim == 0
+
+
 def test_wasserstein_logs_the_critics_estimate_without_the_penalty() -> None:
     real, fake = scores((64,), 3.0, 5, torch.float32)
     metrics = Wasserstein().metrics(real, fake)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ganzoo.core.regularizers import R1, R2, GradientPenalty, LazyPenalty, WeightClip
+from ganzoo.errors import GanzooError
 
 
 class Linear(nn.Module):
@@ -287,3 +290,37 @@ def test_penalties_do_not_constrain() -> None:
     for regularizer in (GradientPenalty(), R1(), R2()):
         regularizer.constrain(critic)
     assert all(torch.equal(now, old) for now, old in zip(critic.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("other", [(5, 3, 2, 2), (1, 3, 2, 2), (6, 3, 2, 1)])
+def test_a_gradient_penalty_refuses_samples_that_are_no_pairs(other: tuple[int, ...]) -> None:
+    real, fake = samples()[0], samples(shape=other)[1]
+    with pytest.raises(GanzooError, match="pairs of samples"):
+        GradientPenalty().penalty(network(), real, fake)
+
+
+def mean_slope(every: int, make: type[torch.optim.Optimizer], **options: Any) -> float:
+    """Where the slope w of a linear critic settles, whose loss is -w and whose R1 penalty has the weight 1: w = 1."""
+    critic = Linear(torch.ones(1, dtype=torch.float64))
+    optimizer = make(critic.parameters(), **options)
+    penalty, real = R1(weight=1.0, every=every), torch.zeros(2, 1, dtype=torch.float64)
+    slopes = []
+    for _ in range(4000):
+        due = penalty.penalty(critic, real, real)
+        optimizer.zero_grad()
+        (-critic.weight.sum() + (0.0 if due is None else due)).backward()
+        optimizer.step()
+        slopes.append(critic.weight.item())
+    return sum(slopes[2000:]) / 2000
+
+
+def test_a_lazy_penalty_pulls_as_much_under_gradient_descent_and_less_under_adam() -> None:
+    """docs/theory.md says so: Adam divides a gradient by a running root mean square that it raised itself."""
+    for every in (1, 4, 16):
+        assert mean_slope(every, torch.optim.SGD, lr=1e-3) == pytest.approx(1.0, abs=0.02)
+    at_every, at_4th, at_16th = (
+        mean_slope(every, torch.optim.Adam, lr=1e-3, betas=(0.0, 0.99)) for every in (1, 4, 16)
+    )
+    assert at_every == pytest.approx(1.0, abs=1e-3)
+    assert (at_4th, at_16th) == (pytest.approx(1.0035, abs=0.001), pytest.approx(1.0185, abs=0.002))
+    assert mean_slope(16, torch.optim.Adam, lr=1e-3, betas=(0.0, 0.9)) > 1.05  # the shorter the memory, the less

@@ -139,7 +139,7 @@ def test_pictures_side_by_side_are_cut_in_the_middle(tmp_path: Path, held_out: s
 
 def test_a_picture_of_odd_width_is_not_two(tmp_path: Path) -> None:
     save(tmp_path / "train" / "odd.png", 1, size=(15, 8))
-    with pytest.raises(DatasetError, match="pictures of 15 x 8 are not two pictures side by side"):
+    with pytest.raises(DatasetError, match="pictures of 15 x 8 are not two side by side"):
         PairedFolders(path=str(tmp_path)).info(tmp_path)
 
 

@@ -6,18 +6,22 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ganzoo
+from ganzoo.cli import exit_status
+from ganzoo.datasets.temporaries import temporary_name
 from ganzoo.errors import CheckpointError, RunError
-from ganzoo.runs.checkpoint import checkpoints_of
+from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint
 
 RECIPE = """
 description = "a small GAN with everything that a resume must bring back"
@@ -164,6 +168,68 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_is_used(
     ganzoo.resume(tmp_path / "run", quiet=True)
     assert str(damaged) in capsys.readouterr().err
     assert digests(tmp_path / "run") == digests(tmp_path / "straight")
+
+
+def break_tensors(checkpoint: Path) -> None:
+    (checkpoint / "generator.safetensors").write_bytes(b"damaged")
+
+
+def break_state(checkpoint: Path) -> None:
+    (checkpoint / "state.json").write_bytes(b"{")
+
+
+def lose_state(checkpoint: Path) -> None:
+    (checkpoint / "state.json").unlink()
+
+
+def lose_tensors(checkpoint: Path) -> None:
+    (checkpoint / "discriminator.safetensors").unlink()
+
+
+def make_it_a_file(checkpoint: Path) -> None:
+    shutil.rmtree(checkpoint)
+    checkpoint.write_bytes(b"")
+
+
+BREAK = [break_tensors, break_state, lose_state, lose_tensors, make_it_a_file]
+
+
+@pytest.mark.parametrize("damage", BREAK)
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_damaged_checkpoint_is_replaced_when_its_step_is_reached_again(
+    recipe: Path, tmp_path: Path, damage: Callable[[Path], None], stopped: bool
+) -> None:
+    """stopped: whether the run was interrupted at the step, or had finished with it."""
+    ganzoo.train(recipe, out=tmp_path / "straight", quiet=True)
+    ganzoo.train(recipe, out=tmp_path / "run", quiet=True, observers=[StopAt(28)] if stopped else [])
+    damaged = checkpoints_of(tmp_path / "run" / "checkpoints")[-2 if stopped else -1]
+    damage(damaged)
+    if stopped:
+        damage(checkpoints_of(damaged.parent)[-1])  # of step 28, so that the run has to play step 27 again
+    assert exit_status(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+    load_checkpoint(damaged)
+    assert digests(tmp_path / "run") == digests(tmp_path / "straight")
+    kept, straight = (
+        {path.name for path in checkpoints_of(tmp_path / name / "checkpoints")} for name in ("run", "straight")
+    )
+    assert kept == straight
+
+
+def test_what_killed_writers_left_is_swept_on_resume(recipe: Path, tmp_path: Path) -> None:
+    run = ganzoo.train(recipe, out=tmp_path / "run", quiet=True, observers=[StopAt(28)])
+    left = [run.files.checkpoints / temporary_name(), run.files.checkpoints / ".step-00000036.4711.tmp"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "generator.safetensors").write_bytes(bytes(100))
+    left += [run.directory / temporary_name(), run.directory / ".run.json.4711.tmp", tmp_path / temporary_name()]
+    for file in left[2:]:
+        file.touch()
+    mine = [tmp_path / ".notes.123.tmp", run.directory / ".notes.123.tmp"]
+    for file in mine:
+        file.touch()
+    ganzoo.resume(run.directory, quiet=True)
+    assert not [path for path in left if path.exists()]
+    assert all(path.exists() for path in mine)
 
 
 def test_a_run_without_an_intact_checkpoint_is_refused(recipe: Path, tmp_path: Path) -> None:

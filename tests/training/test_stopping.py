@@ -54,7 +54,9 @@ def test_an_unknown_metric_is_said_with_those_there_are() -> None:
     assert "loss/generator" in str(caught.value)
 
 
-@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
 def test_it_is_known_what_asked(number: int, why: str) -> None:
     with Interruption() as interruption:
         os.kill(os.getpid(), number)
@@ -70,3 +72,31 @@ def test_the_first_signal_asks_and_the_second_is_obeyed() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_closed_terminal_insists_on_nothing() -> None:
+    """It sends SIGHUP twice, by the shell and by the system, and SIGTERM beside it where the machine goes down."""
+    with Interruption() as interruption:
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+    assert interruption.why == "SIGHUP"
+
+
+def test_a_run_that_outlives_its_terminal_goes_on() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+            interruption.terminal_closed()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not interruption.stop_requested
+
+
+def test_what_a_run_has_come_to_is_recorded_however_often_it_is_interrupted() -> None:
+    with Interruption() as interruption, interruption.recording():
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert interruption.stop_requested

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganzoo.evaluation.doctor.distances import energy
-from ganzoo.evaluation.doctor.finding import Finding
+from ganzoo.evaluation.doctor.distances import energy, spread
+from ganzoo.evaluation.doctor.finding import Finding, NotExamined, Outcome
 from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.evaluation.doctor.samples import SampleSets
 from ganzoo.runs.checkpoint import read_state
@@ -17,14 +17,19 @@ MIN_DISTANCE_GAP = 0.05
 """And by this much, in energy distance: two sets of 1,000 real samples differ by 0.005 or less."""
 
 
-def lagging_ema(history: TrainingHistory, run: Run, sampled: SampleSets) -> Finding | None:
+def lagging_ema(history: TrainingHistory, run: Run, sampled: SampleSets) -> Outcome:
     """Checks whether samples of the averaged weights are much farther from real ones than those of the raw ones."""
     ema = history.recipe.ema
-    if ema is None or sampled.raw is None or "generator" not in ema.players:
+    if ema is None or sampled.raw is None:
         return None
+    averaged_players = [player for player in ema.players if is_generator(history, player)]
+    if not averaged_players:
+        return NotExamined("averages", f"the game says of none of {', '.join(ema.players)} that it is a generator")
     real = sampled.real.features
+    if spread(real) == 0:
+        return NotExamined("averages", f"real samples are all alike in {sampled.extractor}")
     averaged, raw = energy(sampled.fake.features, real), energy(sampled.raw.features, real)
-    updates = int(read_state(run.checkpoint)["averaged"]["generator"])
+    updates = int(read_state(run.checkpoint)["averaged"][averaged_players[0]])
     if updates and (averaged < MAX_DISTANCE_RATIO * raw or averaged - raw < MIN_DISTANCE_GAP):
         return None
     how = f"{updates:,} updates (decay {ema.decay:g}, every {ema.every:,} steps)"
@@ -39,3 +44,8 @@ def lagging_ema(history: TrainingHistory, run: Run, sampled: SampleSets) -> Find
         paper="arXiv:1806.04498",
         steps=(sampled.step, sampled.step),
     )
+
+
+def is_generator(history: TrainingHistory, player: str) -> bool:
+    """Whether the game says so of the player."""
+    return player in history.roles and history.roles[player].role == "generator"

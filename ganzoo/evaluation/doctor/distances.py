@@ -19,7 +19,7 @@ def energy(some: Tensor, others: Tensor) -> float:
 
 
 def spread(features: Tensor) -> float:
-    """The mean distance between two of the features (n, d)."""
+    """The mean distance between two of the features (n, d), n at least 2."""
     return torch.pdist(features.double()).mean().item()
 
 

@@ -1,4 +1,4 @@
-"""A finding: observation, meaning, suggested changes and source."""
+"""The outcome of an examination: a finding (observation, meaning, suggested changes, source), or why there is none."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ class Finding:
     def __str__(self) -> str:
         """Title and observation in one line."""
         return f"{self.title}: {self.seen}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotExamined:
+    """what: a question that could not be asked ("balance"); why: the reason ("this game logs no d_real")."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        """Both in one line."""
+        return f"{self.what}: {self.why}."
+
+
+Outcome = Finding | NotExamined | None
+"""What a check returns: a problem, that it cannot be answered, or that there is none."""

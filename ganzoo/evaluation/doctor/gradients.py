@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ganzoo.evaluation.doctor.finding import Finding
+from ganzoo.evaluation.doctor.balance import probabilities_of
+from ganzoo.evaluation.doctor.finding import Finding, NotExamined, Outcome
 from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.evaluation.doctor.scale import relative_gradient
 
@@ -18,38 +19,63 @@ MAX_NORM = 1000.0
 80 for a generator in its beginning under a gradient penalty); with a critic that nothing holds back it was 1,700."""
 
 
-def vanishing(history: TrainingHistory) -> Finding | None:
-    """Checks whether the generator's loss saturates, or its gradient norm has vanished."""
-    norm, peak = history.typical("grad/generator"), history.largest("grad/generator")
-    real, fake = history.typical("d_real"), history.typical("d_fake")
-    share = (
-        relative_gradient(history.loss, real, fake) if history.loss and real is not None and fake is not None else None
-    )
-    saturated = share is not None and share < MIN_RELATIVE_GRADIENT
-    vanished = norm is not None and peak is not None and norm < MIN_NORM_SHARE * peak
-    if not (saturated or vanished):
-        return None
-    first, last = history.steps
-    figures: dict[str, float] = {}
-    said: list[str] = []
-    if norm is not None and peak is not None:
-        figures |= {"norm": norm, "largest_norm": peak}
-        said.append(
-            f"the generator's gradient had a norm of {norm:.2g} in steps {first:,} to {last:,} (once {peak:.2g})"
-        )
-    if saturated and share is not None and fake is not None:
-        figures |= {"passed_on": share, "d_fake": fake}
-        said.append(f"at D(G(z)) {fake:.4f} the loss passes on {share:.1%} of what it does at 1/2")
-    changes = ['loss.name = "non-saturating"', history.scaled("discriminator", 0.2)]
+def saturated(history: TrainingHistory) -> Outcome:
+    """Checks whether the generator's loss saturates: its gradient by the score, relative to that at D = 1/2."""
+    if history.loss is None:
+        return NotExamined("saturation", "the recipe names no [loss], whose gradient could be computed")
+    if not (players := history.players_as("discriminator")):
+        return NotExamined("saturation", history.lacks("discriminator"))
+    found = [(one, other) for player in players if (both := probabilities_of(history, player)) for one, other in [both]]
+    if not found:
+        role = history.roles[players[0]]
+        return NotExamined("saturation", f"this game logs no {role.real} and {role.fake}")
+    for real, fake in found:
+        share = relative_gradient(history.loss, real, fake)
+        if share is None:
+            return NotExamined("saturation", "this loss is not a function of scores alone")
+        if share < MIN_RELATIVE_GRADIENT:
+            first, last = history.steps
+            seen = f"at D(G(z)) {fake:.4f} in steps {first:,} to {last:,} the loss passes on {share:.1%} of what it"
+            return vanishing(
+                f"{seen} does at 1/2",
+                {"passed_on": share, "d_fake": fake},
+                ('loss.name = "non-saturating"', *(history.scaled(player, 0.2) for player in players)),
+                (first, last),
+            )
+    return None
+
+
+def vanished(history: TrainingHistory) -> Outcome:
+    """Checks whether a generator's gradient norm has vanished."""
+    if not (players := history.players_as("generator")):
+        return NotExamined("vanishing gradients", history.lacks("generator"))
+    if all(history.typical(f"grad/{player}") is None for player in players):
+        return NotExamined("gradients", "this run was made before their norms were logged")
+    for player in players:
+        norm, peak = history.typical(f"grad/{player}"), history.largest(f"grad/{player}")
+        if norm is not None and peak is not None and norm < MIN_NORM_SHARE * peak:
+            first, last = history.steps
+            slower = (history.scaled(other, 0.2) for other in history.players_as("discriminator"))
+            return vanishing(
+                f"the {player}'s gradient had a norm of {norm:.2g} in steps {first:,} to {last:,} (once {peak:.2g})",
+                {"norm": norm, "largest_norm": peak},
+                ('loss.name = "wasserstein"', *slower),
+                (first, last),
+            )
+    return None
+
+
+def vanishing(seen: str, figures: dict[str, float], change: tuple[str, ...], steps: tuple[int, int]) -> Finding:
+    """The finding of both."""
     return Finding(
         name="vanishing-gradients",
         severity="warning",
-        seen="; ".join(said),
+        seen=seen,
         figures=figures,
         means="The generator is hardly told anything any more, and least where its samples are worst.",
-        change=tuple(changes if saturated else reversed([*changes[1:], 'loss.name = "wasserstein"'])),
+        change=change,
         paper="arXiv:1701.04862",
-        steps=(first, last),
+        steps=steps,
     )
 
 

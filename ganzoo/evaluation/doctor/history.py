@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from ganzoo.core.game import ROLES, PlayerRole
 
 if TYPE_CHECKING:
     from ganzoo.core.interfaces import Loss
@@ -28,7 +30,7 @@ WARMUP_SHARE = 0.1
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
     """A run's rows up to some step. total_steps: the budget; loss: the recipe's, None where the game has none; scale:
-    the loss's, None where it has none.
+    the loss's, None where it has none; roles: the game's (`Game.roles`).
     """
 
     rows: Sequence[Row]
@@ -36,6 +38,7 @@ class TrainingHistory:
     total_steps: int
     loss: Loss | None = None
     scale: Scale | None = None
+    roles: Mapping[str, PlayerRole] = field(default_factory=lambda: ROLES)
 
     @property
     def after_warmup(self) -> Sequence[Row]:
@@ -86,7 +89,16 @@ class TrainingHistory:
     @property
     def players(self) -> list[str]:
         """The players with a loss in the rows."""
-        return [name.removeprefix("loss/") for name in (self.rows[-1] if self.rows else {}) if name.startswith("loss/")]
+        last = self.rows[-1] if self.rows else {}
+        return [name.removeprefix("loss/") for name in last if name.startswith("loss/")]
+
+    def players_as(self, role: Literal["generator", "discriminator"]) -> list[str]:
+        """The players of that role that have a loss in the rows."""
+        return [name for name in self.players if name in self.roles and self.roles[name].role == role]
+
+    def lacks(self, role: Literal["generator", "discriminator"]) -> str:
+        """Why there is no player of that role, as a sentence."""
+        return f"the game says of none of its players ({', '.join(self.players)}) that it is a {role} (Game.roles)"
 
     def setting(self, path: str) -> Any:
         """The recipe's value of a key ("optimizer.generator.lr"), or None."""

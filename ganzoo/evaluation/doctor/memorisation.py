@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.evaluation.doctor.distances import nearest
-from ganzoo.evaluation.doctor.finding import Finding
+from ganzoo.evaluation.doctor.finding import Finding, NotExamined, Outcome
 from ganzoo.evaluation.doctor.history import TrainingHistory
-from ganzoo.evaluation.doctor.samples import SampleSets
+from ganzoo.evaluation.doctor.samples import FEWEST, SampleSets
 
 MAX_COPIED_SHARE = 0.4
 """Of the samples that chance would put nearer to a test sample, this share is nearer to a training sample
@@ -20,13 +20,15 @@ MIN_DISTANCE_RATIO = 0.75
 measured 0.92 to 1.6, the one of fifty images 0.36."""
 
 
-def memorisation(history: TrainingHistory, sampled: SampleSets) -> Finding | None:
+def memorisation(history: TrainingHistory, sampled: SampleSets) -> Outcome:
     """Checks whether generated samples are nearer to training samples than test samples are (test of arXiv:2004.05675).
 
     Typical samples have near neighbours in the training set, copied or not. Therefore it also checks how often a
     sample's nearest neighbour among all real ones is a training sample.
     """
     fake, train, test = sampled.coarse_fake, sampled.train, sampled.test
+    if len(test) < FEWEST:
+        return NotExamined("memorisation", f"the test split has {len(test)} samples, and {FEWEST} at least are needed")
     to_train, to_test = nearest(fake, train), nearest(fake, test)
     by_chance = len(train) / (len(train) + len(test))
     nearer = float((to_train < to_test).double().mean())

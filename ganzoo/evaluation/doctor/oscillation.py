@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean, linear_regression, pstdev
 
-from ganzoo.evaluation.doctor.finding import Finding
+from ganzoo.evaluation.doctor.finding import Finding, NotExamined, Outcome
 from ganzoo.evaluation.doctor.history import TrainingHistory
 
 ROWS = 10
@@ -24,16 +24,30 @@ MAX_CRITIC_SWING = 0.5
 most once they had begun; a critic that is led around in circles 0.9 to 1.5, its estimate now positive, now negative."""
 
 
-def oscillation(history: TrainingHistory) -> Finding | None:
-    """Checks whether the discriminator's loss oscillates around its trend."""
-    name = "loss/discriminator"
-    if history.scale is None:
-        name = next((logged for logged in ("wasserstein", name) if history.rows and logged in history.rows[-1]), name)
+ESTIMATE = "wasserstein"
+"""The logged value that a critic's loss estimates, without its penalties."""
+
+
+def oscillation(history: TrainingHistory) -> Outcome:
+    """Checks whether a discriminator's loss, or a critic's estimate, oscillates around its trend."""
+    names = [f"loss/{player}" for player in history.players_as("discriminator")]
+    if not names:
+        return NotExamined("oscillation", history.lacks("discriminator"))
+    if history.scale is None and ESTIMATE in history.rows[-1]:
+        names = [ESTIMATE]
+    if not any(len(history.values(name, ROWS)) >= ROWS for name in names):
+        return NotExamined("oscillation", f"it takes {ROWS} rows after the first tenth of the budget")
+    return next((swinging for name in names if (swinging := swings(history, name))), None)
+
+
+def swings(history: TrainingHistory, name: str) -> Finding | None:
+    """Checks whether a logged value oscillates around its trend."""
     values = history.values(name, ROWS)
     if len(values) < ROWS:
         return None
     residuals = detrended(values)
-    unit = history.scale.guessing - history.scale.winning if history.scale else fmean(map(abs, values))
+    losses = history.roles[player].losses if (player := name.removeprefix("loss/")) in history.roles else 1
+    unit = losses * history.scale.unit if history.scale else fmean(map(abs, values))
     swing = pstdev(residuals) / max(unit, 1e-12)
     crossings = sum((one > 0) != (other > 0) for one, other in pairwise(residuals))
     if swing < (MAX_SWING if history.scale else MAX_CRITIC_SWING) or crossings < MIN_CROSSINGS:

@@ -30,9 +30,14 @@ class Scale:
     guessing: float
     winning: float
 
+    @property
+    def unit(self) -> float:
+        """What guessing costs, above the smallest loss."""
+        return self.guessing - self.winning
+
     def normalised(self, loss: float) -> float:
         """The loss relative to the scale: 0 for a perfect discriminator, 1 for guessing."""
-        return (loss - self.winning) / (self.guessing - self.winning)
+        return (loss - self.winning) / self.unit
 
 
 def scale_of(loss: Loss) -> Scale | None:

@@ -18,8 +18,8 @@ from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_value, did_you_mean
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import options_of
-from ganzoo.recipe.resolve import Resolution, named
-from ganzoo.recipe.source import Source, find_recipe, is_tables, read_file, read_text
+from ganzoo.recipe.resolve import MAX_COMPONENTS, Resolution, named
+from ganzoo.recipe.source import Source, find_recipe, is_file, is_tables, read_file, read_text
 
 TABLE_NAMES = ("budget", "score", "set", "entry")
 ENTRY_KEYS = ("name", "recipe", "steps", "set")
@@ -29,7 +29,9 @@ NOT_SETTABLE: Mapping[Key, str] = {
 }
 """Recipe keys that a suite must not set, with the reason."""
 
-FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+MAX_ENTRIES = 256
+"""The most entries of a suite, each of which has a recipe to be read."""
 
 
 def read_suite(source: str | Path, *, steps: int | None = None, seconds: float | None = None) -> Suite:
@@ -113,6 +115,9 @@ class SuiteReader:
         if "extractor" in table:
             whole["extractor"] = named(table["extractor"])
         self.source.values["score"] = whole
+        if len(metrics) > MAX_COMPONENTS:
+            self.add_problem(("score", "metrics"), f"score.metrics should be at most {MAX_COMPONENTS} metrics.")
+            return None
         choices = [self.checker.component(("score", "metrics", number), "metric") for number in range(len(metrics))]
         extractor = self.checker.component(("score", "extractor"), "extractor")
         metrics_found = tuple(choice for choice in choices if choice)
@@ -143,6 +148,10 @@ class SuiteReader:
                 'Write [[entry]] and recipe = "mine.toml", or a name of `ganzoo list recipes`.',
             )
             return ()
+        if len(tables) > MAX_ENTRIES:
+            what = f"a suite has at most {MAX_ENTRIES} entries; found {len(tables):,}."
+            self.add_problem(("entry", MAX_ENTRIES), what, "Write a second suite.")
+            return ()
         entries: dict[str, Entry] = {}
         for number, table in enumerate(tables):
             entry = self.entry(("entry", number), table, budget, seed)
@@ -168,7 +177,9 @@ class SuiteReader:
         name = table.get("name", Path(table["recipe"]).stem)
         if not FOLDER_NAME.fullmatch(name):
             found = describe_value(name)
-            what = f"{format_key((*key, 'name'))} should be letters, digits and - _ . + only; found {found}."
+            what = (
+                f"{format_key((*key, 'name'))} should be letters, digits and - _ . + only, at most 100; found {found}."
+            )
             self.add_problem((*key, "name"), what, "Runs lie in folders of that name.")
             return None
         if budget.seconds and "steps" in table:
@@ -204,7 +215,7 @@ class SuiteReader:
                     return None
         relative = self.path.parent / name
         try:
-            path = relative if relative.is_file() else find_recipe(name)
+            path = relative if is_file(relative) else find_recipe(name)
             return read_recipe(path, layers=layers, settings=settings)
         except RecipeError as error:
             self.checker.problems += [self.relocate((*key, "recipe"), name, problem) for problem in error.problems]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.datasets.temporaries import TEMPORARY
 from ganzoo.errors import RunError
+from ganzoo.evaluation.suites.cpu_times import read_cpu_times
 from ganzoo.evaluation.suites.suite import Entry, Scoring, Suite
 from ganzoo.recipe import differences, recipe_toml
 
@@ -96,10 +96,12 @@ class SuiteDirectory:
     def prepare(self, suite: Suite) -> None:
         """Creates the folders, and writes the suite and its entries' recipes.
 
-        Raises: RunError, before anything is written, if a run there was started with another recipe.
+        Raises: RunError, before anything is written, if a run there was started with another recipe, or its
+        CPU times are damaged.
         """
         for run in self.existing_runs(suite):
             run.load()
+            read_cpu_times(self.cpu_times_file(run))
         for folder in (self.recipes, self.runs, self.times):
             folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.suite, suite.text.encode())
@@ -128,12 +130,8 @@ class SuiteDirectory:
                 yield PlannedRun(entry, seed, self.runs / f"{prefix}{seed}")
 
     def cpu_seconds(self, run: PlannedRun, step: int) -> float | None:
-        """CPU seconds of a run up to a step; None if unknown."""
-        try:
-            times: dict[str, float] = json.loads(self.cpu_times_file(run).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return times.get(str(step))
+        """CPU seconds of a run up to a step; None if unknown. Raises: RunError, naming a damaged file."""
+        return read_cpu_times(self.cpu_times_file(run)).get(step)
 
 
 def recorded_scores(run: Run, scoring: Scoring) -> dict[str, Score] | None:

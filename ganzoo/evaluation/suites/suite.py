@@ -24,7 +24,7 @@ class Header:
     seeds: every entry is run once with each; description: one line; paper: the paper whose comparison it follows.
     """
 
-    seeds: Annotated[tuple[Seed, ...], Len(1)]
+    seeds: Annotated[tuple[Seed, ...], Len(1, 1000)]
     description: str = ""
     paper: str = ""
 

@@ -15,6 +15,7 @@ import time
 import traceback
 from _thread import interrupt_main
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ from ganzoo.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo.runs.run import Run
+
+ORPHAN_TIMEOUT = 60.0
+"""Seconds to wait for the end of a worker whose suite was killed, which writes a checkpoint first."""
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -77,6 +81,7 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
 def train_run(task: Mapping[str, Any], report: Report) -> Run:
     """Trains the run to its end or until it is interrupted."""
     import ganzoo
+    from ganzoo.errors import RunError
     from ganzoo.evaluation.suites.runs import TRAINED
 
     directory = Path(task["directory"])
@@ -89,6 +94,8 @@ def train_run(task: Mapping[str, Any], report: Report) -> Run:
     if not (directory / "run.json").exists():
         return ganzoo.train(task["recipe"], seed=task["seed"], out=directory, fallback=False, **options)
     run = ganzoo.load(directory)
+    with suppress(RunError), run.files.training_lock(wait=ORPHAN_TIMEOUT):
+        pass  # a worker of a suite that was killed finishes its step first
     return run if run.status in TRAINED else ganzoo.resume(directory, **options)
 
 
@@ -125,18 +132,17 @@ class CpuClock:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.times: dict[str, float] = {}
+        self.times: dict[int, float] = {}
 
     @hookimpl
     def ganzoo_run_started(self, run: Run) -> None:
         """Continues from the time recorded for this step; a run that was started elsewhere has none."""
-        try:
-            before = json.loads(self.file.read_bytes())
-        except (OSError, ValueError):
-            before = {}
+        from ganzoo.evaluation.suites.cpu_times import read_cpu_times
+
+        before = {} if run.step == 0 else read_cpu_times(self.file)
         self.started_at = time.process_time()
-        self.times = {"0": 0.0} if run.step == 0 else {step: t for step, t in before.items() if int(step) <= run.step}
-        self.cpu_seconds_before = self.times.get(str(run.step))
+        self.times = {0: 0.0} if run.step == 0 else {step: t for step, t in before.items() if step <= run.step}
+        self.cpu_seconds_before = self.times.get(run.step)
 
     @hookimpl
     def ganzoo_metrics(self, step: int) -> None:
@@ -153,8 +159,8 @@ class CpuClock:
         from ganzoo.datasets.atomic import replace_json
 
         if self.cpu_seconds_before is not None:
-            self.times[str(step)] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
-            replace_json(self.file, self.times)
+            self.times[step] = round(self.cpu_seconds_before + time.process_time() - self.started_at, 3)
+            replace_json(self.file, {str(step): seconds for step, seconds in self.times.items()})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, Preview
+from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, PlayerRole, Preview
 from ganzoo_cyclegan.pool import ImagePool
 
 Weight = Annotated[float, Interval(ge=0.0, le=1e6)]
@@ -63,6 +63,13 @@ class CycleGAN(Game):
         return {
             "discriminators": nn.ModuleDict({"a": self.judge_a, "b": self.judge_b}),
             "generators": nn.ModuleDict({"a2b": self.a2b, "b2a": self.b2a}),
+        }
+
+    def roles(self) -> Mapping[str, PlayerRole]:
+        """Which is which; the discriminators' loss is the sum of two adversarial ones, of D_A and of D_B."""
+        return {
+            "discriminators": PlayerRole("discriminator", losses=2),
+            "generators": PlayerRole("generator", losses=2),
         }
 
     def play(self, draw: Draw) -> Iterator[Move]:

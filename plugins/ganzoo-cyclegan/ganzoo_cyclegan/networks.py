@@ -1,16 +1,17 @@
 """The networks of CycleGAN (arXiv:1703.10593) and pix2pix (arXiv:1611.07004): two translators and one discriminator.
 
-Normalisation is instance norm without weights of its own throughout. pix2pix trains with batch norm on batches of one,
-on the statistics of that batch at test time too, which is the same thing; written like this it holds for any batch.
-A convolution before it has no bias, which the norm would take away again.
+Normalisation is instance norm. CycleGAN's has no weights of its own. pix2pix has batch norm on batches of one, with the
+statistics of that batch at test time too: that is instance norm with a learned scale and shift for each channel
+(`affine`), and written like this it holds for any batch. A convolution before a norm has no bias, which the norm would
+take away again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import torch
 from annotated_types import Interval
@@ -100,8 +101,11 @@ class UNetTranslator(Translator):
     dropout: the share of features left out after each of the three innermost layers on the way up, in training only. It
         is the only noise that the paper feeds in, and there it stays on at test time; here one image always gives the
         same one.
+    affine: norms have a learned scale and shift for each channel, as the paper's batch norm has.
     Raises: OptionError for samples that are no images, or are changed in size, or too small for the depth.
     """
+
+    defaults_of_older_runs: ClassVar[Mapping[str, Any]] = {"affine": False}
 
     def __init__(
         self,
@@ -111,6 +115,7 @@ class UNetTranslator(Translator):
         depth: Annotated[int, Interval(ge=1, le=12)] | None = None,
         width: Width = 64,
         dropout: Share = 0.5,
+        affine: bool = True,
     ) -> None:
         super().__init__()
         self.input_shape, self.sample_shape = images_of_one_size(input_shape or sample_shape, sample_shape)
@@ -125,12 +130,14 @@ class UNetTranslator(Translator):
             plain = outermost or innermost  # a norm at the innermost size, one pixel, would leave nothing
             layers: list[nn.Module] = [] if outermost else [nn.LeakyReLU(0.2)]
             conv = nn.Conv2d(before, after, 4, 2, 1, bias=plain)
-            self.down.append(nn.Sequential(*layers, *([conv] if plain else normed(conv))))
+            self.down.append(nn.Sequential(*layers, *([conv] if plain else normed(conv, affine=affine))))
             joined = after if innermost else 2 * after
             made = self.sample_shape[0] if outermost else before
             up = nn.ConvTranspose2d(joined, made, 4, 2, 1, bias=outermost)
             drop = [nn.Dropout(dropout)] if dropout and level >= self.depth - 3 else []
-            self.up.append(nn.Sequential(nn.ReLU(), *([up, nn.Tanh()] if outermost else normed(up, *drop))))
+            self.up.append(
+                nn.Sequential(nn.ReLU(), *([up, nn.Tanh()] if outermost else normed(up, *drop, affine=affine)))
+            )
         initialise(self)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -159,13 +166,20 @@ class PatchDiscriminator(Discriminator):
 
     layers: strided convolutions; one more and the last, which makes the scores, have stride 1.
     width: channels after the first, doubled with each layer up to 8 times as many.
+    affine: norms have a learned scale and shift for each channel, as pix2pix's batch norm has and CycleGAN's instance
+        norm has not.
     Raises: OptionError for samples that are no images, or too small for so many layers.
     """
 
     per_sample = True
 
     def __init__(
-        self, sample_shape: Shape, *, layers: Annotated[int, Interval(ge=1, le=8)] = 3, width: Width = 64
+        self,
+        sample_shape: Shape,
+        *,
+        layers: Annotated[int, Interval(ge=1, le=8)] = 3,
+        width: Width = 64,
+        affine: bool = False,
     ) -> None:
         super().__init__()
         channels, height, wide = an_image(sample_shape)
@@ -178,7 +192,7 @@ class PatchDiscriminator(Discriminator):
         for level in range(1, layers + 1):
             after = width * min(2**level, 8)
             conv = nn.Conv2d(before, after, 4, 2 if level < layers else 1, 1, bias=False)
-            stages += normed(conv, nn.LeakyReLU(0.2, inplace=True))
+            stages += normed(conv, nn.LeakyReLU(0.2, inplace=True), affine=affine)
             before = after
         self.network = nn.Sequential(*stages, nn.Conv2d(before, 1, 4, 1, 1))
         initialise(self)
@@ -189,9 +203,9 @@ class PatchDiscriminator(Discriminator):
         return scores
 
 
-def normed(convolution: nn.Conv2d | nn.ConvTranspose2d, *then: nn.Module) -> list[nn.Module]:
-    """A convolution, instance norm, and what comes after."""
-    return [convolution, nn.InstanceNorm2d(convolution.out_channels), *then]
+def normed(convolution: nn.Conv2d | nn.ConvTranspose2d, *then: nn.Module, affine: bool = False) -> list[nn.Module]:
+    """A convolution, instance norm, and what comes after. affine: whether the norm has a scale and a shift."""
+    return [convolution, nn.InstanceNorm2d(convolution.out_channels, affine=affine), *then]
 
 
 def initialise(network: nn.Module) -> None:

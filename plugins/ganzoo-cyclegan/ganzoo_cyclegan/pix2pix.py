@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, Preview
+from ganzoo import Batch, Draw, Game, Move, OptionError, Parts, PlayerRole, Preview
 from ganzoo_cyclegan.cyclegan import Weight, beside, chance
 
 
@@ -39,6 +39,10 @@ class Pix2Pix(Game):
     def players(self) -> Mapping[str, nn.Module]:
         """The discriminator and the generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def roles(self) -> Mapping[str, PlayerRole]:
+        """Which is which, and that the generator's loss is an adversarial one and a distance."""
+        return {"discriminator": PlayerRole("discriminator"), "generator": PlayerRole("generator")}
 
     def play(self, draw: Draw) -> Iterator[Move]:
         """One step on the discriminator, then one on the generator (Section 3.3)."""

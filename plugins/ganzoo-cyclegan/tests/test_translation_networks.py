@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import tomllib
+from importlib.resources import files
+from typing import Any
+
 import pytest
 import torch
-from ganzoo_cyclegan.networks import PatchDiscriminator, ResNetTranslator, UNetTranslator
+from ganzoo_cyclegan.networks import PatchDiscriminator, Residual, ResNetTranslator, UNetTranslator
 from torch import Tensor, nn
 
 from ganzoo import OptionError, Translator
@@ -143,6 +148,65 @@ def test_the_discriminator_has_the_papers_layers_and_gives_a_map_of_scores() -> 
     assert {m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
 
 
+def recipe(name: str) -> dict[str, Any]:
+    return tomllib.loads((files("ganzoo_cyclegan") / "recipes" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def learned_norms(network: nn.Module) -> list[int]:
+    norms = [module for module in network.modules() if isinstance(module, nn.InstanceNorm2d)]
+    return [norm.num_features for norm in norms if norm.weight is not None and norm.bias is not None]
+
+
+def test_pix2pix_has_as_many_parameters_as_with_the_papers_batch_norm() -> None:
+    with torch.device("meta"):
+        unet, plain = UNetTranslator(RGB), UNetTranslator(RGB, affine=False)
+        patch = PatchDiscriminator((6, 256, 256), affine=True)
+    # A scale and a shift for each normed channel, of the layers whose sizes Appendix 6.1 names.
+    down, up = [128, 256, 512, 512, 512, 512], [512, 512, 512, 512, 256, 128, 64]
+    assert sorted(learned_norms(unet)) == sorted(down + up)
+    assert parameters(unet) - parameters(plain) == 2 * sum(down + up) == 9856
+    # The usual implementation has 54,413,955: no biases in the first convolution and in the innermost one, 64 and 512.
+    assert parameters(unet) == 54_413_955 + 64 + 512
+    assert learned_norms(patch) == [128, 256, 512]
+    assert parameters(patch) == 2_768_705  # the same implementation's
+    assert learned_norms(PatchDiscriminator(RGB)) == learned_norms(ResNetTranslator((3, 64, 64))) == []  # CycleGAN's
+
+
+def test_on_one_image_a_learned_norm_is_batch_norm() -> None:
+    torch.manual_seed(0)
+    network = UNetTranslator((3, 32, 32), width=4, dropout=0.0)
+    with torch.no_grad():
+        for norm in (module for module in network.modules() if isinstance(module, nn.InstanceNorm2d)):
+            norm.weight.normal_(1.0, 0.5)
+            norm.bias.normal_(0.0, 0.5)
+    other = copy.deepcopy(network)
+    for stage in (*other.down, *other.up):
+        for place, norm in enumerate(stage):
+            if isinstance(norm, nn.InstanceNorm2d):
+                batch_norm = nn.BatchNorm2d(norm.num_features)
+                batch_norm.load_state_dict(norm.state_dict(), strict=False)
+                stage[place] = batch_norm
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    torch.testing.assert_close(network(image), other.train()(image))
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(128, 6), (255, 6), (256, 9), (512, 9)])
+def test_the_recipe_for_folders_has_as_many_blocks_as_the_paper(size: int, blocks: int) -> None:
+    options = {key: value for key, value in recipe("cyclegan_folder")["generator"].items() if key != "name"}
+    with torch.device("meta"):
+        network = ResNetTranslator((3, size, size), **options)
+    assert sum(isinstance(module, Residual) for module in network.modules()) == blocks
+
+
+@pytest.mark.parametrize("name", ["pix2pix_folder", "pix2pix_glyphs"])
+def test_the_recipes_of_pix2pix_have_learned_norms(name: str) -> None:
+    tables = recipe(name)
+    with torch.device("meta"):
+        assert tables["generator"].get("affine", True)
+        assert learned_norms(UNetTranslator((3, 32, 32)))
+    assert tables["discriminator"]["affine"]
+
+
 NETWORKS = {
     "resnet": lambda: ResNetTranslator((3, 32, 32), width=8, blocks=2),
     "unet": lambda: UNetTranslator((3, 32, 32), width=8),
@@ -154,7 +218,7 @@ NETWORKS = {
 def test_weights_start_normal_with_a_fiftieth_as_deviation_and_biases_at_nothing(name: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name]()
-    weights = torch.cat([p.detach().flatten() for n, p in network.named_parameters() if n.endswith("weight")])
+    weights = torch.cat([p.detach().flatten() for _, p in network.named_parameters() if p.dim() > 1])
     biases = [p for n, p in network.named_parameters() if n.endswith("bias")]
     # The deviation of n numbers is known to one in sqrt(2 n): here n is above 9,000, five of them are 4 percent.
     assert len(weights) > 9_000
@@ -200,4 +264,4 @@ def test_the_readmes_sizes_are_these() -> None:
                 PatchDiscriminator(RGB),
             )
         ]
-    assert sizes == [7_833_987, 11_372_931, 54_404_675, 2_763_841]
+    assert sizes == [7_833_987, 11_372_931, 54_414_531, 2_763_841]

@@ -31,14 +31,14 @@ def test_json_is_all_that_is_printed_and_holds_every_part(glyph_run: Path, capsy
     assert {"name", "severity", "seen", "figures", "means", "change", "paper", "steps"} == printed["findings"][0].keys()
     assert [one["name"] for one in printed["findings"]] == [one.name for one in ganzoo.diagnose(glyph_run)]
     assert printed["checked"]
-    assert printed["unseen"]
+    assert printed["not_examined"]
 
 
 def test_without_samples_no_data_are_asked_for(glyph_run: Path, capsys: Captured) -> None:
     assert exit_status(["doctor", str(glyph_run), "--no-samples"]) == 0
     said = capsys.readouterr().out
     assert "that was not asked for" in said
-    assert "findings    none" in said
+    assert "findings      none" in said
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_bad_input_is_one_message_and_status_2(capsys: Captured, arguments: list
 def test_the_machine_is_described(tmp_path: Path, capsys: Captured) -> None:
     assert exit_status(["doctor", "--data-root", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    lines = {line[:12].strip(): line[12:] for line in said.splitlines()}
+    lines = {line[:14].strip(): line[14:] for line in said.splitlines()}
     assert ganzoo.__version__ in lines["ganzoo"]
     assert "cores" in lines["cpu"]
     assert lines["data root"] == str(tmp_path)

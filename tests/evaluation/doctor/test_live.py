@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 import ganzoo
+from ganzoo.core.data import DatasetInfo, Field
 from ganzoo.evaluation.doctor.finding import Finding
 from ganzoo.evaluation.doctor.live import DoctorObserver
 
 RECIPE = """
+[dataset]
+radius = 2.0
+std = 0.05
 [optimizer.generator]
 lr = 1e-9
 [optimizer.discriminator]
@@ -37,6 +41,7 @@ class FakeRun:
 
     def __init__(self, course: Any) -> None:
         self.recipe, self.total_steps, self.metrics = course.recipe, course.total_steps, []
+        self.info = DatasetInfo(fields={"real": Field((1, 28, 28), "uint8")}, size=60_000)
 
 
 def live_findings(course: Any, rows: list[dict[str, float]]) -> list[tuple[int, str]]:

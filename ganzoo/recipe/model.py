@@ -38,6 +38,8 @@ class Train:
     samples: how many a grid shows; keep: how many checkpoints stay on disk;
     data: where the real samples live; workers: processes that read them where they are streamed. These two change where
     and how fast a run goes, and nothing of what it computes.
+    on_nan: what follows on values that are not finite: "stop", or "rollback" to the last good checkpoint, with every
+    learning rate multiplied by rollback_lr_factor, rollback_times at most.
     """
 
     epochs: Annotated[int, Ge(1)] | None = None
@@ -54,6 +56,9 @@ class Train:
     keep: Annotated[int, Ge(1)] = 3
     data: Literal["auto", "device", "stream"] = "auto"
     workers: Annotated[int, Interval(ge=0, le=256)] | None = None
+    on_nan: Literal["stop", "rollback"] = "stop"
+    rollback_times: Annotated[int, Interval(ge=1, le=100)] = 3
+    rollback_lr_factor: Annotated[float, Interval(gt=0.0, lt=1.0)] = 0.5
     stop: Stop | None = None
 
 

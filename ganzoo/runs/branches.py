@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.errors import RunError
 from ganzoo.recipe.messages import format_value
-from ganzoo.runs.checkpoint import step_of
+from ganzoo.runs.checkpoint import checkpoints_of, step_of
 from ganzoo.runs.record import RunRecord
 
 OF_STEP = re.compile(r"step-(\d{8,})(?:-.*)?\.(?:png|json)")
@@ -37,7 +37,8 @@ class Branch:
     step: where the branch begins; at: when, in UTC; changed: each key of the recipe that differs -> its value before
     and after, None for nothing; data: what differs of the data ("checksum", "size", "origin") -> before and after;
     left: the last step of the course that was left, where that went further than `step`; kept: the folder in the run's
-    directory that holds what lay after `step`; reason: why the engine itself went back.
+    directory that holds what lay after `step`; reason: why the engine itself went back ([train] on_nan), empty for a
+    branch that was made by hand; rollbacks: of those by the engine, how many a branch by hand goes on with.
     """
 
     step: Step
@@ -47,11 +48,13 @@ class Branch:
     left: Step | None = None
     kept: str = ""
     reason: str = ""
+    rollbacks: Step = 0
 
     def to_json(self) -> dict[str, Any]:
         """The entry of run.json: what there is to say, and nothing else."""
         pairs = {name: {key: list(pair) for key, pair in getattr(self, name).items()} for name in ("changed", "data")}
         rest = {"left": self.left, "kept": self.kept, "reason": self.reason}
+        rest["rollbacks"] = self.rollbacks or None
         said = {name: value for name, value in {**pairs, **rest}.items() if value not in (None, "", {})}
         return {"step": self.step, "at": self.at, **said}
 
@@ -78,6 +81,18 @@ def branches_of(facts: Mapping[str, Any]) -> list[Branch]:
         raise RunError(f"run.json is damaged: branches.{where}: {first['msg']}.") from error
 
 
+def rollbacks_of(facts: Mapping[str, Any], state: Mapping[str, Any]) -> int:
+    """How many rollbacks a run has behind it that goes on from a checkpoint. state: of the checkpoint.
+
+    The checkpoint counts those before it, the branches at its step those that have come back to it.
+    """
+    count: int = state.get("rollbacks", 0)
+    for branch in branches_of(facts):
+        if branch.step == state["step"]:
+            count = count + 1 if branch.reason else branch.rollbacks
+    return count
+
+
 def branch_note(facts: Mapping[str, Any]) -> str:
     """What stands above the recipe of a run with branches, whose file alone does not give the run; "" without any."""
     lines = [" ".join(CONTROL.sub(" ", str(branch)).split()) for branch in branches_of(facts)]
@@ -98,10 +113,10 @@ def set_aside(run: RunRecord, step: int) -> str:
     metrics.jsonl, and the later checkpoints, grids and evaluations themselves. Returns "" where there is nothing later.
     Killed in between, some later checkpoints are in either place, and none is lost.
     """
-    files = run.files
+    files, folders = run.files, (run.checkpoints, run.best_checkpoints)
     checkpoints, best = (
-        [path for path in folder.oldest_first() if step_of(path) > step]
-        for folder in (run.checkpoints, run.best_checkpoints)
+        [path for path in checkpoints_of(each.path) if step_of(path) > step and each.examine(path).what != "foreign"]
+        for each in folders
     )
     grids, evaluations = (_later_files(folder, step) for folder in (files.samples, files.evaluations))
     later = {files.checkpoints.name: checkpoints[::-1], files.best.name: best}

@@ -79,18 +79,19 @@ def read_log(path: Path) -> MetricsLog:
 def rewind_log(
     path: Path, step: int, log_every: int, odd: Callable[[int], Collection[str]] = lambda _: ()
 ) -> tuple[MetricsLog, Path | None]:
-    """Removes the rows after `step`, which training will write again, and rows between logged steps.
+    """Removes the rows after `step`, which training will write again, and one at `step` between logged steps.
 
-    Such a row is written at the last step of a run. odd: given a step, the names in its row that are there only because
+    Such a row is written at the last step of a run; rows before it stay, for another `log_every` may have been in force
+    there. odd: given a step, the names in its row that are there only because
     the run ended at that step; they are removed too. Rows that stay are not changed by a byte.
     Returns: the log as it was, and where a damaged file is kept from now on, None for one without damage.
     """
     log, kept = _Reading(path), []
     for line, row in log:
         at = int(row["step"])
-        if at > step or not log_every or at % log_every:
+        if at > step or (at == step and (not log_every or at % log_every)):
             continue
-        removed = row.keys() & set(odd(at))
+        removed = row.keys() & set(odd(at)) if at == step else set()
         left = {name: value for name, value in row.items() if name not in removed}
         kept.append(json.dumps(left).encode() if removed else line.strip())
     found = log.result([])

@@ -73,6 +73,9 @@ class DeviceData:
         self.drawn += 1
         return batch
 
+    def prepare(self, draws: int) -> None:
+        """Nothing: all batches are here already."""
+
     def first(self, n: int) -> Batch:
         """The first n examples as the files have them (again from the start where there are fewer)."""
         number = torch.arange(n, device=self.device)

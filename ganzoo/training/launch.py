@@ -57,8 +57,10 @@ from ganzoo.training.resuming import (
     refuse_beginnings,
     refuse_edits,
     refuse_other_ranks,
+    rollbacks_after,
     undone,
 )
+from ganzoo.training.rollback import RolledBack, refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import Session, rewind
 from ganzoo.training.state import Training
@@ -121,6 +123,7 @@ def train(
                 settings=_settings(epochs, steps, seed, precision, options),
             )
             ranks.check_batch(decided.train.batch_size)
+            refuse_several_ranks(decided, ranks)
             place = ranks.choose_device(device)
             weights = read_start(decided)
             path = str(_new_directory(out, decided)) if ranks.first else ""
@@ -168,7 +171,11 @@ def train(
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
+    if rolled_back:
+        del training, obtained, beginning  # memory that the next session needs
+        again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
+        return resume(run.directory, device=device, data_root=data_root, **again)
     return run
 
 
@@ -218,12 +225,14 @@ def resume(
             refuse_edits(run, by_hand := edited(run, checkpoint), asked=asked)
             refuse_other_ranks(run, checkpoint, ranks)
             ranks.check_batch(recipe.train.batch_size)
+            refuse_several_ranks(recipe, ranks)
             place = ranks.choose_device(device)
             anew = bool(by_hand or from_step is not None or undone(run.facts, checkpoint.state["step"]))
             made = changes(run.recipe.values, recipe.values)
             if anew:
                 made = changes(checkpoint.state["recipe"], recipe.values, besides=added_since(checkpoint, recipe))
             refuse_beginnings(made, recipe, run)
+            rollbacks = rollbacks_after(run, checkpoint, made, back=from_step is not None)
         ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
         changed = changes_since(checkpoint, recipe)
         choice = recipe.dataset if any(is_in(key, ["dataset"]) for key in changed) else run.data_choice
@@ -239,6 +248,7 @@ def resume(
                 training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
                 training.restore(refitted(checkpoint, training, changed), str(path))
                 training.total_steps = training.budget()
+                training.roll_back_rates(rollbacks)
                 if changed and not ranks.several:
                     with training.rehearsed():
                         training.advance()  # optimizers meet their saved state in a step, and not before
@@ -267,7 +277,7 @@ def resume(
             branch = None
             if different or data or back:
                 kept = set_aside(last, training.step) if ranks.first else ""
-                branch = new_branch(last, training.step, different, data, kept=kept)
+                branch = new_branch(last, training.step, different, data, kept=kept, rollbacks=rollbacks)
             elif made:
                 went_on["changed"] = {key: list(pair) for key, pair in made.items()}
             run.facts.update(facts_after(run.facts, facts_of(recipe, obtained, training), same_data=not data))
@@ -278,15 +288,23 @@ def resume(
                 run.facts.pop("branches", None)
             if ranks.first:
                 rewind(training, run, played_so_far)
-                if path.parent != run.files.checkpoints and not run.files.checkpoint(training.step).exists():
-                    save_checkpoint(run.files.checkpoint(training.step), checkpoint)
+                if (
+                    path.parent != run.files.checkpoints
+                    and run.checkpoints.examine(run.files.checkpoint(training.step)).what != "ours"
+                ):
+                    run.checkpoints.make_room(training.step)
+                    save_checkpoint(run.files.checkpoint(training.step), checkpoint, run_id=run.facts.get("id"))
                 if data and (keys := training.game.conditions):
                     save_conditions(run.files.conditions, keys, obtained.data, recipe.train.seed)
                 if made:
                     run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
                 run.files.write_facts(run.facts)
         begin()
-        _play(run, training, observers, interruption, quiet=quiet, plain=plain)
+        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
+    if rolled_back:
+        del training, obtained, checkpoint  # memory that the next session needs
+        again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
+        return resume(run.directory, device=device, data_root=data_root, **again)
     return run
 
 
@@ -367,7 +385,8 @@ def _play(
     *,
     quiet: bool,
     plain: bool | None,
-) -> None:
+) -> bool:
+    """Plays a session. Returns: whether the run went back to a checkpoint, from which it is to be resumed."""
     events = zoo().events_manager() if training.ranks.first else empty_events_manager()
     if not quiet and training.ranks.first:
         from ganzoo.display.console import Console
@@ -380,7 +399,14 @@ def _play(
         _say_what_ranks_do_not_share(training)
     for observer in observers if training.ranks.first else ():
         events.register(observer)
-    Session(training, run, events, interruption, displayed=not quiet).play()
+    try:
+        Session(training, run, events, interruption, displayed=not quiet).play()
+    except RolledBack:
+        if not interruption.stop_requested:
+            return True
+        run.facts.update(status="interrupted", reason=interruption.why)
+        run.files.write_facts(run.facts)
+    return False
 
 
 def _say_what_ranks_do_not_share(training: Training) -> None:

@@ -19,7 +19,7 @@ from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_schedule, planned_game
 from ganzoo.recipe.saved import leaves
-from ganzoo.runs.branches import Branch, branches_of, describe_change
+from ganzoo.runs.branches import Branch, branches_of, describe_change, rollbacks_of
 from ganzoo.runs.checkpoint import (
     Checkpoint,
     NewerCheckpoint,
@@ -225,8 +225,20 @@ def undone(facts: Mapping[str, Any], step: int) -> list[Branch]:
     return [each for each in branches_of(facts) if each.step > step and not each.reason]
 
 
-def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: str) -> Branch:
-    """A branch that begins at `step`. changed, data: what is different; kept: the folder with what lay after it.
+def rollbacks_after(run: Run, checkpoint: Checkpoint, made: Changes, *, back: bool) -> int:
+    """How many rollbacks ([train] on_nan) the learning rates are lowered by once a run goes on from a checkpoint.
+
+    back: it was gone back to by hand, so that what came after it does not count. Learning rates that are set count as
+    they are set: from none.
+    """
+    if any(is_in(key, ["optimizer", "schedule"]) for key in made):
+        return 0
+    return checkpoint.state.get("rollbacks", 0) if back else rollbacks_of(run.facts, checkpoint.state)
+
+
+def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: str, rollbacks: int = 0) -> Branch:
+    """A branch that begins at `step`. changed, data: what is different; kept: the folder with what lay after it;
+    rollbacks: as `rollbacks_after` has it.
 
     What branches at later steps had changed of the data is so still, and is said by this one.
     """
@@ -236,7 +248,7 @@ def new_branch(run: Run, step: int, changed: Changes, data: Changes, *, kept: st
             key: pair for key, pair in data.items() if key not in earlier.data
         }
     reached = max([run.facts["step"], *(row["step"] for row in run.metrics[-1:])])
-    return Branch(step, utc_now(), changed, data, reached if reached > step else None, kept)
+    return Branch(step, utc_now(), changed, data, reached if reached > step else None, kept, rollbacks=rollbacks)
 
 
 def course(facts: Mapping[str, Any], step: int, branch: Branch | None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import torch
 
 from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
-from ganzoo.errors import GanzooError, TrainingFailed
+from ganzoo.errors import DatasetError, GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
 from ganzoo.plugins import contained, error_location, error_text
 from ganzoo.recipe.model import Recipe
@@ -23,7 +23,8 @@ from ganzoo.runs.run import Run
 from ganzoo.training.closed_terminal import leave_closed_terminal
 from ganzoo.training.distributed import check_same_weights
 from ganzoo.training.facts import runner_of
-from ganzoo.training.state import Training
+from ganzoo.training.rollback import RolledBack, roll_back
+from ganzoo.training.state import NotFinite, Training
 from ganzoo.training.stopping import Interrupted, Interruption
 
 
@@ -79,6 +80,7 @@ class Session:
                         and reason is None
                         and not self.stop_requested(interruption)
                     ):
+                        self.prepare_data()
                         try:
                             training.advance(training.rounds_to_next())
                         except Interrupted:
@@ -93,6 +95,10 @@ class Session:
                     self.end(reason, interruption.why if self.stop_requested(interruption) else "")
             except BaseException as error:
                 self.check_directory()
+                if isinstance(error, NotFinite):
+                    error = self.rolled_back(error)
+                if isinstance(error, RolledBack):
+                    raise error from None
                 with interruption.recording():
                     if isinstance(error, KeyboardInterrupt):
                         self.record(status="interrupted", reason=f"{interruption.why}, and then at once")
@@ -105,10 +111,29 @@ class Session:
                         remedy=f"Go on with smaller batches: ganzoo resume {quote(str(self.run.directory))} "
                         f"--set train.batch_size={max(1, train.batch_size // 2)}\n  or begin with smaller networks.",
                     ) from error
-                raise
+                raise error
             finally:
                 training.data.close()
                 self.tell(self.hooks.ganzoo_run_finished)
+
+    def prepare_data(self) -> None:
+        """Waits for the next round's batches. Raises: DatasetError where one cannot be read, and a checkpoint of the
+        step is written: the run goes on from there once the file is deleted or replaced.
+        """
+        try:
+            self.training.data.prepare(self.training.draws)
+        except DatasetError:
+            if not self.ranks.several:  # the others are in their round
+                self.save()
+            raise
+
+    def rolled_back(self, broken: NotFinite) -> NotFinite | RolledBack:
+        """What comes of values that are not finite: a rollback where the recipe says so, and else they themselves."""
+        try:
+            roll_back(self.training, self.run, broken)
+        except (NotFinite, RolledBack) as outcome:
+            return outcome
+        return broken
 
     def stop_requested(self, interruption: Interruption) -> bool:
         """Whether this rank was asked to stop, or another: they all learn of that with the gradients of one step."""

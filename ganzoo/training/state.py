@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from ganzoo.metrics.during_training import Evaluation
 
 
+class NotFinite(TrainingFailed):
+    """A loss, a gradient, a weight or an optimizer's state is NaN or infinite."""
+
+
 class Training:
     """The live state of a run: players, data, averages, counters. `checkpoint` and `restore` are exact inverses.
 
@@ -98,6 +102,7 @@ class Training:
         self.runner: Runner = EagerRunner(self, "nothing else was chosen")
         self.draws = 1
         self.counted_from = (0, 0)
+        self.rollbacks = 0
         self.began: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
@@ -185,16 +190,26 @@ class Training:
         """Raises: TrainingFailed where one of the values, which are the same on all ranks, is not finite."""
         for name, value in values.items():
             if not math.isfinite(value):
-                broken = TrainingFailed(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates())
-                self.ranks.fail(broken)  # the means are over all ranks, and all have found this
+                self.ranks.fail(NotFinite(f"step {self.step}: {name} is {value}.", remedy=self.lower_rates()))
+
+    def roll_back_rates(self, rollbacks: int) -> None:
+        """Sets the learning rates that a recipe has after so many rollbacks ([train] on_nan)."""
+        if rollbacks == self.rollbacks:
+            return
+        factor = self.recipe.train.rollback_lr_factor ** (rollbacks - self.rollbacks)
+        self.rollbacks = rollbacks
+        for player in self.players.values():
+            player.base_rates = [rate * factor for rate in player.base_rates]
+            for group, rate in zip(player.optimizer.param_groups, player.base_rates, strict=True):
+                group["lr"] = rate
 
     def lower_rates(self) -> str:
         """What to do about values that are not finite: a command with every learning rate at half."""
         rates = {name: choice.options.get("lr") for name, choice in self.recipe.optimizers.items()}
         options = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
         return (
-            "Lower the learning rates and go on from the last checkpoint, which is from before:\n  "
-            f"ganzoo resume RUN {' '.join(options)}"
+            "Lower the learning rates, or limit the gradients ([optimizer.*] clip_norm), and go on from the last "
+            f"checkpoint, which is from before:\n  ganzoo resume RUN {' '.join(options)}"
         )
 
     def begin_window(self) -> None:
@@ -262,6 +277,7 @@ class Training:
             "row_before": list(self._row_before),
             "batches_per_epoch": self.data.batches_per_epoch,
             "counted_from": list(self.counted_from),
+            "rollbacks": self.rollbacks,
             "gradient_norms": self.gradient_norms(),
             "averaged": {name: int(average.n_averaged) for name, average in averaged.items()},
             "optimizers": optimizers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -70,6 +71,7 @@ class StreamedData:
         self._folder = f"ganzoo-batches-{uuid4().hex}"
         weakref.finalize(self, remove_folder, self._folder)
         self._warned = False
+        self._ahead: deque[dict[str, Tensor]] = deque()
         self._first: dict[int, dict[str, Tensor]] = {}
         self.seek(0)
 
@@ -80,6 +82,16 @@ class StreamedData:
 
     def __call__(self) -> Batch:
         """The next batch."""
+        self.prepare(1)
+        self.drawn += 1
+        return self._on_device(self._ahead.popleft())
+
+    def prepare(self, draws: int) -> None:
+        """Waits for that many batches, so that a damaged file among them is found before a round begins."""
+        while len(self._ahead) < draws:
+            self._ahead.append(self._read())
+
+    def _read(self) -> dict[str, Tensor]:
         if self._batches is None:
             self._batches = self._start()
         lost = ""
@@ -100,8 +112,7 @@ class StreamedData:
             self.close()
             what, remedy = read
             raise DatasetError(what, remedy=remedy)
-        self.drawn += 1
-        return self._on_device(read)
+        return read
 
     def first(self, n: int) -> Batch:
         """The first n examples in the order of the files (repeated if there are fewer); read once."""
@@ -112,6 +123,7 @@ class StreamedData:
 
     def close(self) -> None:
         """Ends the worker processes. Drawing another batch starts new ones."""
+        self._ahead.clear()
         if self._batches is not None:
             self._batches = None  # the loader's workers end with its iterator
             remove_folder(self._folder)

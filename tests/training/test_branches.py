@@ -21,6 +21,7 @@ from ganzoo.errors import DatasetError, RunError, TrainingFailed
 from ganzoo.recipe import read_recipe
 from ganzoo.runs.branches import branches_of
 from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.training.device_data import Order
 
 RECIPE = """
 description = "a small GAN"
@@ -341,12 +342,15 @@ def test_data_that_moved_are_the_same_run_at_another_place(pictures: Path, tmp_p
 
 
 def test_a_damaged_picture_ends_a_run_that_goes_on_without_it(pictures: Path, tmp_path: Path) -> None:
-    damaged = pictures / "train" / "33.png"
+    rows = Order(54, 8, 0).batch(6, torch.device("cpu"))  # those of the seventh batch
+    damaged = sorted((pictures / "train").iterdir())[int(rows[0])]
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-30])
-    with pytest.raises(DatasetError, match=r"33\.png") as failed:
+    with pytest.raises(DatasetError, match=damaged.name) as failed:
         ganzoo.train("images.toml", out="run", device="cpu", quiet=True)
     assert "Delete or replace" in str(failed.value)
+    stopped = ganzoo.load("run")
+    assert (stopped.status, stopped.step, stopped.checkpoint_step) == ("failed", 6, 6)  # and not 4, as it is due
     damaged.unlink()
     with pytest.raises(RunError, match="There were 54 examples, and now there are 53") as refused:
         resume(Path("run"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.core.data import DatasetInfo
-from ganzoo.errors import PluginError, RecipeError, RunError
+from ganzoo.errors import DatasetError, PluginError, RecipeError, RunError
 from ganzoo.plugins import zoo
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.field_kinds import FieldKinds
@@ -193,4 +193,7 @@ class RunRecord:
     @property
     def kinds(self) -> FieldKinds:
         """The kinds of the data's fields: how samples are stored, drawn and written."""
-        return FieldKinds(self.info)
+        try:
+            return FieldKinds(self.info)
+        except DatasetError as error:
+            raise RunError(f"{self.files.facts}: dataset: {error.what}", remedy=error.remedy) from error

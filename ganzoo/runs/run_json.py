@@ -160,6 +160,9 @@ class RunFacts(TypedDict):
     data: NotRequired[PlacementFacts]
     versions: dict[str, str]
     plugins: dict[str, str]
+    components: NotRequired[dict[str, str]]
+    id: NotRequired[str]
+    recipe_digest: NotRequired[str]
     seeds: SeedFacts
     precision: str
     directions: NotRequired[list[str]]

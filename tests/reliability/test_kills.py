@@ -48,7 +48,7 @@ def test_a_run_killed_before_any_file_operation_ends_bit_for_bit_the_same(row: R
     play("operations", row, tmp_path)
 
 
-@pytest.mark.row("A run killed at a random moment", quick=2, long=200)
+@pytest.mark.row("A run killed at a random moment", quick=1, long=200)
 def test_a_run_killed_at_a_random_moment_ends_bit_for_bit_the_same(row: Row, tmp_path: Path) -> None:
     play("moments", row, tmp_path)
 
@@ -59,12 +59,12 @@ def test_a_run_asked_to_end_writes_a_checkpoint_and_goes_on(row: Row, tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are not forked")
-@pytest.mark.row("A worker that streams data, or its run, killed", quick=3, long=60)
+@pytest.mark.row("A worker that streams data, or its run, killed", quick=1, long=60)
 def test_a_run_that_lost_a_worker_says_so_and_goes_on(row: Row, tmp_path: Path) -> None:
     play("workers", row, tmp_path)
 
 
-@pytest.mark.row("A suite killed before one of its file operations", quick=2, long=250)
+@pytest.mark.row("A suite killed before one of its file operations", quick=1, long=250)
 def test_a_suite_killed_at_any_stage_ends_with_the_same_table(row: Row, tmp_path: Path) -> None:
     play("suites", row, tmp_path)
 

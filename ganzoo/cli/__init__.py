@@ -15,6 +15,8 @@ from ganzoo import __version__
 from ganzoo.cli.group import LazyGroup
 from ganzoo.display.printing import printable_output, reserve_standard_descriptors
 from ganzoo.errors import FailedElsewhere, GanzooError
+from ganzoo.plugins import error_location, error_owner, error_text
+from ganzoo.plugins.containment import is_interruption, tell_interrupts_apart
 
 
 @click.group(
@@ -31,6 +33,7 @@ def ganzoo() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted."""
     reserve_standard_descriptors()
+    tell_interrupts_apart()
     sys.exit(exit_status(arguments))
 
 
@@ -58,35 +61,38 @@ def _run(arguments: list[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return 2
+    except SystemExit as ended:  # of a plugin's command: click and this file raise none
+        if isinstance(ended.code, str):
+            click.echo(ended.code, err=True)
+        return 0 if ended.code is None else ended.code if isinstance(ended.code, int) else 1
     except (click.Abort, KeyboardInterrupt) as error:
         if isinstance(error.__cause__, EOFError):  # a truncated file; click takes it for the end of input
             return _report_bug(error.__cause__)
+        cause = error.__cause__ or error
+        if isinstance(cause, KeyboardInterrupt) and not is_interruption(cause):
+            return _report_bug(cause)
         if os.environ.get("RANK", "0") == "0":
             click.echo("interrupted", err=True)
         return 130
     except FailedElsewhere as error:
         return error.exit_status  # another rank reports it
     except GanzooError as error:
-        return _report_failure(str(error), error.exit_status)
+        return _report_failure(error_text(error), error.exit_status or 1)
     except OSError as error:  # a full disk, a folder that may not be written
         file = f"{error.filename}: " if error.filename else ""
-        return _report_failure(f"{file}{error.strerror or error}{_location(error)}", 1)
-    except Exception as error:
+        return _report_failure(f"{file}{error.strerror or error}{error_location(error)}", 1)
+    except BaseException as error:
         return _report_bug(error)
     return result if isinstance(result, int) else 0
 
 
 def _report_bug(error: BaseException) -> int:
-    location = _location(error)
-    bug = f"This is a fault in {'that file' if location else 'ganzoo or in a plugin'}."
-    message = f"{type(error).__name__}: {error}{location}\n  {bug} GANZOO_DEBUG=1 shows the traceback."
+    location = error_location(error)
+    owner = error_owner(error)
+    suspect = f"the plugin {owner}" if owner else "that file" if location else "ganzoo or in a plugin"
+    bug = f"This is a fault in {suspect}."
+    message = f"{type(error).__name__}: {error_text(error)}{location}\n  {bug} GANZOO_DEBUG=1 shows the traceback."
     return _report_failure(message, 1)
-
-
-def _location(error: BaseException) -> str:
-    from ganzoo.plugins import error_location
-
-    return error_location(error)
 
 
 def _report_failure(message: str, status: int) -> int:

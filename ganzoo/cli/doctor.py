@@ -127,6 +127,9 @@ def machine_lines(found: Mapping[str, Any]) -> Iterator[Line]:
         yield f"[{extra}]", f"missing {', '.join(missing)}: pip install 'ganzoo[{extra}]'" if missing else "installed"
     broken = [plugin for plugin in found["plugins"] if plugin["status"] == "broken"]
     yield "plugins", f"{len(found['plugins']) - len(broken)} in order, {len(broken)} broken"
+    for plugin in found["plugins"]:
+        if plugin["slow"]:
+            yield "slow", plugin["slow"]
     for plugin in broken:
         yield "broken", f"{plugin['name']} of {plugin['distribution']} {plugin['version']}: {plugin['cause']}"
 

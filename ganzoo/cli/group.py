@@ -9,13 +9,13 @@ import difflib
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from ganzoo.errors import GanzooError, PluginError
-from ganzoo.plugins import Entry, zoo
+from ganzoo.plugins import Entry, contained, zoo
 from ganzoo.plugins.builtin import builtin_components
 from ganzoo.plugins.components import Component
 
@@ -62,6 +62,20 @@ class LazyGroup(click.Group):
             message = f"{error.message} Did you mean {close[0]}?" if close else error.message
             absent = [row.problem for row in zoo().plugins() if row.problem]
             raise click.UsageError("\n  ".join([message, *absent]), ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. A SystemExit, or click's Exit, is a plugin's own way to end its command, and no other's.
+
+        Raises: EscapedExit where a component ends the program in the middle of one of our commands.
+        """
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            of_click = isinstance(error, click.exceptions.Exit | click.Abort)  # --help, a question without an answer
+            if of_click or ctx.invoked_subcommand not in BUILTIN_COMMANDS:
+                raise
+            with contained():
+                raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the built-in commands, and those of each plugin under its name, with the summaries on the shelf."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from ganzoo.plugins import zoo
 from ganzoo.plugins.components import SHELVES
 from ganzoo.plugins.zoo import suggest_names
 
-Row = dict[str, str]
+Row = dict[str, Any]
 
 
 @click.command("list")
@@ -33,6 +34,9 @@ def list_(shelf: str | None, as_json: bool) -> None:
         show_tables(shown)
     else:
         show_lines(shown)
+    for row in zoo().plugins() if "plugins" in wanted else ():
+        if row.slow:
+            click.echo(row.slow, err=True)
     if "plugins" not in wanted:
         broken = [row.name for row in zoo().plugins() if row.status == "broken"]
         in_part = [row.name for row in zoo().plugins() if row.status == "ok" and row.cause]
@@ -68,6 +72,7 @@ def rows_of(plural: str, *, human_readable: bool = False) -> list[Row]:
                 "author": abbreviated(row.credit.authors) if human_readable else ", ".join(row.credit.authors),
                 "status": row.status,
                 "cause": row.cause,
+                "slow": row.slow,
             }
             for row in zoo().plugins()
         ]

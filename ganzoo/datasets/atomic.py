@@ -36,8 +36,12 @@ def replace_file(path: Path, content: bytes, *, synced: bool = True) -> None:
 
 
 def replace_json(path: Path, value: Mapping[str, Any]) -> None:
-    """`replace_file` with an object as indented JSON."""
-    replace_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    """`replace_file` with an object as indented JSON; paths that are not UTF-8 are escaped, and read as they were."""
+    try:
+        content = json.dumps(value, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        content = json.dumps(value, indent=2).encode()
+    replace_file(path, content + b"\n")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import DatasetUnavailable, MetricError, RunError
 from ganzoo.metrics.interface import Extractor, Samples
 from ganzoo.metrics.judge import Judge, Split, Task, choice_of
+from ganzoo.plugins import contained
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build_dataset
 from ganzoo.runs.facts import describe_data_change, utc_now
@@ -39,6 +40,7 @@ ComponentSpec = str | Mapping[str, Any]
 """A metric's or extractor's name, or a table with `name` and options, as in a recipe."""
 
 
+@contained()
 def evaluate(
     run: Run | str | Path,
     *,

@@ -5,8 +5,9 @@ registers each one separately, so that a broken plugin does not affect the other
 runs. `error_location` gives the line of a plugin's code that raised an exception.
 """
 
+from ganzoo.plugins.containment import contained, error_text
 from ganzoo.plugins.credit import Credit
 from ganzoo.plugins.registration import Entry, PluginRow
-from ganzoo.plugins.zoo import Zoo, error_location, zoo
+from ganzoo.plugins.zoo import Zoo, error_location, error_owner, zoo
 
-__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "error_location", "zoo"]
+__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "contained", "error_location", "error_owner", "error_text", "zoo"]

@@ -12,6 +12,7 @@ from typing import Any
 import pluggy
 
 from ganzoo.errors import GanzooError, PluginError
+from ganzoo.plugins.containment import is_interruption
 from ganzoo.plugins.hook_checks import check_observer
 from ganzoo.plugins.hookspecs import hookimpl
 from ganzoo.plugins.registration import PluginRow, describe_error
@@ -56,7 +57,9 @@ class GuardedHooks:
                     return self._valid_observers(result) if hook == "ganzoo_observers" else result
                 except GanzooError:
                     raise
-                except Exception as error:
+                except BaseException as error:
+                    if is_interruption(error):
+                        raise
                     self._report(hook, error)
 
             called = guarded
@@ -74,7 +77,7 @@ class GuardedHooks:
                 self._report("ganzoo_observers", error)
         return valid
 
-    def _report(self, hook: str, error: Exception) -> None:
+    def _report(self, hook: str, error: BaseException) -> None:
         message = f"the plugin {self._row} failed in {hook}: {describe_error(error, self._packages())}"
         if self._strict:
             raise PluginError(message) from error

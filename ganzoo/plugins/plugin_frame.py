@@ -35,6 +35,13 @@ def plugin_frame(error: BaseException, packages: Collection[str]) -> str:
     return ""
 
 
+def plugin_package(error: BaseException, packages: Collection[str]) -> str:
+    """The top-level module of the innermost frame in a plugin's code; "" where there is none."""
+    modules = (str(trace.tb_frame.f_globals.get("__name__", "")) for trace in _traceback_entries(error))
+    found = [package for module in modules if (package := module.partition(".")[0]) in packages and package != ENGINE]
+    return found[-1] if found else ""
+
+
 def _traceback_entries(error: BaseException) -> Iterator[TracebackType]:
     """The entries of an exception's traceback, the innermost last."""
     trace = error.__traceback__

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.components import SHELVES, Component
+from ganzoo.plugins.containment import error_text, is_interruption
 from ganzoo.plugins.credit import NO_CREDIT, Credit
 from ganzoo.plugins.discovery import Candidate, normalize_name
 from ganzoo.plugins.hook_checks import did_you_mean_hook, uncalled_hooks
@@ -19,6 +20,9 @@ from ganzoo.plugins.plugin_frame import plugin_frame
 
 MAX_COMPONENTS = 10_000
 """The most components of one plugin; a generator could go on for ever."""
+
+SLOW_SECONDS = 1.0
+"""Seconds of importing and registering from which on a plugin is named as slow."""
 
 OUTDATED = "this plugin needs a newer ganzoo"
 
@@ -49,6 +53,7 @@ class PluginRow:
 
     cause: why it is not "ok"; for one that is, which of its components are left out and why (usually empty).
     credit: author, homepage and licence from its distribution; papers: those of its components, in their order.
+    seconds: that importing and registering it took, at every start of ganzoo.
     """
 
     name: str
@@ -58,9 +63,17 @@ class PluginRow:
     cause: str = ""
     credit: Credit = NO_CREDIT
     papers: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
+
+    @property
+    def slow(self) -> str:
+        """What is slow about this plugin, as a sentence; empty where nothing is."""
+        if self.seconds <= SLOW_SECONDS:
+            return ""
+        return f"The plugin {self} takes {self.seconds:.1f} s to import, at every start of ganzoo."
 
     @property
     def problem(self) -> str:
@@ -85,7 +98,9 @@ def register(manager: pluggy.PluginManager, candidate: Candidate) -> list[Entry]
             manager.register(plugin, name=candidate.name)
             _check_hooks(manager, plugin)
             return list(_entries(manager, plugin, candidate))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             if manager.has_plugin(candidate.name):  # registered, perhaps half-way only: pluggy does not undo that
                 manager.unregister(name=candidate.name)
             raise RegistrationError(describe_error(error, candidate.packages())) from error
@@ -96,7 +111,7 @@ def describe_error(error: BaseException, packages: Collection[str]) -> str:
 
     packages: the top-level modules of the plugins, as in `plugin_frame`.
     """
-    message = " ".join(str(error).split())
+    message = " ".join(error_text(error).split())
     if isinstance(error, pluggy.PluginValidationError):
         return f"{OUTDATED}, or names a hook's argument wrongly: {message}"
     if isinstance(error, GanzooError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
@@ -19,10 +20,11 @@ from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import hookspecs
 from ganzoo.plugins.builtin import COMMANDS
 from ganzoo.plugins.components import SHELVES
+from ganzoo.plugins.containment import is_interruption
 from ganzoo.plugins.discovery import Candidate, find_candidates, normalize_name
 from ganzoo.plugins.events import create_events_manager
 from ganzoo.plugins.hookspecs import PROJECT
-from ganzoo.plugins.plugin_frame import plugin_frame
+from ganzoo.plugins.plugin_frame import plugin_frame, plugin_package
 from ganzoo.plugins.registration import Entry, PluginRow, RegistrationError, describe_error, lookup_key, register
 
 
@@ -99,6 +101,14 @@ class Zoo:
         wanted = normalize_name(name)
         return [row for row in self._rows if wanted in (normalize_name(row.name), normalize_name(row.distribution))]
 
+    def owner_of(self, error: BaseException) -> PluginRow | None:
+        """The plugin whose code raised an exception, by its innermost frame in one; None where that is in none."""
+        package = plugin_package(error, self.packages)
+        for candidate in (candidate for group in self._candidates for candidate in group):
+            if package and package in candidate.packages():
+                return next((row for row in self._rows if row.name == candidate.name), None)
+        return None
+
     def plugin_of(self, entry: Entry) -> PluginRow:
         """The plugin that registered this entry."""
         return next(row for row in self._rows if row.status == "ok" and row.name == entry.plugin)
@@ -139,7 +149,9 @@ class Zoo:
         where = f"of the plugin {entry.plugin} ({entry.distribution} {entry.version})"
         try:
             found = entry.component.load()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             raise PluginError(
                 f'the {entry.shelf} "{entry.name}" {where} cannot be imported from {entry.component.target}: '
                 f"{describe_error(error, {*self.packages, entry.component.package})}",
@@ -162,7 +174,9 @@ class Zoo:
         package, _, inside = entry.component.target.partition(":")
         try:
             spec = find_spec(package)
-        except Exception:  # a package whose parent cannot be imported
+        except BaseException as error:  # a package whose parent cannot be imported
+            if is_interruption(error):
+                raise
             spec = None
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             path = (Path(folder) / inside).resolve()
@@ -197,11 +211,13 @@ class Zoo:
             self._register(enabled[0])
 
     def _register(self, candidate: Candidate) -> None:
+        began = time.perf_counter()
         try:
             entries = register(self._manager, candidate)
         except RegistrationError as error:
-            self._reject(candidate, str(error), error)
+            self._reject(candidate, str(error), error, seconds=time.perf_counter() - began)
             return
+        seconds = time.perf_counter() - began
         shadowing = (
             []
             if normalize_name(candidate.distribution) == PROJECT
@@ -214,16 +230,26 @@ class Zoo:
         for entry in kept:
             self._entries[entry.shelf].append(entry)
         papers = dict.fromkeys(entry.component.paper for entry in kept if entry.component.paper)
-        self._add_row(candidate, "ok", "; ".join(causes), papers=tuple(papers))
+        self._add_row(candidate, "ok", "; ".join(causes), papers=tuple(papers), seconds=seconds)
 
-    def _reject(self, candidate: Candidate, cause: str, error: Exception | None = None) -> None:
+    def _reject(
+        self, candidate: Candidate, cause: str, error: Exception | None = None, *, seconds: float = 0.0
+    ) -> None:
         if self.strict:
             raise PluginError(f"the plugin {candidate.name} ({candidate}) is broken: {cause}") from error
-        self._add_row(candidate, "broken", cause)
+        self._add_row(candidate, "broken", cause, seconds=seconds)
 
-    def _add_row(self, candidate: Candidate, status: str, cause: str = "", *, papers: tuple[str, ...] = ()) -> None:
+    def _add_row(
+        self,
+        candidate: Candidate,
+        status: str,
+        cause: str = "",
+        *,
+        papers: tuple[str, ...] = (),
+        seconds: float = 0.0,
+    ) -> None:
         row = PluginRow(
-            candidate.name, candidate.distribution, candidate.version, status, cause, candidate.credit, papers
+            candidate.name, candidate.distribution, candidate.version, status, cause, candidate.credit, papers, seconds
         )
         self._rows.append(row)
 
@@ -249,6 +275,13 @@ def error_location(error: BaseException) -> str:
         return ""
     constructed = zoo.cache_info().currsize > 0  # the exception may come from constructing it
     return plugin_frame(error, zoo().packages if constructed else ())
+
+
+def error_owner(error: BaseException) -> PluginRow | None:
+    """The plugin whose code raised an exception, or that from which it was raised; None where that is in none."""
+    if not zoo.cache_info().currsize:  # the exception comes from constructing it
+        return None
+    return zoo().owner_of(error) or (error_owner(error.__cause__) if error.__cause__ else None)
 
 
 def suggest_names(name: str, names: Iterable[str]) -> str:

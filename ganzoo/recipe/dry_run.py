@@ -20,7 +20,7 @@ from ganzoo.core.data import Batch, DatasetInfo, Shape
 from ganzoo.core.game import Game
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import RecipeError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import contained, error_text, zoo
 from ganzoo.recipe.drawing_check import DrawingCheck
 from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.keys import format_key
@@ -71,6 +71,7 @@ class DryRun:
         return tuple(self.parameters)
 
 
+@contained()
 def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
     """Plays one round of `recipe` on data like `info`.
 
@@ -94,7 +95,7 @@ def dry_run(recipe: Recipe, info: DatasetInfo, *, dataset: str = "") -> DryRun:
 def about_meta(error: BaseException | None) -> bool:
     """Whether something failed for want of numbers or of a meta kernel, and not because it does not fit."""
     while error is not None:
-        if isinstance(error, NotImplementedError) or re.search(r"\bmeta\b", str(error), re.IGNORECASE):
+        if isinstance(error, NotImplementedError) or re.search(r"\bmeta\b", error_text(error), re.IGNORECASE):
             return True
         error = error.__cause__
     return False
@@ -136,8 +137,9 @@ class Rehearsal:
         rules = RegularizerCheck(self.recipe, made, players)
         metrics: dict[str, None] = {}
         try:
-            self.round(game, players, metrics)
-            self.show(game)
+            with contained():
+                self.round(game, players, metrics)
+                self.show(game)
         except MismatchError:
             raise
         except Exception as error:
@@ -185,7 +187,8 @@ class Rehearsal:
     def players(self, game: Game) -> Mapping[str, nn.Module]:
         """The game's players. Raises: MismatchError."""
         try:
-            players = dict(game.players())
+            with contained():
+                players = dict(game.players())
         except Exception as error:
             raise MismatchError(runtime_mismatch(self.recipe, self.parts, error, self.data)) from error
         if not players:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.core.data import DatasetInfo, Field, Shape
 from ganzoo.errors import DatasetError, GanzooError
-from ganzoo.plugins import error_location, zoo
+from ganzoo.plugins import contained, error_location, error_text, zoo
 from ganzoo.recipe.namesakes import engines
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ def build_kind(name: str, info: DatasetInfo) -> Kind:
     """The kind of that name, with the data set's details where it is the kind of its samples."""
     constructor: Any = zoo().resolve(zoo().find("kind", name, prefer=engines))
     try:
-        kind: Kind = constructor(**(info.details if name == info.kind else {}))
+        with contained():
+            kind: Kind = constructor(**(info.details if name == info.kind else {}))
     except GanzooError:
         raise
     except Exception as error:
         raise DatasetError(
-            f'the kind "{name}" refuses the details {dict(info.details)}: {error}{error_location(error)}.'
+            f'the kind "{name}" refuses the details {dict(info.details)}: {error_text(error)}{error_location(error)}.'
         ) from error
     return kind

@@ -14,7 +14,7 @@ from torch import nn
 from ganzoo.core.data import DatasetInfo, Shape
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import error_location
+from ganzoo.plugins import contained, error_location
 from ganzoo.recipe.dry_run import about_meta, count
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import BuildError, build
@@ -60,7 +60,8 @@ def plan_of(network: nn.Module) -> str:
     if not callable(plan) or isinstance(plan, nn.Module):
         return ""
     try:
-        return " ".join(str(plan()).split())
+        with contained():
+            return " ".join(str(plan()).split())
     except Exception as error:  # a plugin's code
         return f"unknown: plan() fails: {error_summary(error)}{error_location(error)}"
 

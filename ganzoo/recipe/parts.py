@@ -10,7 +10,7 @@ from ganzoo.core.data import Dataset, DatasetInfo, Shape
 from ganzoo.core.game import Game
 from ganzoo.core.interfaces import Augmentation, Discriminator, Generator, Loss, Regularizer, Schedule, Translator
 from ganzoo.errors import GanzooError, OptionError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import contained, error_text, zoo
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.options import SHAPE_SUFFIX
@@ -22,7 +22,7 @@ class BuildError(GanzooError):
 
     def __init__(self, table: str, choice: Choice | None, cause: Exception) -> None:
         name = f' "{choice.entry.name}"' if choice else ""
-        super().__init__(f"[{table}]{name} cannot be built: {cause}")
+        super().__init__(f"[{table}]{name} cannot be built: {error_text(cause)}")
         self.table = table
         self.choice = choice
         self.cause = cause
@@ -35,7 +35,8 @@ def build(choice: Choice, *first: Any, **filled: Any) -> Any:
     """
     constructor = zoo().resolve(choice.entry)
     try:
-        return constructor(*first, **{**choice.options, **filled})
+        with contained():
+            return constructor(*first, **{**choice.options, **filled})
     except Exception as error:
         raise BuildError(choice.table, choice, error) from error
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganzoo.core.data import Shape
 from ganzoo.core.interfaces import Augmentation, Regularizer
 from ganzoo.errors import GanzooError, Problem
-from ganzoo.plugins import error_location
+from ganzoo.plugins import error_location, error_text
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Choice, Recipe
 from ganzoo.recipe.parts import BuildError, RecipeParts, build
@@ -162,7 +162,7 @@ def player_remedy(name: str, players: Iterable[str]) -> str:
 
 def error_summary(error: BaseException) -> str:
     """An exception's first line."""
-    text = error.what if isinstance(error, GanzooError) else str(error)
+    text = error.what if isinstance(error, GanzooError) else error_text(error)
     first = text.strip().splitlines()[0].strip() if text.strip() else ""
     return (
         first

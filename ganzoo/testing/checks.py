@@ -11,7 +11,7 @@ import torch
 
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import contained, zoo
 from ganzoo.plugins.registration import describe_error
 from ganzoo.testing.failure import Failure, NotChecked
 from ganzoo.testing.streams import SEED, start_stream
@@ -73,14 +73,14 @@ class Check:
             if isinstance(outcome, NotChecked) and outcome.blocks and needed in self.needs:
                 return outcome
         try:
-            with own_randomness(torch.device("cpu")), one_thread():
+            with own_randomness(torch.device("cpu")), one_thread(), contained():
                 start_stream(SEED)
                 self._run()
         except Failure as failure:
             return Failure(failure.found, failure.remedy, self.contract).with_traceback(failure.__traceback__)
         except unittest.SkipTest as reason:
             return reason
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             found = (
                 error.what if isinstance(error, GanzooError) else f"it raised {describe_error(error, zoo().packages)}."
             )

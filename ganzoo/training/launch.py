@@ -19,7 +19,7 @@ from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import contained, zoo
 from ganzoo.plugins.events import empty_events_manager
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 
 
+@contained()
 def train(
     recipe: str | Path,
     *,
@@ -173,6 +174,7 @@ def train(
     return run
 
 
+@contained()
 def resume(
     directory: str | Path,
     *,

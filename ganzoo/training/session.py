@@ -15,7 +15,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import DatasetError, GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import error_location
+from ganzoo.plugins import contained, error_location, error_text
 from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
@@ -71,7 +71,7 @@ class Session:
             training.skip_clock()
             reason: str | None = None
             try:
-                with self.ranks.propagate_failures():
+                with self.ranks.propagate_failures(), contained():
                     if training.step == 0 and train.sample_every:
                         self.draw_grids()
                     self.ranks.broadcast_tensors(training.weights())  # elsewhere the seed may have drawn others
@@ -103,7 +103,8 @@ class Session:
                     if isinstance(error, KeyboardInterrupt):
                         self.record(status="interrupted", reason=f"{interruption.why}, and then at once")
                     else:
-                        self.record(status="failed", reason=f"{type(error).__name__}: {error}{error_location(error)}")
+                        reason = f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
+                        self.record(status="failed", reason=reason)
                 if isinstance(error, torch.OutOfMemoryError):
                     raise TrainingFailed(
                         "the device has no memory left.",
@@ -282,11 +283,12 @@ class Session:
             self.interruption.terminal_closed()
         with own_randomness(self.training.device):
             try:
-                hook(run=self.run, **facts)
+                with contained():
+                    hook(run=self.run, **facts)
             except GanzooError:
                 raise
             except Exception as error:
-                said = f"{type(error).__name__}: {error}{error_location(error)}"
+                said = f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
                 warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
 
 

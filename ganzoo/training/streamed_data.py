@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.core.data import Batch, Source
 from ganzoo.errors import DatasetError, TrainingFailed
+from ganzoo.training.batch_sharing import InFile, Unshared, first_line, remove_folder, share, sharing_warning
 from ganzoo.training.data_workers import default_workers, lost_worker_message, preserved_sigchld_handler, start_workers
 from ganzoo.training.device_data import WHOLE, Order, Shard, ToUnit, as_stored, orders_of
 
@@ -65,6 +69,9 @@ class StreamedData:
         self.batches_per_epoch = max(order.batches_per_epoch for order in self.orders.values())
         self._batches: Iterator[Any] | None = None
         self._ahead: deque[dict[str, Tensor]] = deque()
+        self._folder = f"ganzoo-batches-{uuid4().hex}"
+        weakref.finalize(self, remove_folder, self._folder)
+        self._warned = False
         self._first: dict[int, dict[str, Tensor]] = {}
         self.seek(0)
 
@@ -86,7 +93,7 @@ class StreamedData:
 
     def _read(self) -> dict[str, Tensor]:
         if self._batches is None:
-            self._batches = start_workers(self._create_loader, self.workers)
+            self._batches = self._start()
         lost = ""
         try:
             read = next(self._batches)
@@ -97,6 +104,10 @@ class StreamedData:
         if lost:  # raised outside of `except`: the loader's error references the loader, and so its workers
             self.close()
             raise TrainingFailed(f"a worker process that reads the data was killed: {lost}.", remedy=LOST_WORKER_REMEDY)
+        if isinstance(read, InFile):
+            read = self._take(read)
+        if isinstance(read, Unshared):
+            read = self._read_without_workers(read.why)
         if not isinstance(read, dict):
             self.close()
             what, remedy = read
@@ -112,17 +123,53 @@ class StreamedData:
 
     def close(self) -> None:
         """Ends the worker processes. Drawing another batch starts new ones."""
-        self._batches = None  # the loader's workers end with its iterator
+        self._stop_workers()
         self._ahead.clear()
+
+    def _stop_workers(self) -> None:
+        if self._batches is not None:
+            self._batches = None  # the loader's workers end with its iterator
+            remove_folder(self._folder)
+
+    def _start(self) -> Iterator[Any]:
+        try:
+            return start_workers(self._create_loader, self.workers)
+        except OSError as error:  # their queues take shared memory, too
+            if not self.workers:
+                raise
+            self.workers = 0
+            self._warn("read by the run's own process", first_line(error))
+        return start_workers(self._create_loader, 0)
+
+    def _take(self, batch: InFile) -> dict[str, Tensor] | Unshared:
+        self._warn(f"passed on in files in {batch.path.parent}", batch.why)
+        try:
+            return batch.take()
+        except (OSError, SafetensorError) as error:
+            return Unshared(first_line(error))
+
+    def _read_without_workers(self, why: str) -> Any:
+        """The batch that no worker could pass on, and all after it, read by this process."""
+        self._stop_workers()  # the batches that were read ahead of it stay
+        self.workers = 0
+        self._warned = False
+        self._warn("read by the run's own process", why)
+        self._batches = self._start()
+        return next(self._batches)
+
+    def _warn(self, by: str, why: str) -> None:
+        if not self._warned:
+            self._warned = True
+            print(sharing_warning(by, why), file=sys.stderr)
 
     def _on_device(self, samples: Mapping[str, Tensor]) -> Batch:
         return {key: self.to_unit(key, read.to(self.device, non_blocking=True)) for key, read in samples.items()}
 
     def _create_loader(self, first: Callable[[int], None]) -> Iterator[Any]:
         loader: DataLoader[Any] = DataLoader(
-            BatchReader(self.source),  # type: ignore[arg-type]  # indexed by a batch's rows, not by a number
+            BatchReader(self.source, self._folder if self.workers else ""),  # type: ignore[arg-type]  # indexed by a batch's rows, not by a number
             batch_size=None,  # the reader returns whole batches
-            sampler=OrderSampler(self.orders, self.drawn),
+            sampler=OrderSampler(self.orders, self.drawn + len(self._ahead)),
             num_workers=self.workers,
             prefetch_factor=PREFETCH_FACTOR if self.workers else None,
             collate_fn=identity_collate,
@@ -151,14 +198,19 @@ class OrderSampler(Sampler[Rows]):
 
 
 class BatchReader:
-    """A source as the dataset of a DataLoader: rows by key -> the batch, or the message and remedy of an error."""
+    """A source as the dataset of a DataLoader: rows by key -> the batch, or the message and remedy of an error.
 
-    def __init__(self, source: Source) -> None:
+    folder: name of that for batches that do not fit into shared memory; "" where the run's own process reads.
+    """
+
+    def __init__(self, source: Source, folder: str) -> None:
         self.source = source
+        self.folder = folder
 
-    def __getitem__(self, rows: Rows) -> dict[str, Tensor] | tuple[str, str]:
+    def __getitem__(self, rows: Rows) -> dict[str, Tensor] | InFile | Unshared | tuple[str, str]:
         try:
-            return {key: self.source.fetch(key, indices) for key, indices in rows.items()}
+            samples = {key: self.source.fetch(key, indices) for key, indices in rows.items()}
+            return share(samples, self.folder) if self.folder else samples
         except DatasetError as error:  # returned, as a DataLoader wraps raised exceptions in the worker's traceback
             return error.what, error.remedy
 

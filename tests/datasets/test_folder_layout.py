@@ -385,3 +385,16 @@ def test_real_folders_are_read_in_full(real_data: Path) -> None:
     assert not ImageFolder(path="eurosat_classes").info(real_data).layout["left_out"]
     assert not ImageFolder(path="cifar10_jpeg").info(real_data).layout["left_out"]
     assert not UnpairedFolders(path="eurosat_river2highway").info(real_data).layout["left_out"]
+
+
+def test_names_that_are_not_utf_8_are_classes_like_all_others(tmp_path: Path, recipe: Path) -> None:
+    top = Path(os.fsdecode(os.fsencode(tmp_path) + b"/data\xff"))
+    try:
+        make(top, {os.fsdecode(b"set/caf\xe9"): 10, "set/dog": 10, os.fsdecode(b"set/.\xe9"): 1})
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    options: dict[str, Any] = {"device": "cpu", "quiet": True, "train__data": "stream", "train__workers": 0}
+    run = ganzoo.train(recipe, out=top / "run", data_root=top, steps=3, **options)
+    assert run.info.classes == ("caf\\xe9", "dog")
+    assert "1 hidden folder is left out: .\\xe9" in run.info.notes
+    assert ganzoo.resume(top / "run", steps=6, device="cpu", quiet=True).step == 6

@@ -129,7 +129,7 @@ def test_a_fallback_is_said_loudly(tmp_path: Path, small_recipe: Write) -> None:
     assert 'NOT MNIST: this run trains on the fallback data set "gaussians".' in seen.messages
 
 
-def refuse(name: str, root: Path, *, remedy: str) -> None:
+def refuse(*_: object, name: str, remedy: str) -> None:
     raise ganzoo.errors.DatasetUnavailable(f"{name} is far away.", remedy=remedy)
 
 

@@ -62,7 +62,7 @@ def test_a_loss_that_was_huge_once_fails_the_run_and_the_last_sound_checkpoint_s
     assert exit_status(["run", str(spiky), "--out", str(out), "--plain", "--device", "cpu"]) == 1
     said = capsys.readouterr().err
     assert "step 30: optimizer/generator.exp_avg_sq is inf." in said
-    assert "clip_norm" in said
+    assert "ganzoo resume RUN --set optimizer.generator.lr=" in said
     facts = json.loads((out / "run.json").read_text())
     assert facts["status"] == "failed"
     assert [path.name for path in sorted((out / "checkpoints").iterdir())][-1] == "step-00000020"
@@ -121,3 +121,25 @@ def test_a_mask_that_is_infinite_from_the_beginning_is_left_alone() -> None:
     made = player()
     made.module.register_buffer("mask", torch.full((2, 2), -torch.inf))
     assert FiniteState({"one": made}).largest() < 100
+
+
+def test_a_state_that_is_broken_on_another_rank_only_fails_this_one_too(
+    small_recipe: Callable[[Path, str], Path], training_of: Callable[..., Training], tmp_path: Path
+) -> None:
+    """The mean over the ranks is what all of them decide by."""
+    training = training_of(small_recipe(tmp_path / "here.toml", ""))
+    training.check_state()
+
+    class Joined:
+        """Two ranks, of which the other one's generator has a NaN."""
+
+        def means(self, values: dict[str, float]) -> dict[str, float]:
+            broken = ("largest", "weights/generator")
+            return {name: torch.nan if name in broken else value for name, value in values.items()}
+
+        def fail(self, error: Exception) -> None:
+            raise error
+
+    training.ranks = Joined()  # type: ignore[assignment]
+    with pytest.raises(TrainingFailed, match="step 0: weights/generator is nan"):
+        training.check_state()

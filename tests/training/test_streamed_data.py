@@ -6,9 +6,11 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +26,7 @@ from ganzoo.datasets.obtain import read_split
 from ganzoo.datasets.placement import PlacementSetting, placement
 from ganzoo.errors import DatasetError, RunError, TrainingFailed
 from ganzoo.evaluation.evaluate import refuse_other_data, was_streamed
+from ganzoo.training import batch_sharing, streamed_data
 from ganzoo.training import data_workers as beginning
 from ganzoo.training.device_data import WHOLE, DeviceData, Order, Shard
 from ganzoo.training.streamed_data import PREFETCH_FACTOR, StreamedData
@@ -231,6 +234,71 @@ def test_a_damaged_file_is_named_when_its_batch_is_asked_for(workers: int) -> No
     with pytest.raises(DatasetError) as caught:
         data()
     assert str(caught.value) == "pictures/7.png is damaged.\n  Delete it."
+
+
+def fails(*_: object) -> None:
+    raise RuntimeError("No space left on device (28)")
+
+
+def test_without_shared_memory_the_same_batches_come_in_files_that_are_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Tensor, "share_memory_", fails)
+    data = streamed(2)
+    assert drawn(data, 7) == drawn(resident(), 7)
+    said = capsys.readouterr().err
+    assert said.count("warning: batches do not fit into shared memory") == 1
+    assert "passed on in files in" in said
+    del data
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["files", "queues"])
+def test_without_any_way_to_share_the_run_reads_the_same_batches_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    if fault == "files":
+        monkeypatch.setattr(Tensor, "share_memory_", fails)
+        monkeypatch.setattr(batch_sharing, "save_file", fails)
+    else:
+        begin = streamed_data.start_workers
+
+        def start(create: Callable[..., Any], workers: int) -> Any:
+            if workers:
+                raise OSError(28, "No space left on device")
+            return begin(create, workers)
+
+        monkeypatch.setattr(streamed_data, "start_workers", start)
+    data = streamed(2)
+    assert drawn(data, 7) == drawn(resident(), 7)
+    assert "read by the run's own process" in capsys.readouterr().err
+    assert not psutil.Process().children() or data.workers == 0
+
+
+SMALL_SHARED_MEMORY = """
+import sys, torch
+import ganzoo
+run = ganzoo.train(sys.argv[1], out=sys.argv[2], data_root=sys.argv[3], device="cpu", quiet=True, train__data="stream",
+                   train__batch_size=64, train__workers=2, dataset__size=64)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is shared memory a file system")
+def test_a_run_ends_as_elsewhere_where_dev_shm_is_that_of_a_small_container(recipe: Path) -> None:
+    mount = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("no other /dev/shm may be mounted here")
+    small = recipe.parent / "small"
+    command = f'{mount} && exec "$0" -c "$1" "$2" "$3" "$4"'
+    words = [sys.executable, SMALL_SHARED_MEMORY, str(recipe), str(small), str(recipe.parent / "data")]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", command, *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "batches do not fit into shared memory (/dev/shm, 0 MB free)" in done.stderr
+    straight = train(recipe, "straight", train__data="device", train__batch_size=64, dataset__size=64)
+    assert made(ganzoo.load(small)) == made(straight)
 
 
 # ---- where data live

@@ -15,7 +15,7 @@ import torch
 from ganzoo import __version__
 from ganzoo.datasets.root import cache_folder, data_root
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import zoo
+from ganzoo.plugins import contained, zoo
 from ganzoo.recipe.model import Choice
 from ganzoo.recipe.parts import build
 from ganzoo.runs.facts import device_facts
@@ -46,7 +46,7 @@ def describe_machine(root: str | Path | None = None) -> dict[str, Any]:
         "extras": extras(),
         "plugins": [
             {"name": row.name, "distribution": row.distribution, "version": row.version}
-            | {"status": row.status, "cause": row.cause}
+            | {"status": row.status, "cause": row.cause, "slow": row.slow}
             for row in zoo().plugins()
         ],
     }
@@ -77,7 +77,8 @@ def datasets(root: Path) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for entry in zoo().entries("dataset"):
         try:
-            found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).is_available(root)
+            with contained():
+                found[zoo().qualified_name(entry)] = build(Choice("dataset", entry, {})).is_available(root)
         except GanzooError:  # data sets that need options, such as the path of a folder of images
             continue
         except Exception:

@@ -40,13 +40,12 @@ def training_history(run: Run, rows: Sequence[Row]) -> TrainingHistory:
 
 def roles_of(run: Run) -> Mapping[str, PlayerRole]:
     """What the run's game says of its players; no weights are read."""
-    try:
-        with torch.device("meta"):
-            game = build_game(run.recipe, run.info)
-    except Exception:  # a network that cannot be built without memory
-        with own_randomness(torch.device("cpu")):
-            game = build_game(run.recipe, run.info)
-    return game.roles()
+    with own_randomness(torch.device("cpu")):
+        try:
+            with torch.device("meta"):
+                return build_game(run.recipe, run.info).roles()
+        except Exception:  # a network that cannot be built without memory
+            return build_game(run.recipe, run.info).roles()
 
 
 def row_outcomes(history: TrainingHistory) -> tuple[list[Finding], list[NotExamined]]:

@@ -69,11 +69,11 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
         return {"status": "interrupted"}
     except Exception as error:
         from ganzoo.errors import GanzooError
-        from ganzoo.plugins import error_location
+        from ganzoo.plugins import error_location, error_text
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        said = str(error) if known else f"{type(error).__name__}: {error}{error_location(error)}"
+        said = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         return {"status": "failed", "reason": said}
     return {"status": "done"}
 

@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganzoo.errors import FailedElsewhere, GanzooError, TrainingFailed
-from ganzoo.plugins import error_location
+from ganzoo.plugins import error_location, error_text
 from ganzoo.training.device import choose_device
 from ganzoo.training.distributed import collectives
 
@@ -189,7 +189,7 @@ class Ranks:
 
     def _failure_message(self, error: BaseException) -> bytes:
         known = isinstance(error, GanzooError)
-        named = str(error) if known else f"{type(error).__name__}: {error}{error_location(error)}"
+        named = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
         return json.dumps({"what": f"rank {self.rank}: {named}", "status": status}).encode()
 

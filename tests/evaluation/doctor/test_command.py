@@ -92,7 +92,14 @@ def test_a_broken_plugin_is_named_with_its_cause(monkeypatch: pytest.MonkeyPatch
 
     here = describe_machine()
     here["plugins"] = [
-        {"name": "third", "distribution": "third-gan", "version": "2.0", "status": "broken", "cause": "no module x"}
+        {
+            "name": "third",
+            "distribution": "third-gan",
+            "version": "2.0",
+            "status": "broken",
+            "slow": "",
+            "cause": "no module x",
+        }
     ]
     print_lines(machine_lines(here))
     said = capsys.readouterr().out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Interval, Len
 
@@ -99,12 +99,17 @@ class Ema:
 
     decay: the share of the old average kept at each step, less of it early on, where the memory is a ninth of the steps
     so far; players: whose weights; every: steps between updates (the decay is raised to that power, so that the
-    average's memory in steps is the same).
+    average's memory in steps is the same); warmup: steps before which the memory is shorter still, in proportion to the
+    steps so far; statistics: whether the statistics of batch norms are averaged as the weights are, or copied.
     """
+
+    defaults_of_older_runs: ClassVar[Mapping[str, Any]] = {"warmup": 0, "statistics": False}
 
     decay: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.999
     players: tuple[str, ...] = ("generator",)
     every: Annotated[int, Ge(1)] = 1
+    warmup: Annotated[int, Ge(0)] = 1000
+    statistics: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from ganzoo.core.data import Dataset, DatasetInfo, Shape
 from ganzoo.core.game import Game
 from ganzoo.core.interfaces import Augmentation, Discriminator, Generator, Loss, Regularizer, Schedule, Translator
+from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, OptionError
 from ganzoo.plugins import contained, error_text, zoo
 from ganzoo.recipe.field_kinds import FieldKinds
@@ -154,6 +157,15 @@ def build_schedule(choice: Choice) -> Schedule:
     """A player's learning-rate schedule."""
     schedule: Schedule = build(choice)
     return schedule
+
+
+def planned_game(recipe: Recipe, info: DatasetInfo) -> Game | None:
+    """The recipe's game on the meta device: shapes without memory; None where it cannot be built there."""
+    with own_randomness(torch.device("cpu")), torch.device("meta"):
+        try:
+            return build_game(recipe, info)
+        except Exception:  # for want of numbers, or since something is wrong: `build_game` says what
+            return None
 
 
 def build_game(recipe: Recipe, info: DatasetInfo) -> Game:

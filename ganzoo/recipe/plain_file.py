@@ -20,10 +20,14 @@ def read_plain_file(path: Path, *, limit: int) -> bytes:
     Raises: OSError, whose `strerror` says why the file was not read.
     """
     with open_plain_file(path, limit=limit) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise too_large(path, limit)
-    return content
+        content = bytearray()
+        while part := file.read(
+            MIB
+        ):  # and not so much at once as the limit allows: its memory would be asked for first
+            content += part
+            if len(content) > limit:
+                raise too_large(path, limit)
+    return bytes(content)
 
 
 def open_plain_file(path: Path, *, limit: int) -> BinaryIO:

@@ -8,24 +8,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.errors import CheckpointError
+from ganzoo.runs.json_file import JsonError, read_json, reason, typed
+from ganzoo.runs.optimizer_state import check_optimizer_state
+from ganzoo.runs.state_json import RESUMABLE, state_schema
+from ganzoo.runs.tensor_file import MAX_BYTES, check_inside, differences, read_tensors
 
 FORMAT = 1
 """Rises whenever older code could not read what newer code writes."""
 
 OWN_WAYS = ("fused", "foreach", "capturable", "differentiable")
 """Of an optimizer's options those that say how it does its step, and not what the step is."""
+
+OTHER_VERSION = "The plugin that makes this network has changed since: install the version that run.json names."
+
+DIFFERENCES = 40
+"""The most differences that a message lists."""
 
 Tensors = Mapping[str, Tensor]
 
@@ -60,32 +68,47 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, run_id: str | None = 
         write_durably(folder / "state.json", json.dumps(state, indent=1).encode())
 
 
-def load_checkpoint(path: Path, *, only: str | None = None) -> Checkpoint:
-    """Reads the folder `path`, every digest verified. only: read just the tensor files whose name begins so.
+def load_checkpoint(path: Path, *, only: Callable[[str], bool] = lambda _: True, limit: int = MAX_BYTES) -> Checkpoint:
+    """Reads the folder `path`, every digest verified.
 
+    only: whether to read the tensor file of that name; limit: the largest one that is read, in bytes.
     Raises: CheckpointError, naming the file that is missing, damaged, or of a newer format.
     """
     state = read_state(path)
     tensors = {}
     for file, digest in state["digests"].items():
         name = file.removesuffix(".safetensors")
-        if only is None or name.startswith(only):
-            tensors[name] = read_tensors(path / file, digest)
+        if only(name):
+            check_inside(path / file)
+            tensors[name] = read_tensors(path / file, digest, limit=limit)
     return Checkpoint(tensors, state)
+
+
+def check_resumable(checkpoint: Checkpoint, path: Path) -> None:
+    """Raises: CheckpointError where the state does not say all that training depends on."""
+    if missing := [name for name in RESUMABLE if name not in checkpoint.state]:
+        raise CheckpointError(f"{path / 'state.json'}: it does not say {', '.join(missing)}.")
 
 
 def read_state(path: Path) -> dict[str, Any]:
     """The checkpoint's state.json alone, verified. Raises: CheckpointError."""
     file = path / "state.json"
+    check_inside(file)
     try:
-        state = json.loads(file.read_bytes())
+        state = read_json(file)
         digest = state.pop("digest")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{file}: not a checkpoint's state: {error}.") from error
+    except (OSError, JsonError) as error:
+        raise CheckpointError(f"{file}: not a checkpoint's state: {reason(error)}.") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: not a checkpoint's state: it has no digest.") from error
     if digest != _digest_of(state):
         raise CheckpointError(f"{file}: its digest does not fit: the file was changed or damaged.")
-    if state["format"] > FORMAT:
+    if isinstance(state.get("format"), int) and state["format"] > FORMAT:
         raise NewerCheckpoint(f"{file}: written by a newer ganzoo.", remedy="Upgrade ganzoo to read it.")
+    try:
+        typed(state, state_schema())
+    except JsonError as error:
+        raise CheckpointError(f"{file}: not a checkpoint's state: {error}.") from error
     return dict(state)
 
 
@@ -138,27 +161,23 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor],
     return tensors, {"state": plain, "groups": whole["param_groups"]}
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: Mapping[str, Any]) -> None:
+def unpack_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Tensors, rest: Mapping[str, Any], where: str = "the checkpoint"
+) -> None:
     """Puts a packed state back into a freshly built optimizer of the same kind over the same parameters.
 
-    How its step is done (fused, capturable) stays as it was built: that is this device's affair.
-    Raises: CheckpointError where the optimizer has another number of groups.
+    How its step is done (fused, capturable) stays as it was built: that is this device's affair. where: the file, for
+    messages. Raises: CheckpointError where the state is not one of such an optimizer over such parameters.
     """
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in (*tensors.items(), *rest["state"].items()):
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = value
-    if len(rest["groups"]) != len(optimizer.param_groups):
-        what = f"the optimizer {type(optimizer).__name__} has {len(optimizer.param_groups)} groups of parameters, and "
-        raise CheckpointError(
-            f"{what}the checkpoint {len(rest['groups'])}.",
-            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
-        )
+    state = check_optimizer_state(optimizer, tensors, rest, where)
     groups = [
-        {**saved, **{name: group[name] for name in OWN_WAYS if name in group}}
+        {**group, **saved, **{name: group[name] for name in OWN_WAYS if name in group}}
         for saved, group in zip(rest["groups"], optimizer.param_groups, strict=True)
     ]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    try:
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{where}: not a state of this optimizer: {error}.", remedy=OTHER_VERSION) from error
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
             # Files know no layout, and a fused step walks through parameter and averages side by side.
@@ -168,36 +187,45 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: M
 
 def load_weights(module: nn.Module, tensors: Tensors, where: str) -> None:
     """Loads a state dict whose names and shapes must fit. Raises: CheckpointError with every difference."""
-    have = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    want = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    if have != want:
-        lines = [
-            f"{name}: {have.get(name, 'nothing')} in the checkpoint, {want.get(name, 'nothing')} in the network"
-            for name in sorted(have.keys() | want.keys())
-            if have.get(name) != want.get(name)
-        ]
-        raise CheckpointError(
-            f"{where} does not fit the network:\n  " + "\n  ".join(lines),
-            remedy="The plugin that makes this network has changed since: install the version that run.json names.",
-        )
+    check_fits(module, tensors, where)
     module.load_state_dict(tensors)
 
 
-def read_tensors(file: Path, digest: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name. digest: the file's SHA-256, where it is known.
+def player_tensors(checkpoint: Checkpoint, name: str, path: Path, *, ema: bool = False) -> tuple[Tensors, str]:
+    """A player's tensors and their file, of the averaged weights where they are wanted and there are any.
 
-    Raises: CheckpointError where the file cannot be read, has another digest, or is of another format.
+    Raises: CheckpointError where the checkpoint at `path` has no such player.
     """
+    key = f"ema-{name}" if ema and f"ema-{name}" in checkpoint.tensors else name
+    if key not in checkpoint.tensors:
+        raise CheckpointError(
+            f"{path / 'state.json'}: it names no {key}.safetensors, and the game has a player {name}.",
+            remedy=OTHER_VERSION,
+        )
+    return checkpoint.tensors[key], f"{path / key}.safetensors"
+
+
+def load_game_state(game: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
+    """Loads what the game holds besides its players: an image pool, a count of moves. Raises: CheckpointError."""
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
-    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
-        raise CheckpointError(f"{file}: its digest does not fit: the file was changed or damaged.")
-    try:
-        return load(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{file}: not a safetensors file: {error}.") from error
+        game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path / 'game.safetensors'} does not fit the game: {error}", remedy=OTHER_VERSION
+        ) from error
+
+
+def check_fits(module: nn.Module, tensors: Tensors, where: str) -> None:
+    """Raises: CheckpointError with every difference in names, shapes and types. where: the file, for messages."""
+    if lines := differences(tensors, module.state_dict()):
+        raise CheckpointError(
+            f"{where} does not fit the network:\n  " + "\n  ".join(first_of(lines, DIFFERENCES)), remedy=OTHER_VERSION
+        )
+
+
+def first_of(lines: Sequence[str], most: int) -> list[str]:
+    """The first lines, and how many others there are."""
+    return [*lines[:most], *([f"and {len(lines) - most:,} more"] if len(lines) > most else [])]
 
 
 def _untied(tensors: Tensors) -> dict[str, Tensor]:

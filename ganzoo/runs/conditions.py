@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from ganzoo.core.data import Batch, Examples, Field, Source
 from ganzoo.datasets.atomic import replace_file
-from ganzoo.errors import RunError
+from ganzoo.errors import CheckpointError, RunError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
+from ganzoo.runs.tensor_file import read_tensors
 
 MAX_BYTES = 2**24
 """The largest size of the conditions that are stored with a run: all labels of a large data set, or a few images."""
+
+HEADER = 2**20
+"""The most that the header of their file takes."""
 
 
 def save_conditions(path: Path, keys: Sequence[str], data: Examples | Source, seed: int) -> None:
@@ -119,16 +123,28 @@ class Conditions:
 
     def load(self) -> dict[str, Tensor]:
         """Reads the conditions stored with the run. Raises: RunError where the file is missing or damaged."""
+        one = sum(math.prod(self.field(key).shape) * self.field(key).torch_dtype.itemsize for key in self.keys)
         try:
-            kept = load_file(self.kept)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise RunError(
-                f"{self.kept}: the conditions of this run's data cannot be read: {error}.",
-                remedy=f"Give values for {', '.join(self.keys)}.",
-            ) from error
+            kept = read_tensors(self.kept, limit=max(MAX_BYTES, one) + HEADER)
+        except CheckpointError as error:
+            what = f"the conditions of this run's data cannot be read: {error.what.removeprefix(f'{self.kept}: ')}"
+            raise RunError(f"{self.kept}: {what}", remedy=f"Give values for {', '.join(self.keys)}.") from error
         if missing := [key for key in self.keys if key not in kept]:
             raise RunError(f"{self.kept} holds no {', '.join(missing)}.", remedy="Give values for them.")
+        if wrong := [key for key in self.keys if not self.are_examples(key, kept[key], len(kept[self.keys[0]]))]:
+            raise RunError(
+                f"{self.kept}: {wrong[0]} is not stored as run.json says: {tuple(kept[wrong[0]].shape)} "
+                f"{str(kept[wrong[0]].dtype).removeprefix('torch.')}.",
+                remedy=f"Give values for {', '.join(self.keys)}.",
+            )
         return kept
+
+    def are_examples(self, key: str, stored: Tensor, n: int) -> bool:
+        """Whether a tensor holds n stored examples of a field, at least one, labels among its classes."""
+        field = self.field(key)
+        if n == 0 or tuple(stored.shape) != (n, *field.shape) or stored.dtype != field.torch_dtype:
+            return False
+        return not field.classes or not bool(out_of_range(stored, field).any())
 
     def matching_rows(self, kept: Mapping[str, Tensor], chosen: Mapping[str, Tensor], n: int) -> Tensor:
         """Random indices (n,) of stored examples, with the labels chosen for each sample where such exist."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +15,9 @@ from ganzoo.datasets.temporaries import MAX_AGE, seconds_since_write, sweep
 from ganzoo.errors import RunError
 from ganzoo.runs.cached_file import FileVersion, version_of
 from ganzoo.runs.checkpoint import step_in, step_name
+from ganzoo.runs.json_file import JsonError, read_json, reason, typed
 from ganzoo.runs.metrics_log import MetricsLog, append_row, read_log, rewind_log
-
-REQUIRED_FACTS = ("status", "step", "total_steps", "dataset")
-"""The keys that every run.json has."""
-
+from ganzoo.runs.run_json import FORMAT, run_schema
 
 GRID = re.compile(r"(step-[0-9]+)(?:-(.+))?\.png", re.DOTALL)
 """The name of a sample grid."""
@@ -89,9 +86,9 @@ class RunDirectory:
             return False
         if version != self._known[0]:
             try:
-                found = json.loads(self.facts.read_bytes())
+                found = read_json(self.facts)
                 self._known = version, found.get("id", run_id) if isinstance(found, dict) else run_id
-            except (OSError, ValueError, RecursionError):
+            except (OSError, JsonError):
                 return self.facts.exists()  # damaged, and replaced when it is written next
         return self._known[1] == run_id
 
@@ -107,14 +104,18 @@ class RunDirectory:
 
     def read_facts(self) -> dict[str, Any]:
         """run.json. Raises: RunError where it is damaged."""
+        remedy = "Mend the file, or put a copy of it from before in its place."
         try:
-            facts: dict[str, Any] = json.loads(self.facts.read_bytes())
-            missing = [name for name in REQUIRED_FACTS if name not in facts]
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{self.facts}: cannot be read: {error}.") from error
-        if missing:
-            raise RunError(f"{self.facts} is damaged: it does not say {', '.join(missing)}.")
-        return facts
+            facts = read_json(self.facts)
+        except (OSError, JsonError) as error:
+            raise RunError(f"{self.facts}: cannot be read: {reason(error)}.", remedy=remedy) from error
+        if isinstance(facts, dict) and isinstance(facts.get("format"), int) and facts["format"] > FORMAT:
+            raise RunError(f"{self.facts}: written by a newer ganzoo.", remedy="Upgrade ganzoo to read it.")
+        try:
+            checked: Any = typed(facts, run_schema())
+        except JsonError as error:
+            raise RunError(f"{self.facts} is damaged: {error}.", remedy=remedy) from error
+        return dict(checked)
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Replaces run.json atomically."""

@@ -17,15 +17,16 @@ from ganzoo.core.game import Game, makes_samples, the_generator
 from ganzoo.core.interfaces import Generator
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.core.two_player import MOST_COLUMNS
-from ganzoo.errors import GanzooError, RunError
+from ganzoo.errors import CheckpointError, GanzooError, RunError
 from ganzoo.kinds.pictures import png
-from ganzoo.recipe.parts import build_dataset, build_game
+from ganzoo.recipe.parts import build_dataset, build_game, planned_game
 from ganzoo.runs.cached_file import FileVersion, version_of
-from ganzoo.runs.checkpoint import load_checkpoint, load_weights
+from ganzoo.runs.checkpoint import check_fits, load_checkpoint, load_game_state, load_weights, player_tensors
 from ganzoo.runs.conditions import Conditions
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.record import RunRecord
 from ganzoo.runs.sampling import sample_in_chunks, sampling_options, seed_conditions, walk_in_chunks
+from ganzoo.runs.tensor_file import MAX_BYTES, most_bytes
 from ganzoo.runs.translation import chosen_direction, translated
 
 if TYPE_CHECKING:
@@ -260,13 +261,24 @@ class Run(RunRecord):
         return loaded.game
 
     def _load(self, path: Path, *, ema: bool) -> Game:
+        recipe, info = self.recipe, self.info
+        networks = planned_game(recipe, info)
+        checkpoint = load_checkpoint(
+            path,
+            only=lambda name: not name.startswith(("optimizer-", "rank-")),
+            limit=most_bytes(networks) if networks else MAX_BYTES,
+        )
+        try:
+            for name, module in networks.players().items() if networks else ():  # before they take any memory
+                check_fits(module, *player_tensors(checkpoint, name, path, ema=ema))
+        except CheckpointError as error:
+            decided = f"{self.files.recipe} and {self.files.facts} say what the network is: was one of them changed?"
+            raise CheckpointError(error.what, remedy=f"{decided} {error.remedy}") from error
         with own_randomness(torch.device("cpu")):
-            game = build_game(self.recipe, self.info)
-        checkpoint = load_checkpoint(path)
+            game = build_game(recipe, info)
         for name, module in game.players().items():
-            key = f"ema-{name}" if ema and f"ema-{name}" in checkpoint.tensors else name
-            load_weights(module, checkpoint.tensors[key], f"{path / key}.safetensors")
-        game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
+            load_weights(module, *player_tensors(checkpoint, name, path, ema=ema))
+        load_game_state(game, checkpoint, path)
         return game.eval().requires_grad_(False)
 
     def _walk(

@@ -6,12 +6,19 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter
+
 from ganzoo.datasets.atomic import replace_json
 from ganzoo.errors import MetricError
+from ganzoo.runs.json_file import JsonError, read_json, reason, typed
+
+FORMAT = 1
+"""Of a file of scores; rises whenever older code could not read what newer code writes."""
 
 SCORES_FILE = re.compile(r"step-[0-9]{8,}-.+-[0-9a-f]{12}-seed--?[0-9]+-draws-[0-9]+-(ema|raw)\.json", re.DOTALL)
 """The names that `save_scores` gives."""
@@ -28,6 +35,8 @@ class Protocol:
     where ganzoo trained it, on what, or "" where the metric uses none; digest: of its weights; dataset: its name;
     checksum: of the split with the real samples; split: "train" or "test".
     """
+
+    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False)
 
     metric: str
     options: Mapping[str, Any]
@@ -63,6 +72,8 @@ class Score:
     libraries that computed it; date: in UTC.
     """
 
+    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False)
+
     name: str
     value: float
     draws: tuple[float, ...]
@@ -91,11 +102,8 @@ class Score:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Score:
-        """The inverse of `to_json`; keys that a newer ganzoo adds are ignored. Raises: KeyError, TypeError."""
-        own = {field.name for field in fields(cls)} - {"protocol", "draws"}
-        parts = {field.name: value["protocol"][field.name] for field in fields(Protocol)}
-        known = {name: value[name] for name in own}
-        return cls(protocol=Protocol(**parts), draws=tuple(value["draws"]), **known)
+        """The inverse of `to_json`; keys that a newer ganzoo adds are ignored. Raises: JsonError."""
+        return typed(value, _schema(), dataclasses=True)
 
     def __str__(self) -> str:
         """The number and its protocol as one line."""
@@ -117,7 +125,7 @@ def save_scores(folder: Path, scores: list[Score]) -> list[Path]:
         plain = re.sub(r"[^\w.+-]", "-", metric)
         drawn = f"seed-{first.seed}-draws-{len(first.draws)}-{weights}"
         name = f"step-{first.step:08d}-{plain}-{first.protocol.key}-{drawn}.json"
-        replace_json(folder / name, {"format": 1, "scores": [score.to_json() for score in group]})
+        replace_json(folder / name, {"format": FORMAT, "scores": [score.to_json() for score in group]})
         paths.append(folder / name)
     return paths
 
@@ -128,9 +136,28 @@ def read_scores(folder: Path) -> list[Score]:
     scores = []
     for path in sorted(path for path in folder.glob("step-*.json") if SCORES_FILE.fullmatch(path.name)):
         try:
-            scores += [Score.from_json(value) for value in json.loads(path.read_bytes())["scores"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            scores += _scores_in(read_json(path))
+        except (OSError, JsonError) as error:
             raise MetricError(
-                f"{path}: cannot be read as scores ({error}).", remedy="Delete it, and evaluate the run again."
+                f"{path}: cannot be read as scores: {reason(error)}.", remedy="Delete it, and evaluate the run again."
             ) from error
     return scores
+
+
+def _scores_in(content: Any) -> list[Score]:
+    """The scores of one file. Raises: JsonError where it holds none, or is of a newer format."""
+    if not isinstance(content, dict) or not isinstance(content.get("scores"), list):
+        raise JsonError("it has no list of scores")
+    if content.get("format", FORMAT) != FORMAT:
+        raise JsonError("it was written by a newer ganzoo")
+    return typed(content["scores"], _list_schema(), dataclasses=True)
+
+
+@cache
+def _schema() -> TypeAdapter[Score]:
+    return TypeAdapter(Score)
+
+
+@cache
+def _list_schema() -> TypeAdapter[list[Score]]:
+    return TypeAdapter(list[Score])

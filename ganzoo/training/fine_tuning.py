@@ -17,9 +17,10 @@ from torch import nn
 from ganzoo.errors import CheckpointError, Problem, RecipeError
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Recipe, Start
-from ganzoo.runs.checkpoint import Tensors, checkpoints_of, read_state, read_tensors
+from ganzoo.runs.checkpoint import Tensors, checkpoints_of, read_state
 from ganzoo.runs.directory import RunDirectory
 from ganzoo.runs.record import RunRecord
+from ganzoo.runs.tensor_file import check_inside, read_tensors
 
 FROM = "start.from"
 
@@ -137,6 +138,8 @@ def checkpoint_at(path: Path) -> Path:
 def read_checkpoint(source: str, folder: Path, start: Start) -> StartWeights:
     """The weights of a checkpoint's players, or of those that are asked for. Raises: CheckpointError."""
     state = read_state(folder)
+    if missing := [name for name in ("optimizers", "step") if name not in state]:
+        raise StartError(f"{FROM}: {folder / 'state.json'}: it does not say {' and '.join(missing)}.")
     digests, there = state["digests"], list(state["optimizers"])
     for player in start.players or ():
         if player not in there:
@@ -147,7 +150,10 @@ def read_checkpoint(source: str, folder: Path, start: Start) -> StartWeights:
     for player in start.players or there:
         averaged = start.ema and f"{EMA}{player}.safetensors" in digests
         file = f"{EMA if averaged else ''}{player}.safetensors"
+        if file not in digests:
+            raise StartError(f"{FROM}: {folder / 'state.json'}: it names no {file}.")
         try:
+            check_inside(folder / file)
             tensors = read_tensors(folder / file, digests[file])
         except CheckpointError as error:
             raise damaged(folder, error) from error

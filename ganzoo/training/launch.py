@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -153,7 +154,8 @@ def train(
             if ranks.first:
                 directory.path.parent.mkdir(parents=True, exist_ok=True)
                 say_swept(directory.sweep(), quiet=quiet)
-                with atomic_folder(directory.path) as folder:
+
+                def write(folder: Path) -> None:
                     files = RunDirectory(folder)
                     files.recipe.write_text(recipe_toml(decided), encoding="utf-8")
                     files.metrics.touch()
@@ -163,6 +165,9 @@ def train(
                     if keys := training.game.conditions:
                         save_conditions(files.conditions, keys, obtained.data, decided.train.seed)
                     save_checkpoint(files.checkpoint(0), beginning, run_id=facts["id"])
+
+                while not _appeared(directory.path, write):
+                    directory = RunDirectory(_new_directory(out, decided))  # another run was begun there meanwhile
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
@@ -435,6 +440,18 @@ def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:
             remedy=f"Choose another --out, or go on with a run that is there: ganzoo resume {path}",
         )
     return path
+
+
+def _appeared(path: Path, write: Callable[[Path], None]) -> bool:
+    """Fills a new directory, which appears as a whole; False where another process has made one. Raises: OSError."""
+    try:
+        with atomic_folder(path) as folder:
+            write(folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True
 
 
 def _check_data(ranks: Ranks, obtained: Obtained) -> None:

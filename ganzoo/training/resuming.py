@@ -17,12 +17,20 @@ from ganzoo.recipe.changes import NOT_PLAYED, Changes, changes, is_in, played_di
 from ganzoo.recipe.keys import format_key
 from ganzoo.recipe.messages import format_value
 from ganzoo.recipe.model import Recipe
-from ganzoo.recipe.parts import build_schedule
+from ganzoo.recipe.parts import build_schedule, planned_game
 from ganzoo.recipe.saved import leaves
 from ganzoo.runs.branches import Branch, branches_of, describe_change, rollbacks_of
-from ganzoo.runs.checkpoint import Checkpoint, NewerCheckpoint, checkpoints_of, load_checkpoint, step_of
+from ganzoo.runs.checkpoint import (
+    Checkpoint,
+    NewerCheckpoint,
+    check_resumable,
+    checkpoints_of,
+    load_checkpoint,
+    step_of,
+)
 from ganzoo.runs.facts import describe_data_change, utc_now
 from ganzoo.runs.run import Run
+from ganzoo.runs.tensor_file import MAX_BYTES, most_bytes
 from ganzoo.training.distributed import Ranks
 
 BUDGET = ("train.epochs", "train.steps")
@@ -41,12 +49,13 @@ def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
 
     Raises: CheckpointError where none is intact, or where a newer ganzoo has written the newest.
     """
-    folder, damage = run.checkpoints, []
+    folder, damage, limit = run.checkpoints, [], largest_file(run)
     for path in reversed(checkpoints_of(folder.path)):
         if folder.examine(path).what == "foreign":
             continue
         try:
-            checkpoint = load_checkpoint(path)
+            checkpoint = load_checkpoint(path, limit=limit)
+            check_resumable(checkpoint, path)
         except NewerCheckpoint:
             raise
         except CheckpointError as error:
@@ -67,6 +76,12 @@ def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
     raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage]))
 
 
+def largest_file(run: Run) -> int:
+    """The largest tensor file of a checkpoint of the run, in bytes: by its networks, where these are known."""
+    game = planned_game(run.recipe, run.info)
+    return most_bytes(game) if game else MAX_BYTES
+
+
 def is_whole(run: Run) -> bool:
     """Whether the checkpoint of the last step of a run is intact. Raises: CheckpointError where none is."""
     step: int = newest_intact(run, aloud=False)[0].state["step"]
@@ -84,7 +99,9 @@ def checkpoint_of_step(run: Run, step: int) -> tuple[Checkpoint, Path]:
             f"{run.directory} has no checkpoint of step {step}.",
             remedy=f"There are: {steps or 'none'}. [train] keep says how many stay.",
         )
-    return load_checkpoint(found[step]), found[step]
+    checkpoint = load_checkpoint(found[step], limit=largest_file(run))
+    check_resumable(checkpoint, found[step])
+    return checkpoint, found[step]
 
 
 def edited(run: Run, checkpoint: Checkpoint) -> Changes:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,11 +23,19 @@ from ganzoo.core.random_streams import (
     seed_everything,
     to_text,
 )
-from ganzoo.errors import TrainingFailed
+from ganzoo.errors import CheckpointError, TrainingFailed
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parameter_groups import build_optimizer
 from ganzoo.recipe.parts import build_schedule
-from ganzoo.runs.checkpoint import Checkpoint, load_weights, pack_optimizer, unpack_optimizer
+from ganzoo.runs.checkpoint import (
+    OTHER_VERSION,
+    Checkpoint,
+    load_game_state,
+    load_weights,
+    pack_optimizer,
+    player_tensors,
+    unpack_optimizer,
+)
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.distributed import SINGLE_RANK, GradientExchange, Ranks, gather_rank_state, load_rank_state
 from ganzoo.training.ema import WeightAverages
@@ -75,7 +84,13 @@ class Training:
         self.players = {name: self._player(name, module) for name, module in game.players().items()}
         self.finite = FiniteState(self.players)
         averaged = {name: self.players[name].module for name in (recipe.ema.players if recipe.ema else ())}
-        self.averages = recipe.ema and WeightAverages(averaged, decay=recipe.ema.decay, every=recipe.ema.every)
+        self.averages = recipe.ema and WeightAverages(
+            averaged,
+            decay=recipe.ema.decay,
+            every=recipe.ema.every,
+            warmup=recipe.ema.warmup,
+            statistics=recipe.ema.statistics,
+        )
         self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.train.precision == "bf16")
         self.means = Means()
         self.evaluation = evaluation
@@ -277,12 +292,13 @@ class Training:
         """Goes to where `checkpoint` was made. where: its path, for messages. Raises: CheckpointError on a misfit."""
         tensors, state = checkpoint.tensors, checkpoint.state
         for name, player in self.players.items():
-            load_weights(player.module, tensors[name], f"{where}/{name}.safetensors")
-            unpack_optimizer(player.optimizer, tensors[f"optimizer-{name}"], state["optimizers"][name])
+            load_weights(player.module, *player_tensors(checkpoint, name, Path(where)))
+            kept, file = player_tensors(checkpoint, f"optimizer-{name}", Path(where))
+            unpack_optimizer(player.optimizer, kept, named(state["optimizers"], name, where), file)
         for name, average in (self.averages.averaged if self.averages else {}).items():
-            load_weights(average.module, tensors[f"ema-{name}"], f"{where}/ema-{name}.safetensors")
-            average.n_averaged.fill_(state["averaged"][name])
-        self.game.load_state_dict(tensors.get("game", {}), strict=False)
+            load_weights(average.module, *player_tensors(checkpoint, f"ema-{name}", Path(where)))
+            average.n_averaged.fill_(named(state["averaged"], name, where))
+        load_game_state(self.game, checkpoint, Path(where))
         load_rank_state(self.ranks, self.game, tensors)
         mine = state if self.ranks.first else state["other_ranks"][self.ranks.rank - 1]
         for name, (total, count) in mine["means"].items():
@@ -299,7 +315,7 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
         self._norms_at = self.step
         self._row_before = (state["row_before"][0], state["row_before"][1])
-        self._streams = {kind: from_text(value) for kind, value in mine["random"].items()}
+        self._streams = checked_streams({kind: from_text(value) for kind, value in mine["random"].items()}, where)
 
     @contextmanager
     def rehearsed(self) -> Iterator[None]:
@@ -356,3 +372,19 @@ class Training:
             for tensor in (*player.module.parameters(), *player.module.buffers())
         }
         return {name: value for name, value in self.game.state_dict(keep_vars=True).items() if id(value) not in theirs}
+
+
+def named(values: Mapping[str, Any], name: str, where: str) -> Any:
+    """What a checkpoint's state says of a player. Raises: CheckpointError where it says nothing."""
+    if name not in values:
+        raise CheckpointError(f"{where}/state.json: it says nothing of the player {name}.", remedy=OTHER_VERSION)
+    return values[name]
+
+
+def checked_streams(streams: dict[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:
+    """The states of random streams, as they are. Raises: CheckpointError where that of the CPU is none."""
+    try:
+        torch.Generator().set_state(streams["cpu"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise CheckpointError(f"{where}/state.json: random.cpu is not the state of a random stream.") from error
+    return streams

@@ -11,6 +11,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.recipe.model import Stop
+from ganzoo.training.closed_terminal import leave_closed_terminal
 
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
 """The signal of a closed terminal; Windows has none."""
@@ -127,3 +128,28 @@ class Interruption:
         self.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
         if insisted and not self._recording:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def signals_as_ctrl_c() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does: for programs whose helpers play the runs.
+
+    A repeated SIGHUP has no effect, and one that is ignored stays so. Outside of the main thread nothing is handled.
+    """
+    before: dict[int, Any] = {}
+
+    def interrupt(*_: object) -> None:
+        if HANGUP is not None:
+            signal.signal(HANGUP, signal.SIG_IGN)
+        leave_closed_terminal()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, HANGUP):
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,6 +64,22 @@ def test_a_new_option_that_the_user_writes_into_an_older_run_is_a_change(ring_of
     recipe.write_text(recipe.read_text().replace('layout = "ring"', 'layout = "ring"\nradius = 3.0'))
     with pytest.raises(RunError, match=r"dataset\.radius: nothing -> 3\.0"):
         ganzoo.resume(ring_of_radius_2, steps=8, quiet=True, device="cpu")
+
+
+def test_an_older_run_goes_on_averaging_as_it_did(small_recipe: Small, tmp_path: Path) -> None:
+    recipe = small_recipe(tmp_path / "small.toml", "")
+    older = {"ema__warmup": 0, "ema__statistics": False}
+    settings: dict[str, Any] = {"quiet": True, "device": "cpu", "generator__batch_norm": True, **older}
+    run = ganzoo.train(recipe, out=tmp_path / "run", **settings)
+    for option in ("warmup", "statistics"):
+        without_option(run.directory, "ema", option)
+    resumed = ganzoo.resume(run.directory, steps=12, quiet=True, device="cpu")
+    whole = ganzoo.train(recipe, out=tmp_path / "whole", steps=12, **settings)
+    now = ganzoo.train(recipe, out=tmp_path / "now", steps=12, **{**settings, "ema__warmup": 1000})
+    assert resumed.recipe.ema == whole.recipe.ema
+    assert torch.equal(resumed.sample(8), whole.sample(8))
+    assert not torch.equal(resumed.sample(8), now.sample(8))
+    assert torch.equal(resumed.sample(8, ema=False), now.sample(8, ema=False))
 
 
 def test_new_runs_have_the_present_default(small_recipe: Small, tmp_path: Path) -> None:

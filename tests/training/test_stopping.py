@@ -9,7 +9,7 @@ import pytest
 
 from ganzoo.errors import GanzooError
 from ganzoo.recipe.model import Stop
-from ganzoo.training.stopping import Interruption, StopConditions
+from ganzoo.training.stopping import Interruption, StopConditions, signals_as_ctrl_c
 
 
 def row(value: float, seconds: float = 1.0) -> dict[str, float]:
@@ -100,3 +100,18 @@ def test_what_a_run_has_come_to_is_recorded_however_often_it_is_interrupted() ->
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGINT)
     assert interruption.stop_requested
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_suite_is_ended_by_signals_as_by_ctrl_c(number: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), signals_as_ctrl_c():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_suite_whose_terminal_is_closed_has_time_for_its_checkpoints() -> None:
+    with signals_as_ctrl_c():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)

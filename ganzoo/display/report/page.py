@@ -11,12 +11,17 @@ from typing import Any
 from ganzoo.display.console import messages as messages
 from ganzoo.display.report.curves import curves
 from ganzoo.display.report.media import sample_media
+from ganzoo.errors import RunError
+from ganzoo.recipe.plain_file import MIB, read_plain_file
 from ganzoo.runs.metrics_log import MetricsLog
 from ganzoo.runs.record import RunRecord
 from ganzoo.runs.run import Run
 
 MAX_GRIDS = 6
 """The largest number of steps for which a grid is shown."""
+
+MAX_GRID_BYTES = 64 * MIB
+"""The largest grid that a page holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,17 @@ def grids(run: RunRecord) -> dict[str, list[GridImage]]:
     for step, name, path in run.grids:
         found.setdefault(name, []).append((step, path))
     return {
-        name: [GridImage(step, png_data_uri(path.read_bytes())) for step, path in evenly_spaced(files)]
+        name: [GridImage(step, png_data_uri(read_grid(path))) for step, path in evenly_spaced(files)]
         for name, files in found.items()
     }
+
+
+def read_grid(path: Path) -> bytes:
+    """A grid's file. Raises: RunError where it is no plain file, or too large for a page."""
+    try:
+        return read_plain_file(path, limit=MAX_GRID_BYTES)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}.", remedy="Delete it.") from error
 
 
 def newest_grid(run: RunRecord) -> Path | None:

@@ -22,6 +22,7 @@ from ganzoo.evaluation.suites.worker_pool import WorkerPool, task_for, worker_sl
 from ganzoo.metrics.judge import fitted, lacks
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.parts import build
+from ganzoo.training.stopping import signals_as_ctrl_c
 
 
 def play(
@@ -36,8 +37,8 @@ def play(
 ) -> Result:
     """Runs the entries with these seeds in the directory `out`, and writes table.md, table.json and table.html there.
 
-    A failed run does not affect others, and is listed in the result with its reason. On Ctrl-C every run writes a
-    checkpoint, the table of the results so far is written, and KeyboardInterrupt is raised again.
+    A failed run does not affect others, and is listed in the result with its reason. On Ctrl-C, SIGTERM or SIGHUP
+    every run writes a checkpoint, the table of the results so far is written, and KeyboardInterrupt is raised.
 
     Raises: RunError if `out` contains something else, is in use, or contains runs of a recipe that has changed since;
     DatasetError, MetricError, RecipeError, before anything is run, if an entry cannot be run or scored.
@@ -54,7 +55,8 @@ def play(
         result = write_tables(suite, folder, failures)
         try:
             tasks = [task_for(run, folder, suite.scoring, data_root) for run in pending]
-            with progress(pending, len(planned) - len(pending)) as display, WorkerPool(slots, folder.log) as pool:
+            shown = progress(pending, len(planned) - len(pending))
+            with signals_as_ctrl_c(), shown as display, WorkerPool(slots, folder.log) as pool:
                 for event in pool.run(pending, tasks):
                     display.update(event)
                     if event.status == "failed":

@@ -68,10 +68,10 @@ class StreamedData:
         self.workers = default_workers() if workers is None else workers
         self.batches_per_epoch = max(order.batches_per_epoch for order in self.orders.values())
         self._batches: Iterator[Any] | None = None
+        self._ahead: deque[dict[str, Tensor]] = deque()
         self._folder = f"ganzoo-batches-{uuid4().hex}"
         weakref.finalize(self, remove_folder, self._folder)
         self._warned = False
-        self._ahead: deque[dict[str, Tensor]] = deque()
         self._first: dict[int, dict[str, Tensor]] = {}
         self.seek(0)
 
@@ -123,7 +123,10 @@ class StreamedData:
 
     def close(self) -> None:
         """Ends the worker processes. Drawing another batch starts new ones."""
+        self._stop_workers()
         self._ahead.clear()
+
+    def _stop_workers(self) -> None:
         if self._batches is not None:
             self._batches = None  # the loader's workers end with its iterator
             remove_folder(self._folder)
@@ -147,7 +150,7 @@ class StreamedData:
 
     def _read_without_workers(self, why: str) -> Any:
         """The batch that no worker could pass on, and all after it, read by this process."""
-        self.close()
+        self._stop_workers()  # the batches that were read ahead of it stay
         self.workers = 0
         self._warned = False
         self._warn("read by the run's own process", why)
@@ -166,7 +169,7 @@ class StreamedData:
         loader: DataLoader[Any] = DataLoader(
             BatchReader(self.source, self._folder if self.workers else ""),  # type: ignore[arg-type]  # indexed by a batch's rows, not by a number
             batch_size=None,  # the reader returns whole batches
-            sampler=OrderSampler(self.orders, self.drawn),
+            sampler=OrderSampler(self.orders, self.drawn + len(self._ahead)),
             num_workers=self.workers,
             prefetch_factor=PREFETCH_FACTOR if self.workers else None,
             collate_fn=identity_collate,

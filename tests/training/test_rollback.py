@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ganzoo.errors import RecipeError, TrainingFailed
 from ganzoo.recipe import read_recipe
 from ganzoo.runs.branches import branches_of
 from ganzoo.runs.checkpoint import checkpoints_of, load_checkpoint
+from ganzoo.training.session import Session
 
 RECIPE = """
 description = "diverges at its first rate"
@@ -85,13 +87,15 @@ def test_a_run_that_diverges_goes_back_with_lower_rates_and_ends(
     assert told(again.directory) == told(run.directory)
 
 
-@pytest.mark.parametrize("starts", [1, 2, 3])
+@pytest.mark.parametrize("rollbacks", [1, 2, 3])
 def test_a_run_that_is_killed_after_a_rollback_ends_as_if_it_had_not_been(
-    recipe: Path, tmp_path: Path, starts: int
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollbacks: int
 ) -> None:
     ganzoo.train(recipe, out=tmp_path / "straight", device="cpu", quiet=True)
-    with pytest.raises(Killed):
-        ganzoo.train(recipe, out=tmp_path / "run", device="cpu", quiet=True, observers=[KilledAt(starts)])
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "log", killed_after(rollbacks))
+        with pytest.raises(Killed):
+            ganzoo.train(recipe, out=tmp_path / "run", device="cpu", quiet=True)
     ganzoo.resume(tmp_path / "run", device="cpu", quiet=True)
     assert end(tmp_path / "run") == end(tmp_path / "straight")
     assert told(tmp_path / "run") == told(tmp_path / "straight")
@@ -121,17 +125,17 @@ def test_its_options_are_checked(recipe: Path) -> None:
             read_recipe(recipe, overrides=[wrong])
 
 
-class Killed(BaseException):
+class Killed(Exception):
     """In the place of a signal that no process survives."""
 
 
-class KilledAt:
-    """Ends the process, as it were, when a session of the run begins for the n-th time."""
+def killed_after(rollbacks: int) -> Callable[[Session], str | None]:
+    """In the place of Session.log: the process ends, as it were, at the first row after so many rollbacks."""
+    log = Session.log
 
-    def __init__(self, starts: int) -> None:
-        self.left = starts
-
-    @ganzoo.hookimpl
-    def ganzoo_metrics(self, run: ganzoo.Run) -> None:
-        if len(run.facts.get("branches", [])) == self.left:
+    def killing(session: Session) -> str | None:
+        if len(session.run.facts.get("branches", [])) == rollbacks:
             raise Killed
+        return log(session)
+
+    return killing

@@ -283,7 +283,7 @@ def test_what_only_one_rank_finds_wrong_ends_all(played: Played) -> None:
 
 def test_a_loss_that_is_not_a_number_on_one_rank_stops_all_with_that_reason(played: Played) -> None:
     kind, message, status = played.seen[0]["is not a number"]
-    assert (kind, status) == ("TrainingFailed", 1)
+    assert (kind, status) == ("NotFinite", 1)
     assert message.startswith("step 8: loss/discriminator is nan")
     assert played.seen[1]["is not a number"] == ["FailedElsewhere", f"rank 0: {message}", 1]
 

@@ -29,12 +29,18 @@ class JsonError(ValueError):
 def read_json(path: Path) -> Any:
     """The JSON value of a plain file of at most MAX_BYTES, nested 200 deep at most, its texts in UTF-8.
 
+    Bytes of paths that are not UTF-8 are escaped as lone surrogates, and become those.
     Raises: OSError where the file cannot be read, JsonError where it holds something else.
     """
     content = read_plain_file(path, limit=MAX_BYTES)
     try:
         return from_json(content)
     except ValueError as error:
+        if "hex escape" not in str(error):
+            raise JsonError(str(error)) from error
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise JsonError(str(error)) from error
 
 

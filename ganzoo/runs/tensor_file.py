@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from pydantic_core import from_json
 from safetensors.torch import load
 from torch import Tensor, nn
 
@@ -21,6 +21,9 @@ MOST_STATES = 32
 """The most numbers that a checkpoint's file holds for each of its networks' numbers. Adam keeps two."""
 
 SLACK = 64 * MIB
+
+MAX_HEADER = 100_000_000
+"""The largest header that safetensors itself reads, in bytes."""
 
 
 def most_bytes(game: nn.Module) -> int:
@@ -38,9 +41,7 @@ def read_tensors(file: Path, digest: str | None = None, *, limit: int = MAX_BYTE
     says, has another digest, or is of another format.
     """
     try:
-        with open_plain_file(file, limit=limit):
-            pass
-        check_header(file, damaged="its digest does not fit" if digest else "")
+        check_header(file, damaged="its digest does not fit" if digest else "", limit=limit)
         content = read_plain_file(file, limit=limit)
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read: {error.strerror or error}.") from error
@@ -52,16 +53,26 @@ def read_tensors(file: Path, digest: str | None = None, *, limit: int = MAX_BYTE
         raise CheckpointError(f"{file}: not a safetensors file: {error or type(error).__name__}.") from error
 
 
-def check_header(file: Path, *, damaged: str = "") -> None:
-    """Reads the header alone. damaged: what a wrong header shows, where that is known.
+def check_header(file: Path, *, damaged: str = "", limit: int = MAX_BYTES) -> None:
+    """Reads the header alone. damaged: what a wrong header shows, where that is known; limit: of the file, in bytes.
 
-    Raises: CheckpointError where it is none, or says another size than the file has.
+    Raises: CheckpointError where it is none, or says another size than the file has; OSError where it cannot be read.
     """
+    with open_plain_file(file, limit=limit) as opened:  # by ourselves: safetensors takes only paths in UTF-8
+        size = os.fstat(opened.fileno()).st_size
+        length = int.from_bytes(opened.read(8), "little")
+        begins = 8 + length
+        content = opened.read(length) if begins <= size and length <= MAX_HEADER else b""
     try:
-        with safe_open(file, framework="pt"):
-            pass
-    except (SafetensorError, OSError) as error:
-        what = f"{damaged}: the file was changed or damaged" if damaged else f"not a safetensors file: {error}"
+        tensors = from_json(content)
+        ends = begins + max(
+            (each["data_offsets"][1] for key, each in tensors.items() if key != "__metadata__"), default=0
+        )
+        if ends != size:
+            raise ValueError(f"its header says {ends} bytes, and it has {size}")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        why = error if type(error) is ValueError and content else "it has no header"
+        what = f"{damaged}: the file was changed or damaged" if damaged else f"not a safetensors file: {why}"
         raise CheckpointError(f"{file}: {what}.") from error
 
 

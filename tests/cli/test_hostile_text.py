@@ -323,14 +323,14 @@ def command(choice):
 @hookimpl
 def ganzoo_components():
     return [
-        Component("loss", "hostile", "hostile_plugin:Loss", EVIL, EVIL),
-        Component("loss", "absent", "hostile_plugin:" + EVIL.replace(".", "")),
-        Component("command", "hostilecommand", "hostile_plugin:command", EVIL),
+        Component("loss", "hostile", "hostile_plugin:Loss", "evil", "evil"),
+        Component("loss", "absent", "hostile_plugin:absent"),
+        Component("command", "hostilecommand", "hostile_plugin:command", "evil"),
     ]
 """
 METADATA = f"""Metadata-Version: 2.4
 Name: hostile-plugin
-Version: 1.0{CONTROLS}
+Version: 1.0
 Summary: evil{CONTROLS}
 Author: evil{CONTROLS}
 License: evil{CONTROLS}
@@ -390,5 +390,3 @@ def test_what_a_plugin_says_of_itself_is_shown_and_not_obeyed(
     if "--json" in arguments:
         everything = list(walk(json.loads(said)))
         assert any("evil" in str(one) for one in everything)
-    if arguments == ["list", "--json"]:
-        assert EVIL in everything

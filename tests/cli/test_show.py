@@ -299,4 +299,4 @@ def test_a_name_that_is_of_no_recipe_ends_in_a_message(
         os.mkfifo(pipe)
     Path("loop.toml").symlink_to("loop.toml")
     assert exit_status(["show", name]) == 2
-    assert name in capsys.readouterr().err
+    assert name[:1_000] in capsys.readouterr().err  # of a very long one the beginning is shown

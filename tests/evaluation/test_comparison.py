@@ -348,7 +348,11 @@ def damage(file: str, content: str) -> Callable[[Path], None]:
         (None, ["small", "small"], "was given twice"),
         (None, ["small", "nowhere"], "is not a run"),
         (None, ["small", "small.toml"], "is not a run"),
-        (damage("evaluations/x.json", "{}"), ["small", "wide"], "cannot be read as scores"),
+        (
+            damage("evaluations/step-00000004-fid-0123456789ab-seed-0-draws-1-raw.json", "{}"),
+            ["small", "wide"],
+            "cannot be read as scores",
+        ),
         (damage("run.json", "{"), ["small", "wide"], "run.json: cannot be read"),
         (damage("run.json", "{}"), ["small", "wide"], "damaged"),
         (damage("run.json", '{"step": 1, "total_steps": 1}'), ["small", "wide"], "damaged"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,9 @@ RUNS = [
 ]
 """What is played: points and images; eager and compiled; with averages, penalties, conditions and scores on the way."""
 
+SECONDS = int(os.environ.get("GANZOO_SOAK_SECONDS", "900"))
+"""How long each run of the long form trains: two hours in all, two runs at a time."""
+
 GROWTH = 48 * 1024
 """KiB that the median of the last third may lie over that of the second: malloc keeps as much for itself."""
 
@@ -51,7 +55,7 @@ def readings(run: int, limits: list[str], folder: Path) -> list[dict[str, int]]:
 @pytest.mark.row("A long run holds no more at its end", quick=1, long=len(RUNS))
 @pytest.mark.timeout(4 * 3600)
 def test_a_long_run_holds_no_more_at_its_end_than_before(row: Row, tmp_path: Path) -> None:
-    limits = ["60"] if row.planned == 1 else ["100000000", "train.stop.seconds=900"]
+    limits = ["60"] if row.planned == 1 else ["100000000", f"train.stop.seconds={SECONDS}"]
     with ThreadPoolExecutor(2) as pool:
         played = [pool.submit(readings, run, limits, tmp_path) for run in row]
     for run in row:

@@ -198,7 +198,7 @@ def test_a_resumed_run_goes_on_though_the_source_is_gone(points: Path, source: P
         (["start.ema=false"], "start has neither start.from nor start.freeze."),
         (["start.form=SOURCE"], "Did you mean from?"),
         (["start.from=3"], "start.from: there is no 3."),
-        (["start.from=[3]"], "start.from should be text, not empty; found [3] (list)."),
+        (["start.from=[3]"], "start.from should be text, not empty; found [3]."),
         (['start.freeze=["discriminator.netwrok.1"]'], "Did you mean discriminator.network.1?"),
         (['start.freeze=["critic.network"]'], 'start.freeze: "critic.network" is not under a player.'),
         (['start.freeze=["discriminator.network.0"]'], '"discriminator.network.0" has no parameters'),

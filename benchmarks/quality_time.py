@@ -51,8 +51,8 @@ from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.recipe.model import Recipe
 from ganzoo.recipe.parts import build_dataset, build_game
+from ganzoo.training.assembly import assemble, evaluation_of
 from ganzoo.training.device import choose_device
-from ganzoo.training.launch import assemble, evaluation_of
 from ganzoo.training.runners.choice import choose_runner
 
 

@@ -94,8 +94,8 @@ def measure(options: argparse.Namespace) -> None:
     from ganzoo.datasets.root import data_root
     from ganzoo.recipe import read_recipe
     from ganzoo.recipe.dry_run import dry_run
+    from ganzoo.training.assembly import assemble
     from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
-    from ganzoo.training.launch import assemble
     from ganzoo.training.state import Training
 
     ranks, device = join_process_group(), torch.device("cpu")

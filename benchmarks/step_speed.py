@@ -36,7 +36,7 @@ from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
-from ganzoo.training.launch import assemble
+from ganzoo.training.assembly import assemble
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.state import Training
 

@@ -24,7 +24,7 @@ from ganzoo.datasets.root import data_root
 from ganzoo.evaluation.suites.reading import read_suite
 from ganzoo.evaluation.suites.suite import Entry
 from ganzoo.recipe.dry_run import dry_run
-from ganzoo.training.launch import assemble
+from ganzoo.training.assembly import assemble
 from ganzoo.training.state import Training
 
 TURNS = 9

@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from ganzoo.runs.run import Run as Run
     from ganzoo.runs.run import load as load
     from ganzoo.runs.score import Score as Score
-    from ganzoo.training.launch import resume as resume
     from ganzoo.training.launch import train as train
+    from ganzoo.training.resume import resume as resume
 
 __version__ = "0.1.0"
 
@@ -117,7 +117,8 @@ _NAMES = {
     "plugins.hookspecs": ("hookimpl",),
     "runs.run": ("Run", "load"),
     "runs.score": ("Score",),
-    "training.launch": ("resume", "train"),
+    "training.launch": ("train",),
+    "training.resume": ("resume",),
 }
 """Module -> the public names that live there."""
 

@@ -55,8 +55,8 @@ def resume(
 
     with show_spinner("loading torch, the data and the networks", shown=not (plain or quiet)) as started:
         from ganzoo.runs.run import load
-        from ganzoo.training.launch import resume as go_on
-        from ganzoo.training.resuming import is_whole
+        from ganzoo.training.resume import resume as go_on
+        from ganzoo.training.resume_checks import is_whole
 
         before = load(run)
         done = before.step if from_step is None else from_step

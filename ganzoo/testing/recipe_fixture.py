@@ -21,7 +21,7 @@ from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.testing.recording import RoundRecorder
 from ganzoo.testing.streams import start_stream
 from ganzoo.testing.synthetic import candidate_infos, info_without_files, resized, synthetic_samples
-from ganzoo.training.launch import assemble
+from ganzoo.training.assembly import assemble
 from ganzoo.training.state import Training
 
 STEPS = 8

@@ -1,76 +1,42 @@
-"""From a recipe to a run: `train` and `resume`, the functions behind the command line's `run` and `resume`."""
+"""From a recipe to a run: `train`, the function behind `ganzoo run`."""
 
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from ganzoo.core.data import Source
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
 from ganzoo.datasets.network import network_forbidden
 from ganzoo.datasets.obtain import Obtained, obtain
 from ganzoo.datasets.root import data_root as find_data_root
 from ganzoo.errors import RunError
-from ganzoo.plugins import contained, zoo
-from ganzoo.plugins.events import empty_events_manager
+from ganzoo.plugins import contained
 from ganzoo.plugins.hook_checks import checked_observers
 from ganzoo.recipe import read_recipe, recipe_toml
-from ganzoo.recipe.changes import changes, is_in, named_keys
 from ganzoo.recipe.dry_run import DryRun, dry_run
-from ganzoo.recipe.field_kinds import FieldKinds
-from ganzoo.recipe.freezing import freeze
 from ganzoo.recipe.model import Recipe
-from ganzoo.recipe.parts import build_game
-from ganzoo.runs.branches import branch_note, set_aside
 from ganzoo.runs.checkpoint import save_checkpoint
 from ganzoo.runs.conditions import save_conditions
 from ganzoo.runs.directory import RunDirectory
-from ganzoo.runs.facts import device_facts, utc_now
-from ganzoo.runs.run import Run, load
-from ganzoo.training.activation_checkpointing import checkpoint_activations, networks_of
-from ganzoo.training.device_data import DeviceData
-from ganzoo.training.distributed import SINGLE_RANK, Ranks, join_process_group
-from ganzoo.training.facts import data_facts, facts_after, facts_of, runner_of
-from ganzoo.training.fine_tuning import StartWeights, load_start, read_start
+from ganzoo.runs.run import Run
+from ganzoo.training.assembly import assemble, evaluation_of, teller
+from ganzoo.training.distributed import Ranks, join_process_group
+from ganzoo.training.facts import facts_of
+from ganzoo.training.fine_tuning import read_start
 from ganzoo.training.garbage_collection import paused_collection
-from ganzoo.training.refitting import begin_anew, fitting, refitted
-from ganzoo.training.resuming import (
-    BUDGET,
-    added_since,
-    changes_since,
-    checkpoint_of_step,
-    course,
-    data_changes,
-    decisive,
-    edited,
-    new_branch,
-    newest_intact,
-    refuse_beginnings,
-    refuse_edits,
-    refuse_other_ranks,
-    rollbacks_after,
-    undone,
-)
-from ganzoo.training.rollback import RolledBack, refuse_several_ranks
+from ganzoo.training.playing import SHARED_DISK, play_session, say_swept, settings_of
+from ganzoo.training.resume import resume
+from ganzoo.training.rollback import refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
-from ganzoo.training.session import Session, rewind
-from ganzoo.training.state import Training
 from ganzoo.training.stopping import Interruption
-from ganzoo.training.streamed_data import StreamedData
 
 if TYPE_CHECKING:
-    from ganzoo.metrics.during_training import Evaluation
-
-SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
+    pass
 
 
 @contained()
@@ -120,7 +86,7 @@ def train(
                 recipe,
                 unset=unset,
                 overrides=overrides,
-                settings=_settings(epochs, steps, seed, precision, options),
+                settings=settings_of(epochs, steps, seed, precision, options),
             )
             ranks.check_batch(decided.train.batch_size)
             refuse_several_ranks(decided, ranks)
@@ -171,261 +137,12 @@ def train(
                 locked.enter_context(directory.training_lock())
         run = Run(directory, recipe=decided, facts=facts)
         begin()
-        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
+        rolled_back = play_session(run, training, observers, interruption, quiet=quiet, plain=plain)
     if rolled_back:
         del training, obtained, beginning  # memory that the next session needs
         again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
         return resume(run.directory, device=device, data_root=data_root, **again)
     return run
-
-
-@contained()
-def resume(
-    directory: str | Path,
-    *,
-    epochs: int | None = None,
-    steps: int | None = None,
-    overrides: Sequence[str] = (),
-    unset: Sequence[str] = (),
-    from_step: int | None = None,
-    accept_data: bool = False,
-    device: str = "auto",
-    data_root: str | Path | None = None,
-    network: bool = True,
-    observers: Sequence[object] = (),
-    quiet: bool = False,
-    plain: bool | None = None,
-) -> Run:
-    """Goes on exactly where a run stopped, as if it had not, or as a branch of it where something is changed.
-
-    epochs, steps: a new budget, counted from the run's beginning. overrides, unset: as in `train`; accept_data: go on
-    with data that are no longer those of before; from_step: go back to the checkpoint of that step. What changes the
-    run's course is recorded as a branch in run.json, with what is different, and recipe.toml says what holds from now
-    on; what lies after the branch's step is moved to branches/N in the run's directory, a run of its own.
-
-    Without from_step the newest intact checkpoint is used. Raises: RunError where the recipe, the data or the networks
-    are not those of the checkpoint and nobody said that they are to differ, or where the checkpoint does not fit what
-    was changed; CheckpointError where no checkpoint is intact; PluginError where an observer would never be called.
-    """
-    observers = checked_observers(observers)
-    settings = _settings(epochs, steps, None, None, {})
-    asked = [*named_keys([*overrides, *unset]), *(BUDGET if settings else ())]
-    ranks, forbidden = join_process_group(), network_forbidden(not network)
-    with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:
-        with ranks.fail_together():
-            run = load(directory)
-            if ranks.first:
-                locked.enter_context(run.files.training_lock())
-                say_swept(run.files.sweep(), quiet=quiet)
-        with ranks.fail_together():
-            recipe = run.read_recipe(settings, overrides=overrides, unset=unset)
-            checkpoint, path = (
-                newest_intact(run, aloud=ranks.first) if from_step is None else checkpoint_of_step(run, from_step)
-            )
-            refuse_edits(run, by_hand := edited(run, checkpoint), asked=asked)
-            refuse_other_ranks(run, checkpoint, ranks)
-            ranks.check_batch(recipe.train.batch_size)
-            refuse_several_ranks(recipe, ranks)
-            place = ranks.choose_device(device)
-            anew = bool(by_hand or from_step is not None or undone(run.facts, checkpoint.state["step"]))
-            made = changes(run.recipe.values, recipe.values)
-            if anew:
-                made = changes(checkpoint.state["recipe"], recipe.values, besides=added_since(checkpoint, recipe))
-            refuse_beginnings(made, recipe, run)
-            rollbacks = rollbacks_after(run, checkpoint, made, back=from_step is not None)
-        ranks.check_same("the newest intact checkpoint", path.name, remedy=SHARED_DISK)
-        changed = changes_since(checkpoint, recipe)
-        choice = recipe.dataset if any(is_in(key, ["dataset"]) for key in changed) else run.data_choice
-        root = find_data_root(data_root or run.facts["dataset"]["root"])
-        obtained = ranks.run_in_turn(
-            lambda: obtain(choice, None, root, allow_fallback=False).load(place, recipe.train.data)
-        )
-        with ranks.fail_together():
-            data = data_changes(run, obtained, accepted=accept_data)
-            rehearsal = dry_run(recipe, obtained.info)
-            evaluation = evaluation_of(recipe, obtained, rehearsal, place, quiet=quiet) if ranks.first else None
-            with own_randomness(place), fitting(path, changed, begin_anew(run, made)):
-                training = assemble(recipe, obtained, rehearsal, place, evaluation, ranks)
-                training.restore(refitted(checkpoint, training, changed), str(path))
-                training.total_steps = training.budget()
-                training.roll_back_rates(rollbacks)
-                if changed and not ranks.several:
-                    with training.rehearsed():
-                        training.advance()  # optimizers meet their saved state in a step, and not before
-            with own_randomness(place):
-                training.runner = choose_runner(training, teller("runner", quiet=quiet or not ranks.first))
-        budgets = (run.total_steps, training.total_steps)
-        different = decisive(made, recipe, same_data=not data, step=training.step, budgets=budgets)
-        back = from_step is not None and run.step > from_step
-        if training.step >= training.total_steps:
-            if different or data or back:
-                raise RunError(
-                    f"at step {training.step} the budget of {training.total_steps} steps is spent.",
-                    remedy=f"Give a larger one beside: --steps {2 * training.step or 1}",
-                )
-            if run.status == "finished":
-                return run  # one killed after its last checkpoint still lacks its last row and grid, and the status
-        played_so_far, last = run.recipe, run
-        run = Run(run.files, recipe=recipe, facts=dict(run.facts))
-        run.step = training.step
-        interruption = locked.enter_context(Interruption(ignore_repeats=ranks.several))
-        run.facts.update(status="running", reason="", total_steps=training.total_steps, pid=os.getpid())
-        played = {**runner_of(training), "data": data_facts(obtained, training)}
-        run.facts.update(played)
-        went_on = {"step": training.step, "at": utc_now(), **device_facts(place), **played}
-        with ranks.fail_together():
-            branch = None
-            if different or data or back:
-                kept = set_aside(last, training.step) if ranks.first else ""
-                branch = new_branch(last, training.step, different, data, kept=kept, rollbacks=rollbacks)
-            elif made:
-                went_on["changed"] = {key: list(pair) for key, pair in made.items()}
-            run.facts.update(facts_after(run.facts, facts_of(recipe, obtained, training), same_data=not data))
-            run.facts["resumed"] = [*run.facts["resumed"], went_on]
-            if entries := course(run.facts, training.step, branch):
-                run.facts["branches"] = entries
-            else:
-                run.facts.pop("branches", None)
-            if ranks.first:
-                rewind(training, run, played_so_far)
-                if (
-                    path.parent != run.files.checkpoints
-                    and run.checkpoints.examine(run.files.checkpoint(training.step)).what != "ours"
-                ):
-                    run.checkpoints.make_room(training.step)
-                    save_checkpoint(run.files.checkpoint(training.step), checkpoint, run_id=run.facts.get("id"))
-                if data and (keys := training.game.conditions):
-                    save_conditions(run.files.conditions, keys, obtained.data, recipe.train.seed)
-                if made:
-                    run.files.write_recipe(recipe_toml(recipe, note=branch_note(run.facts)))
-                run.files.write_facts(run.facts)
-        begin()
-        rolled_back = _play(run, training, observers, interruption, quiet=quiet, plain=plain)
-    if rolled_back:
-        del training, obtained, checkpoint  # memory that the next session needs
-        again: Any = {"network": network, "observers": observers, "quiet": quiet, "plain": plain}
-        return resume(run.directory, device=device, data_root=data_root, **again)
-    return run
-
-
-def assemble(
-    recipe: Recipe,
-    obtained: Obtained,
-    rehearsal: DryRun,
-    device: torch.device,
-    evaluation: Evaluation | None = None,
-    ranks: Ranks = SINGLE_RANK,
-    weights: StartWeights | None = None,
-) -> Training:
-    """The live state of a run of `recipe` on loaded data, at step 0, its networks drawn from the present stream.
-
-    weights: what they begin with in the place of those. Raises: RecipeError where nothing of them fits.
-    """
-    game = build_game(recipe, obtained.info).to(device)
-    began = load_start(weights, recipe, game.players()) if weights else {}
-    frozen = freeze(recipe, game.players())
-    info, train = obtained.info, recipe.train
-    keys = dict.fromkeys(game.needs)
-    data: DeviceData | StreamedData
-    order: Any = {"batch_size": train.batch_size, "seed": train.seed, "device": device, "paired": info.paired}
-    order |= {"shard": (ranks.rank, ranks.size), "to_unit": FieldKinds(info).to_unit}
-    if isinstance(obtained.data, Source):
-        data = StreamedData(obtained.data, keys, workers=train.workers, **order)
-    else:
-        data = DeviceData(obtained.data, keys, **order)
-    draws = rehearsal.draws_per_round
-    training = Training(recipe, game, data, 0, evaluation, ranks)
-    training.draws = draws
-    training.total_steps = training.budget()
-    training.began = began | ({"frozen": frozen} if frozen else {})
-    if train.checkpoint_activations:
-        for network in networks_of(game):
-            checkpoint_activations(network)
-    return training
-
-
-def evaluation_of(
-    recipe: Recipe, obtained: Obtained, rehearsal: DryRun, device: torch.device, *, quiet: bool = False
-) -> Evaluation | None:
-    """What [evaluate] asks for, ready, so that what is wrong with it is known before anything is written.
-
-    quiet: whether to keep to itself what it is doing, which may be learning to tell digits apart for a minute.
-    """
-    if recipe.evaluate is None:
-        return None
-    from ganzoo.metrics.during_training import Evaluation
-
-    say = teller("evaluate", quiet=quiet)
-    seed, conditions = recipe.train.seed, rehearsal.conditions
-    return Evaluation(recipe.evaluate, obtained, conditions=conditions, seed=seed, device=device, say=say)
-
-
-def teller(subject: str, *, quiet: bool) -> Callable[[str], None]:
-    """What says what takes a while, on standard error; or keeps it to itself."""
-
-    def say(what: str) -> None:
-        if not quiet:
-            print(f"[{subject}] {what} ...", file=sys.stderr)
-
-    return say
-
-
-def say_swept(removed: Sequence[Path], *, quiet: bool) -> None:
-    """Says on standard error which half-written files and folders were removed; or keeps it to itself."""
-    if removed and not quiet:
-        places = ", ".join(dict.fromkeys(str(path.parent) for path in removed))
-        print(f"[run] removed what killed processes had left half-written in {places}: {len(removed)}", file=sys.stderr)
-
-
-def _play(
-    run: Run,
-    training: Training,
-    observers: Sequence[object],
-    interruption: Interruption,
-    *,
-    quiet: bool,
-    plain: bool | None,
-) -> bool:
-    """Plays a session. Returns: whether the run went back to a checkpoint, from which it is to be resumed."""
-    events = zoo().events_manager() if training.ranks.first else empty_events_manager()
-    if not quiet and training.ranks.first:
-        from ganzoo.display.console import Console
-
-        console = Console(plain=plain)
-        for several in events.hook.ganzoo_observers(note=console.note):
-            for observer in several:
-                events.register(observer)  # called after the console, which is registered later
-        events.register(console)
-        _say_what_ranks_do_not_share(training)
-    for observer in observers if training.ranks.first else ():
-        events.register(observer)
-    try:
-        Session(training, run, events, interruption, displayed=not quiet).play()
-    except RolledBack:
-        if not interruption.stop_requested:
-            return True
-        run.facts.update(status="interrupted", reason=interruption.why)
-        run.files.write_facts(run.facts)
-    return False
-
-
-def _say_what_ranks_do_not_share(training: Training) -> None:
-    """Batch norm is the one usual layer that looks at the whole batch, and sees this rank's part of it."""
-    norms = (m for player in training.players.values() for m in player.module.modules())
-    if training.ranks.several and any(isinstance(norm, torch.nn.modules.batchnorm._BatchNorm) for norm in norms):
-        rows = training.recipe.train.batch_size // training.ranks.size
-        print(f"batch norm sees the {rows} samples of its own rank; sampling uses those of rank 0.", file=sys.stderr)
-
-
-def _settings(
-    epochs: int | None, steps: int | None, seed: int | None, precision: str | None, options: Mapping[str, Any]
-) -> dict[str, tuple[Any, str]]:
-    """What flags and keyword arguments say, as key path -> (value, where it comes from)."""
-    flags = {"train.epochs": epochs, "train.steps": steps, "train.seed": seed, "train.precision": precision}
-    given = {
-        path: (value, f"--{path.removeprefix('train.')} {value}") for path, value in flags.items() if value is not None
-    }
-    return given | {name.replace("__", "."): (value, f"{name}={value!r}") for name, value in options.items()}
 
 
 def _new_directory(out: str | Path | None, recipe: Recipe) -> Path:

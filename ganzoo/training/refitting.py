@@ -18,7 +18,7 @@ from ganzoo.errors import CheckpointError, RunError, TrainingFailed
 from ganzoo.recipe.changes import Changes, is_in
 from ganzoo.runs.checkpoint import Checkpoint, pack_optimizer
 from ganzoo.runs.run import Run
-from ganzoo.training.resuming import as_option
+from ganzoo.training.resume_checks import as_option
 from ganzoo.training.state import Training
 
 

@@ -12,7 +12,7 @@ from ganzoo.runs.branches import Branch, branches_of, set_aside
 from ganzoo.runs.facts import utc_now
 from ganzoo.runs.run import Run
 from ganzoo.training.distributed import Ranks
-from ganzoo.training.resuming import newest_intact
+from ganzoo.training.resume_checks import newest_intact
 from ganzoo.training.state import NotFinite, Training
 
 

@@ -14,7 +14,7 @@ from ganzoo.datasets.obtain import obtain
 from ganzoo.recipe import read_recipe
 from ganzoo.recipe.dry_run import dry_run
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.training.launch import assemble
+from ganzoo.training.assembly import assemble
 from ganzoo.training.state import Training
 
 POINTS = """

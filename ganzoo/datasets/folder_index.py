@@ -14,7 +14,7 @@ import time
 import warnings
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ from ganzoo.datasets.digest import digest_of
 from ganzoo.datasets.files import Files, damaged_files_error, list_message
 from ganzoo.datasets.folder_scan import list_files
 from ganzoo.datasets.image_decoding import UNKNOWN_WHITE_LEVEL
-from ganzoo.datasets.image_modes import bits_of, is_grey, is_transparent, loses_bits, pixel_mode
+from ganzoo.datasets.image_modes import bits_of, header_mode, is_grey
+from ganzoo.datasets.image_notes import conversion_notes
 from ganzoo.datasets.image_opening import MAX_PIXELS, damage, open_image
 from ganzoo.datasets.left_out import LeftOut, displayed
 from ganzoo.datasets.root import cache_folder
@@ -41,7 +42,7 @@ from ganzoo.errors import DatasetError
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-VERSION = 3
+VERSION = 4
 """Increases whenever the stored format changes, so that old caches are not used."""
 
 ANY_PIXELS = 2**62
@@ -78,27 +79,14 @@ class Headers:
         return "uint16" if self.modes and all(bits_of(mode) == 16 for mode in self.modes) else "uint8"
 
     def conversion_notes(self, field: Field) -> list[str]:
-        """Notes on a depth of 16 bits, and on how many images lose bits or transparency, or are scaled, when stored."""
-        deep = self.count(lambda mode: bits_of(mode) == 16)
-        alpha = 0 if field.shape[0] in (2, 4) else self.count(is_transparent)
-        with_alpha = 4 if field.shape[0] == 3 else 2
-        conversions = {
-            f"have transparency, which is laid on white (channels = {with_alpha} keeps it)": alpha,
-            "of 16 bits are scaled to 8": deep if field.dtype == "uint8" else 0,
-            "of 8 bits are scaled to 16": self.total - deep if field.dtype == "uint16" else 0,
-            "of 16 bits a channel in colour are read in 8": self.count(loses_bits),
-        }
-        notes = [f"{count:,} of {self.total:,} images {what}" for what, count in conversions.items() if count]
+        """Notes on a depth of 16 bits, and on what storing the images changes."""
+        notes = conversion_notes(self.modes, field)
         return ["16 bits a channel", *notes] if field.dtype == "uint16" else notes
 
     @property
     def total(self) -> int:
         """The number of images."""
         return sum(self.modes.values())
-
-    def count(self, which: Callable[[str], bool]) -> int:
-        """The number of images whose mode fulfils the condition `which`."""
-        return sum(count for mode, count in self.modes.items() if which(mode))
 
     def resize_notes(self, height: int, width: int) -> list[str]:
         """A note on how many images have a different size, if any."""
@@ -114,7 +102,7 @@ class Headers:
 class Index:
     """The images under a folder, in an order that depends on their names only.
 
-    heights, widths: (n,) upright; mode: (n,) each image's index in `modes`, which are named as by `pixel_mode`;
+    heights, widths: (n,) upright; mode: (n,) each image's index in `modes`, which are named as by `header_mode`;
     left_out: what else lies there, and is not read.
     """
 
@@ -193,7 +181,7 @@ def read_headers(files: Files, left_out: LeftOut) -> Index:
                     no_exif = image.format == "PNG" and "exif" not in image.info
                     rotated = not no_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
                     width, height = reversed(file_size(image)) if rotated else file_size(image)
-                    pixels = pixel_mode(image)
+                    pixels = header_mode(image)
             except Exception as error:  # a decoder raises anything at damaged bytes
                 damaged.append(displayed(f"{path}: {damage(error)}"))
                 continue

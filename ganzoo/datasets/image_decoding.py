@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.core.data import Field
-from ganzoo.datasets.image_modes import ALPHA, bits_of, pixel_mode
+from ganzoo.datasets.image_modes import ALPHA, bits_of, grey_levels, pixel_mode, transparent_colour
 from ganzoo.datasets.image_opening import MAX_PIXELS, open_image
 
 if TYPE_CHECKING:
@@ -48,9 +48,16 @@ def decode_image(
         bits = bits_of(pixel_mode(opened))
         if not bits:
             raise ValueError(UNKNOWN_WHITE_LEVEL)
+        black, white = grey_levels(opened) if bits == 16 else (0, 255)
+        if (colour := transparent_colour(opened)) is not None:
+            opened.info["transparency"] = colour
         image: Image = ImageOps.exif_transpose(opened)
+    if image.mode == "La":  # Pillow converts it to LA only
+        image = image.convert("LA")
     pixels = (
-        decode_grey_16_bit(image, channels, half, size) if bits == 16 else decode_8_bit(image, channels, half, size)
+        decode_grey_16_bit(image, channels, half, size, black, white)
+        if bits == 16
+        else decode_8_bit(image, channels, half, size)
     )
     return torch.from_numpy(convert_depth(pixels, field.dtype)).permute(2, 0, 1)
 
@@ -65,8 +72,13 @@ def decode_8_bit(image: Image, channels: int, half: Half | None, size: tuple[int
     return np.array(fitted).reshape(fitted.height, fitted.width, channels)
 
 
-def decode_grey_16_bit(image: Image, channels: int, half: Half | None, size: tuple[int, int] | None) -> NDArray[Any]:
-    """A grey image as (height, width, channels) uint16; resized as floating point: Pillow clips 16 bits to 8."""
+def decode_grey_16_bit(
+    image: Image, channels: int, half: Half | None, size: tuple[int, int] | None, black: int, white: int
+) -> NDArray[Any]:
+    """A grey image as (height, width, channels) uint16; resized as floating point: Pillow clips 16 bits to 8.
+
+    black, white: their values in the file.
+    """
     from PIL import Image as Images
 
     values = np.array(image, dtype=np.float32)
@@ -74,7 +86,9 @@ def decode_grey_16_bit(image: Image, channels: int, half: Half | None, size: tup
     if (transparent := image.info.get("transparency")) is not None:
         alpha[values == transparent] = 0
         if channels in (1, 3):
-            values[values == transparent] = WHITE_16_BIT
+            values[values == transparent] = white
+    if (black, white) != (0, WHITE_16_BIT):
+        values = (values - black) * np.float32(WHITE_16_BIT / (white - black))
 
     def plane(numbers: NDArray[np.float32]) -> NDArray[Any]:
         fitted = np.asarray(fit_to_size(crop_half(Images.fromarray(numbers), half), size))

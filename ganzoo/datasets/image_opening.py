@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganzoo.datasets.image_formats import FORMATS, unreadable
 from ganzoo.recipe.plain_file import MIB, open_plain_file
 
 if TYPE_CHECKING:
@@ -27,13 +28,18 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[ImageFile]:
     Raises: ValueError where it has more pixels than `max_pixels`; OSError, SyntaxError, ValueError where it cannot be
     read.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     # An open file, not its name: given a name, Pillow maps uncompressed TIFFs into memory, and mixes up the rows of
     # those with a rotated orientation.
-    with open_plain_file(path, limit=MAX_FILE) as file, PILLOW_LIMIT.lifted(), Image.open(file) as image:
-        check_pixels(*image.size, max_pixels)
-        yield image
+    with open_plain_file(path, limit=MAX_FILE) as file, PILLOW_LIMIT.lifted():
+        try:
+            opened = Image.open(file, formats=FORMATS)
+        except UnidentifiedImageError as error:
+            raise ValueError(unreadable(file)) from error
+        with opened as image:
+            check_pixels(*image.size, max_pixels)
+            yield image
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

@@ -115,7 +115,7 @@ def test_colours_of_16_bits_are_read_in_8_and_that_is_said(tmp_path: Path) -> No
     data = ImageFolder(path=str(tmp_path))
     info = data.info(tmp_path)
     assert info.fields["real"] == Field((3, 4, 4), "uint8")
-    assert "1 of 1 images of 16 bits a channel in colour are read in 8" in info.notes
+    assert "1 of 1 images of 16 bits a channel in colour or with alpha are read in 8" in info.notes
     assert only(data, tmp_path).unique().tolist() == [0x12]
 
 

@@ -51,7 +51,9 @@ def decode_image(
         black, white = grey_levels(opened) if bits == 16 else (0, 255)
         if (colour := transparent_colour(opened)) is not None:
             opened.info["transparency"] = colour
-        image: Image = ImageOps.exif_transpose(opened)
+        ImageOps.exif_transpose(opened, in_place=True)
+        image: Image = opened
+        image.load()
     if image.mode == "La":  # Pillow converts it to LA only
         image = image.convert("LA")
     pixels = (

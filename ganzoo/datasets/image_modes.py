@@ -112,7 +112,9 @@ def transparent_colour(image: ImageFile) -> object:
 
     Pillow gives that of a PNG file in the file's own depth: 0 to 3 for a grey of 2 bits, which it decodes to 0 to 255.
     """
-    colour, raw = image.info.get("transparency"), raw_mode(image)
+    if (colour := image.info.get("transparency")) is None:
+        return None
+    raw = raw_mode(image)
     if image.format == "PNG" and isinstance(colour, int) and raw in ("L;2", "L;4"):
         return colour * (85 if raw == "L;2" else 17)
     if image.format == "PNG" and isinstance(colour, tuple) and ";16" in raw:

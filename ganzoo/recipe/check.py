@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ganzoo.errors import PluginError, Problem
+from ganzoo.plugins import error_text
 from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_type, describe_value, did_you_mean, format_value
 from ganzoo.recipe.options import AUTHOR_REMEDY, Option, options_hint
@@ -81,7 +82,7 @@ def _validate(
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
     except Exception as error:  # a constraint that does not fit its type
         raise PluginError(
-            f"{owner}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHOR_REMEDY
+            f"{owner}: its parameter `{option.name}` cannot be checked: {error_text(error)}.", remedy=AUTHOR_REMEDY
         ) from error
     if not _same_booleans(value, valid.model_dump(mode="json", warnings=False)["value"]):
         what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {describe_value(value)}."

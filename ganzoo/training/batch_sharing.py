@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganzoo.datasets.temporaries import MAX_AGE, join_temporary_folder, seconds_since_write, sweep
+from ganzoo.plugins import error_text
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its free space is read
 
@@ -135,4 +136,4 @@ def sharing_warning(by: str, why: str) -> str:
 
 def first_line(error: Exception) -> str:
     """The first line of an error's message."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return (error_text(error).splitlines() or [type(error).__name__])[0].rstrip(".")

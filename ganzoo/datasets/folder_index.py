@@ -22,13 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import Tensor
 
 from ganzoo.core.data import Field
-from ganzoo.datasets.atomic import replace_file
-from ganzoo.datasets.cache import read_cached
-from ganzoo.datasets.digest import digest_of
+from ganzoo.datasets.cache import read_cached, store
 from ganzoo.datasets.files import Files, damaged_files_error, list_message
 from ganzoo.datasets.folder_scan import list_files
 from ganzoo.datasets.image_decoding import UNKNOWN_WHITE_LEVEL
@@ -161,9 +158,7 @@ def cached_index(top: Path) -> Index:
     files, left_out, changed = list_files(top)
     index = read_headers(files, left_out)
     if len(files) >= MIN_CACHED_IMAGES and max(changed) < began - MIN_UNCHANGED_SECONDS * 1e9:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        tensors = pack_index(index, changed)
-        replace_file(place, save(tensors, metadata={"digest": digest_of(tensors)}))
+        store(place, pack_index(index, changed))
     return index
 
 

@@ -17,6 +17,7 @@ from ganzoo.datasets.folder_scan import list_files
 from ganzoo.datasets.image_decoding import Half, decode_image
 from ganzoo.datasets.image_opening import damage
 from ganzoo.datasets.left_out import displayed
+from ganzoo.datasets.root import with_home
 from ganzoo.errors import DatasetError, DatasetUnavailable
 
 Split = Literal["train", "test"]
@@ -33,7 +34,7 @@ def find_folder(path: str, root: Path, name: str) -> Path:
 
     Raises: DatasetUnavailable.
     """
-    given = Path(path).expanduser()
+    given = with_home(path)
     for candidate in (given, root / given):
         if candidate.is_dir():
             return candidate

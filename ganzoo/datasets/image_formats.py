@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import IO
 
+from ganzoo.plugins import error_text
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 """Pillow's names of the formats whose depth and number of frames are known from the header.
 
@@ -40,5 +42,5 @@ def unreadable(file: IO[bytes]) -> str:
         try:
             factory(file, "")
         except Exception as error:  # a decoder raises anything at damaged bytes
-            return f"this {name} file is damaged, or of a kind that cannot be read ({error})"
+            return f"this {name} file is damaged, or of a kind that cannot be read ({error_text(error)})"
     return f"its format is none of {NAMES}"

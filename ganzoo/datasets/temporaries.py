@@ -62,6 +62,20 @@ def remove_folder(path: Path) -> None:
     _remove(doomed)
 
 
+def join_temporary_folder(path: Path) -> int | None:
+    """Makes a folder with a `temporary_name`, where there is none, that several processes write into.
+
+    It is not swept before the handle that is returned (None where there are no locks) is closed in each of them, or
+    they have ended. Raises: OSError.
+    """
+    while True:
+        path.mkdir(mode=0o700, exist_ok=True)
+        lock = _lock(path, shared=True)
+        if path.exists():  # else a sweep found it before it was locked
+            return lock
+        _release(lock)
+
+
 def sweep(folder: Path, also: Callable[[Path], bool] = lambda _: False) -> list[Path]:
     """Removes the temporaries of a folder whose writers are gone, and returns what they were.
 
@@ -144,7 +158,7 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _lock(path: Path) -> int | None:
+def _lock(path: Path, *, shared: bool = False) -> int | None:
     """Locks a file or folder until the handle that is returned is closed; None where there are no such locks."""
     if sys.platform == "win32":
         return None
@@ -155,7 +169,7 @@ def _lock(path: Path) -> int | None:
     except OSError:
         return None
     with suppress(OSError):
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     return handle
 
 

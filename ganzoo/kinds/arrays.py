@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.errors import GanzooError
+from ganzoo.plugins import error_text
 from ganzoo.recipe.plain_file import MIB, open_plain_file, size_text
 
 MAX_BYTES = 1024 * MIB
@@ -46,7 +47,7 @@ def read_array(path: Path) -> Tensor:
                     loaded = load_npy(io.BytesIO(unpacked.read(MAX_BYTES)))
         return torch.from_numpy(np.ascontiguousarray(loaded))
     except Exception as error:  # NumPy and zipfile raise anything at damaged bytes
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or error_text(error) or type(error).__name__
         raise GanzooError(f"{path}: this file cannot be read as samples: {reason}.") from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
+from ganzoo.plugins.containment import error_text
 from ganzoo.plugins.credit import NO_CREDIT, Credit, Metadata, credit_of, first_value, read_metadata
 from ganzoo.plugins.hookspecs import PROJECT
 
@@ -83,7 +84,9 @@ def _candidates_of(distribution: Distribution) -> Iterator[Candidate]:
         own = tuple(distribution.entry_points.select(group=PROJECT))
     except Exception as error:
         own = ()
-        metadata_error = f"its entry_points.txt cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"
+        metadata_error = (
+            f"its entry_points.txt cannot be read: {type(error).__name__}: {' '.join(error_text(error).split())}"
+        )
     if not own and not metadata_error:
         return
     metadata = read_metadata(distribution)

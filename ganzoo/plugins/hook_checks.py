@@ -15,6 +15,7 @@ import pluggy
 
 from ganzoo.errors import PluginError
 from ganzoo.plugins import hookspecs
+from ganzoo.plugins.containment import error_text
 from ganzoo.plugins.hookspecs import PROJECT
 
 PREFIX = f"{PROJECT}_"
@@ -75,7 +76,7 @@ def check_observer(observer: object) -> None:
         trial.add_hookspecs(hookspecs)
         trial.register(observer)
     except Exception as error:  # for example a wrapper that is not a generator
-        raise PluginError(f"{owner} cannot be registered: {' '.join(str(error).split())}") from error
+        raise PluginError(f"{owner} cannot be registered: {' '.join(error_text(error).split())}") from error
 
 
 def uncalled_hooks(plugin: object) -> Iterator[tuple[str, str]]:

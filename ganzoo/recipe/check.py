@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ganzoo.errors import PluginError, Problem
+from ganzoo.plugins import error_text
 from ganzoo.recipe.keys import Key, format_key
 from ganzoo.recipe.messages import describe_type, describe_value, did_you_mean, format_value
 from ganzoo.recipe.options import AUTHOR_REMEDY, Option, options_hint
@@ -70,8 +71,10 @@ def _validate(
 ) -> Problem | None:
     """Adds a valid value to `checked`, or returns the problem."""
     for inside, wrong in unsupported_values(value):
-        what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {wrong}."
-        return Problem(place((*key, *inside)), what, _remedy(value, option, model))
+        wanted = describe_type(option.annotation)
+        what = f"{format_key(key)} should be {wanted}; found {wrong}."
+        remedy = LINK if wrong == NOT_UNICODE and wanted.startswith("text") else _remedy(value, option, model)
+        return Problem(place((*key, *inside)), what, remedy)
     try:
         valid = model.model_validate_json(json.dumps({"value": value}))
     except ValidationError as error:
@@ -81,7 +84,7 @@ def _validate(
         return Problem(place((*key, *inside)), what, _remedy(value, option, model))
     except Exception as error:  # a constraint that does not fit its type
         raise PluginError(
-            f"{owner}: its parameter `{option.name}` cannot be checked: {error}.", remedy=AUTHOR_REMEDY
+            f"{owner}: its parameter `{option.name}` cannot be checked: {error_text(error)}.", remedy=AUTHOR_REMEDY
         ) from error
     if not _same_booleans(value, valid.model_dump(mode="json", warnings=False)["value"]):
         what = f"{format_key(key)} should be {describe_type(option.annotation)}; found {describe_value(value)}."
@@ -107,6 +110,12 @@ def _accepts(model: type[BaseModel], value: Any) -> bool:
     return True
 
 
+NOT_UNICODE = "text that is not Unicode"
+
+LINK = "A recipe's file holds UTF-8 only. If this is a path, make a link to it (ln -s) and give the link's name."
+"""The remedy for a path of other bytes."""
+
+
 def unsupported_values(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]]:
     """Values that no option accepts: dates, numbers beyond 64 bits, invalid Unicode. Yields (key inside, text)."""
     match value:
@@ -115,7 +124,7 @@ def unsupported_values(value: Any, inside: Key = ()) -> Iterator[tuple[Key, str]
         case int() if abs(value) >= 2**63:
             yield inside, describe_value(value)
         case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
-            yield inside, "text that is not Unicode"
+            yield inside, NOT_UNICODE
         case Mapping():
             for name, item in value.items():
                 yield from unsupported_values(item, (*inside, name))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import PluginError
+from ganzoo.plugins import error_text
 from ganzoo.recipe.messages import describe_type, did_you_mean, format_value
 
 FROM_DATA = ("sample_shape", "n_classes", "input_shape")
@@ -62,7 +63,7 @@ def options_of(
         )
     except (NameError, TypeError, ValueError, AttributeError) as error:
         raise PluginError(
-            f"{owner}: the options of its constructor cannot be read: {error}.", remedy=AUTHOR_REMEDY
+            f"{owner}: the options of its constructor cannot be read: {error_text(error)}.", remedy=AUTHOR_REMEDY
         ) from error
     parameters = list(signature.parameters.values())
     if shelf in LEADING_PARAMETER:

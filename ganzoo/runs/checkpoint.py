@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.errors import CheckpointError
+from ganzoo.plugins import error_text
 from ganzoo.runs.json_file import JsonError, read_json, reason, typed
 from ganzoo.runs.optimizer_state import check_optimizer_state
 from ganzoo.runs.state_json import RESUMABLE, state_schema
@@ -177,7 +178,9 @@ def unpack_optimizer(
     try:
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{where}: not a state of this optimizer: {error}.", remedy=OTHER_VERSION) from error
+        raise CheckpointError(
+            f"{where}: not a state of this optimizer: {error_text(error)}.", remedy=OTHER_VERSION
+        ) from error
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
             # Files know no layout, and a fused step walks through parameter and averages side by side.
@@ -211,7 +214,7 @@ def load_game_state(game: nn.Module, checkpoint: Checkpoint, path: Path) -> None
         game.load_state_dict(checkpoint.tensors.get("game", {}), strict=False)
     except (RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path / 'game.safetensors'} does not fit the game: {error}", remedy=OTHER_VERSION
+            f"{path / 'game.safetensors'} does not fit the game: {error_text(error)}", remedy=OTHER_VERSION
         ) from error
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganzoo.core.data import Batch, Examples, Field, Source
 from ganzoo.datasets.atomic import replace_file
 from ganzoo.errors import CheckpointError, RunError
+from ganzoo.plugins import error_text
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
 from ganzoo.runs.tensor_file import read_tensors
@@ -93,7 +94,7 @@ class Conditions:
         try:
             tensor = torch.as_tensor(value).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
-            raise RunError(f"{key} = {value!r} is no number, list or tensor: {error}.") from error
+            raise RunError(f"{key} = {value!r} is no number, list or tensor: {error_text(error)}.") from error
         if field.classes and (
             len(tensor.shape) > 1 or tensor.is_floating_point() or bool(out_of_range(tensor, field).any())
         ):

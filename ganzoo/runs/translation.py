@@ -13,6 +13,7 @@ from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.errors import RunError
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.messages import did_you_mean
+from ganzoo.recipe.shape_errors import error_summary
 
 NUMBERS = 2**18
 """Numbers of each channel translated at once, so that many need no more memory: four images of 256 x 256."""
@@ -37,7 +38,7 @@ def translated(game: Game, samples: Tensor, direction: str, *, kinds: FieldKinds
     except RuntimeError as error:
         size = " x ".join(map(str, reversed(samples.shape[2:])))
         raise RunError(
-            f"{owner}: its network takes no {plural} of {size}: {str(error).splitlines()[0]}",
+            f"{owner}: its network takes no {plural} of {size}: {error_summary(error)}",
             remedy=f"It learned from {' x '.join(map(str, reversed(shape[1:])))}.",
         ) from error
     return torch.cat(parts)

@@ -13,6 +13,7 @@ import torch
 
 from ganzoo.core.data import Dataset, DatasetInfo, Examples
 from ganzoo.errors import DatasetUnavailable
+from ganzoo.plugins import error_text
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.testing.checks import Check
 from ganzoo.testing.failure import Failure, NotChecked, require
@@ -90,7 +91,7 @@ def is_known_again(subject: Subject) -> None:
     try:
         again = DatasetInfo.from_json(json.loads(json.dumps(info.facts())))
     except (TypeError, ValueError) as error:
-        raise Failure(f"its info cannot be written as JSON: {error}.", remedy) from error
+        raise Failure(f"its info cannot be written as JSON: {error_text(error)}.", remedy) from error
     require(again.fields == info.fields, f"from JSON its fields are {again.fields}, not {info.fields}.", remedy)
     kinds, kinds_again = FieldKinds(info), FieldKinds(again)
     for key in info.gives:

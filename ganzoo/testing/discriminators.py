@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.core.conditions import conditions_of
 from ganzoo.core.regularizers import R1
+from ganzoo.recipe.shape_errors import error_summary
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import call, joined, output, outputs
 from ganzoo.testing.failure import Failure, NotChecked, require
@@ -132,7 +133,7 @@ def twice_differentiable(network: Network) -> None:
         penalty.backward()
     except RuntimeError as error:
         raise Failure(
-            f"the gradient of its gradient fails: {str(error).splitlines()[0]}",
+            f"the gradient of its gradient fails: {error_summary(error)}",
             'use operations that can be differentiated twice, or say "no double backward" in the docstring.',
         ) from error
     slopes = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]

@@ -16,7 +16,7 @@ from ganzoo.core.data import DatasetInfo, Shape
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import GanzooError, OptionError
 from ganzoo.kinds.kind import Kind
-from ganzoo.plugins import error_location
+from ganzoo.plugins import error_location, error_text
 from ganzoo.recipe.field_kinds import FieldKinds
 from ganzoo.recipe.model import Choice
 from ganzoo.testing.failure import Failure, NotChecked
@@ -155,7 +155,8 @@ def build_or_skip(network: Network) -> nn.Module:
         raise
     except Exception as error:
         raise Failure(
-            f"building it for samples {network.shape} raises {type(error).__name__}: {error}{error_location(error)}",
+            f"building it for samples {network.shape} raises {type(error).__name__}: {error_text(error)}"
+            f"{error_location(error)}",
             "refuse what it cannot make with ganzoo.OptionError(what, remedy=...), which is shown to the user.",
         ) from error
 

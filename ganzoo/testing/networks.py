@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from ganzoo.plugins import error_text
+from ganzoo.recipe.shape_errors import error_summary
 from ganzoo.runs.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ganzoo.testing.checks import Check
 from ganzoo.testing.determinism import call, is_built_alike, output, same_in_evaluation, same_in_training
@@ -138,11 +140,11 @@ def follows_its_device(network: Network) -> None:
         made = output(module, *inputs)
     except Exception as error:
         if not re.search(
-            r"\bcpu\b|device|copy out of meta", str(error)
+            r"\bcpu\b|device|copy out of meta", error_text(error)
         ):  # no more than a missing kernel, or an .item()
-            raise NotChecked(f"it does not run without numbers: {error}") from error
+            raise NotChecked(f"it does not run without numbers: {error_text(error)}") from error
         raise Failure(
-            f"moved to another device, it fails: {str(error).splitlines()[0]}",
+            f"moved to another device, it fails: {error_summary(error)}",
             "no device in forward: `torch.zeros(n, device=latents.device)`, and register_buffer for constants.",
         ) from error
     require(made.device.type == "meta", f"on another device its output is on {made.device}.", "name no device.")
@@ -157,7 +159,7 @@ def runs_in_bf16(network: Network) -> None:
             made = output(module, *inputs)
         except RuntimeError as error:
             raise Failure(
-                f"under autocast it fails: {error}",
+                f"under autocast it fails: {error_text(error)}",
                 "name no dtype in forward: `torch.zeros(n, dtype=latents.dtype)`, or `x.to(weight.dtype)`.",
             ) from error
     require(made.is_floating_point() and bool(made.isfinite().all()), "under autocast its output is not finite.")

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganzoo.datasets.root import with_home
 from ganzoo.errors import CheckpointError, Problem, RecipeError
 from ganzoo.recipe.messages import did_you_mean, format_value
 from ganzoo.recipe.model import Recipe, Start
@@ -76,7 +77,7 @@ def read_start(recipe: Recipe) -> StartWeights | None:
     if start is None or start.source is None:
         return None
     try:
-        path = Path(start.source).expanduser()
+        path = with_home(start.source)
         if path.suffix == ".safetensors":
             return read_file(start.source, path)
         return read_checkpoint(start.source, checkpoint_at(path), start)

@@ -34,6 +34,7 @@ from ganzoo.training.resume import resume
 from ganzoo.training.rollback import refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.stopping import Interruption
+from ganzoo.training.temporary_folder import check_temporary_folder
 
 if TYPE_CHECKING:
     pass
@@ -78,6 +79,7 @@ def train(
     anything is written; TrainingFailed during the run;
     FailedElsewhere on a rank where it was another one that failed.
     """
+    check_temporary_folder()
     observers = checked_observers(observers)
     ranks, forbidden = join_process_group(), network_forbidden(not network)
     with ranks.propagate_failures(), forbidden, ExitStack() as locked, paused_collection() as begin:

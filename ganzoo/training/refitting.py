@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ganzoo.errors import CheckpointError, RunError, TrainingFailed
+from ganzoo.plugins import error_text
 from ganzoo.recipe.changes import Changes, is_in
 from ganzoo.runs.checkpoint import Checkpoint, pack_optimizer
 from ganzoo.runs.run import Run
@@ -102,6 +103,6 @@ def fitting(path: Path, changed: Changes, advice: str) -> Iterator[None]:
     except (CheckpointError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         if not changed:
             raise
-        what = error.what if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
+        what = error.what if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error_text(error)}"
         lines = "\n  ".join(what.splitlines()[:12])
         raise RunError(f"{path} does not fit {', '.join(changed)} as set:\n  {lines}", remedy=advice) from error

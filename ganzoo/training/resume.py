@@ -50,6 +50,7 @@ from ganzoo.training.rollback import refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import rewind
 from ganzoo.training.stopping import Interruption
+from ganzoo.training.temporary_folder import check_temporary_folder
 
 if TYPE_CHECKING:
     pass
@@ -83,6 +84,7 @@ def resume(
     are not those of the checkpoint and nobody said that they are to differ, or where the checkpoint does not fit what
     was changed; CheckpointError where no checkpoint is intact; PluginError where an observer would never be called.
     """
+    check_temporary_folder()
     observers = checked_observers(observers)
     settings = settings_of(epochs, steps, None, None, {})
     asked = [*named_keys([*overrides, *unset]), *(BUDGET if settings else ())]

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError
@@ -17,8 +16,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from ganzoo.core.data import Batch, Source
+from ganzoo.datasets.temporaries import temporary_name
 from ganzoo.errors import DatasetError, TrainingFailed
-from ganzoo.training.batch_sharing import InFile, Unshared, first_line, remove_folder, share, sharing_warning
+from ganzoo.training.batch_sharing import (
+    InFile,
+    Unshared,
+    first_line,
+    remove_folder,
+    share,
+    share_socket_folder,
+    sharing_warning,
+    sweep_batches,
+)
 from ganzoo.training.data_workers import default_workers, lost_worker_message, preserved_sigchld_handler, start_workers
 from ganzoo.training.device_data import WHOLE, Order, Shard, ToUnit, as_stored, orders_of
 
@@ -69,7 +78,8 @@ class StreamedData:
         self.batches_per_epoch = max(order.batches_per_epoch for order in self.orders.values())
         self._batches: Iterator[Any] | None = None
         self._ahead: deque[dict[str, Tensor]] = deque()
-        self._folder = f"ganzoo-batches-{uuid4().hex}"
+        self._folder = temporary_name()
+        sweep_batches()
         weakref.finalize(self, remove_folder, self._folder)
         self._warned = False
         self._first: dict[int, dict[str, Tensor]] = {}
@@ -132,6 +142,8 @@ class StreamedData:
             remove_folder(self._folder)
 
     def _start(self) -> Iterator[Any]:
+        if self.workers:
+            share_socket_folder()
         try:
             return start_workers(self._create_loader, self.workers)
         except OSError as error:  # their queues take shared memory, too

@@ -255,3 +255,15 @@ def test_a_plugins_code_reaches_no_other_machine_either_but_this_one(server: Ser
         socket.create_connection(("127.0.0.1", server.server_address[1])).close()
         assert os.environ[VARIABLE] == "1"  # what processes started here go by
     assert VARIABLE not in os.environ
+
+
+def test_two_processes_that_download_one_file_both_have_it_whole(server: Server, tmp_path: Path) -> None:
+    server.answers = {"/file": (200, {"Content-Length": str(len(CONTENT))}, CONTENT)}
+    program = (
+        "import sys; from pathlib import Path; from ganzoo.datasets.download import Remote, download\n"
+        "download(Remote([sys.argv[1]], sys.argv[2], 10**6), Path(sys.argv[3]), name='a file', remedy='')"
+    )
+    words = [sys.executable, "-c", program, server.url("/file"), DIGEST, str(tmp_path / "data" / "file")]
+    both = [subprocess.Popen(words) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "data").iterdir()] == [("file", CONTENT)]

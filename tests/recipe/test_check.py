@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen
 
-from ganzoo.errors import PluginError
+from ganzoo.errors import PluginError, RecipeError
+from ganzoo.recipe import read_recipe
 from ganzoo.recipe.check import Checked, check
 from ganzoo.recipe.messages import describe_type
 from ganzoo.recipe.options import options_of
@@ -230,3 +232,12 @@ class Colour(Enum):
 )
 def test_types_in_words(annotation: Any, words: str) -> None:
     assert describe_type(annotation) == words
+
+
+def test_a_path_that_is_not_utf_8_is_refused_with_a_way_round_that_works(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/pi\xe9cs"))
+    folder.mkdir()
+    with pytest.raises(RecipeError, match=r"found text that is not Unicode\.\n  A recipe's file holds UTF-8 only\."):
+        read_recipe("dcgan_folder", overrides=[f"dataset.path={folder}"])
+    (tmp_path / "link").symlink_to(folder)
+    assert read_recipe("dcgan_folder", overrides=[f"dataset.path={tmp_path / 'link'}"])

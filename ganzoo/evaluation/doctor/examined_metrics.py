@@ -8,7 +8,7 @@ from ganzoo.core.data import Dataset, DatasetInfo
 from ganzoo.evaluation.doctor.finding import NotExamined
 from ganzoo.metrics.interface import Extractor, Metric
 from ganzoo.metrics.judge import choice_of, lacks, unsupported_reason
-from ganzoo.plugins import zoo
+from ganzoo.plugins import error_text, zoo
 from ganzoo.recipe.parts import build
 
 
@@ -32,5 +32,5 @@ def examined_metrics(
                 continue
             found.append((name, metric))
         except Exception as error:  # a plugin's
-            missed.append(NotExamined(name, f"{type(error).__name__}: {error}"))
+            missed.append(NotExamined(name, f"{type(error).__name__}: {error_text(error)}"))
     return tuple(found), tuple(missed)

@@ -13,6 +13,7 @@ from ganzoo.evaluation.doctor.collapse import changes as remedies_of_collapse
 from ganzoo.evaluation.doctor.finding import Finding, NotExamined
 from ganzoo.evaluation.doctor.history import TrainingHistory
 from ganzoo.evaluation.doctor.samples import SampleSets
+from ganzoo.plugins import error_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def scores_of(sampled: SampleSets) -> tuple[list[MetricScore], list[NotExamined]
         except GanzooError as error:
             missed.append(NotExamined(name, error.what.rstrip(".")))
         except Exception as error:  # a plugin's
-            missed.append(NotExamined(name, f"{type(error).__name__}: {error}"))
+            missed.append(NotExamined(name, f"{type(error).__name__}: {error_text(error)}"))
     return found, missed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ganzoo.errors import RunError
 from ganzoo.evaluation.suites.cpu_times import read_cpu_times
 from ganzoo.evaluation.suites.suite import Entry, Scoring, Suite
 from ganzoo.recipe import differences, recipe_toml
+from ganzoo.recipe.plain_file import MIB, read_plain_file
 
 if TYPE_CHECKING:
     from ganzoo.metrics.interface import Metric
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 """A seed as it stands in a run's name: "007" and "7 (copy)" are none."""
+
+MAX_TEXT, MAX_TABLE = MIB, 64 * MIB
+"""The largest suite.toml and table.json, in bytes."""
 
 TRAINED = ("finished", "stopped")
 """Statuses of a completely trained run: its budget is spent, or its recipe's [train.stop] ended it."""
@@ -87,18 +92,33 @@ class SuiteDirectory:
         if not self.path.is_dir():
             return False
         folders = (self.recipes, self.runs, self.times)
-        if self.suite.is_file() and all(folder.is_dir() for folder in folders):
-            return True
         contents = {item.name for item in self.path.iterdir() if not TEMPORARY.fullmatch(item.name)}
         begun = {self.lock.name, *(folder.name for folder in folders)}
-        return contents <= begun and not any(any(folder.iterdir()) for folder in folders if folder.is_dir())
+        if contents <= begun and not any(any(folder.iterdir()) for folder in folders if folder.is_dir()):
+            return True
+        # looked at last: another process may prepare the directory meanwhile, and writes its suite before the rest
+        return self.suite.is_file() and all(folder.is_dir() for folder in folders)
+
+    def refuse_another(self, suite: Suite) -> None:
+        """Raises: RunError if a suite of another name was played here, unless it is the same in a renamed file."""
+        try:
+            same = read_plain_file(self.suite, limit=MAX_TEXT) == suite.text.encode()
+            played = json.loads(read_plain_file(self.path / "table.json", limit=MAX_TABLE))["suite"]
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
+            return  # nothing was played yet, or nobody knows what; runs of other recipes are refused one by one
+        if isinstance(played, str) and played != suite.name and not same:
+            raise RunError(
+                f'{self.path} holds the suite "{played}", and {suite.file} is another one, "{suite.name}".',
+                remedy="Choose another --out; what is there stays as it is.",
+            )
 
     def prepare(self, suite: Suite) -> None:
         """Creates the folders, and writes the suite and its entries' recipes.
 
-        Raises: RunError, before anything is written, if a run there was started with another recipe, or its
-        CPU times are damaged.
+        Raises: RunError, before anything is written, if another suite was played there, if a run there was started
+        with another recipe, or its CPU times are damaged.
         """
+        self.refuse_another(suite)
         for run in self.existing_runs(suite):
             run.load()
             read_cpu_times(self.cpu_times_file(run))

@@ -73,7 +73,7 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
 
         traceback.print_exc()
         known = isinstance(error, GanzooError)
-        said = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
+        said = error_text(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         return {"status": "failed", "reason": said}
     return {"status": "done"}
 

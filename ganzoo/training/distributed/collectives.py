@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ganzoo.plugins import error_text
+
 
 class RankLost(Exception):
     """Communication failed, as happens when the process of another rank has ended."""
@@ -24,7 +26,7 @@ def raising_rank_lost() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, dist.DistError) as error:  # gloo raises the one, nccl and the store the other
-        raise RankLost(str(error).splitlines()[0]) from error
+        raise RankLost((error_text(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def all_gather_bytes(content: bytes) -> list[bytes]:

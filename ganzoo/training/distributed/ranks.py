@@ -189,7 +189,7 @@ class Ranks:
 
     def _failure_message(self, error: BaseException) -> bytes:
         known = isinstance(error, GanzooError)
-        named = str(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
+        named = error_text(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
         return json.dumps({"what": f"rank {self.rank}: {named}", "status": status}).encode()
 

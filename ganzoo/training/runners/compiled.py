@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ganzoo.core.game import Game
+from ganzoo.plugins import error_text
 from ganzoo.training.runners.eager import training_step
 from ganzoo.training.runners.graph_probe import FrozenPlayers, FrozenPlayersGame, players_to_freeze, probe_game
 from ganzoo.training.runners.runner import Runner, UnsupportedByRunner
@@ -89,5 +90,5 @@ def restore_networks(networks: Sequence[nn.Module]) -> None:
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, with its type; the type alone if there is no message."""
-    filled = (line.strip() for line in str(error).splitlines() if line.strip())
+    filled = (line.strip() for line in error_text(error).splitlines() if line.strip())
     return ": ".join([type(error).__name__, *list(filled)[:1]])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from ganzoo.cli import exit_status
 from ganzoo.datasets.temporaries import temporary_name
 from ganzoo.errors import RunError
 from ganzoo.evaluation.suites.runs import SuiteDirectory
@@ -40,3 +42,40 @@ def test_only_exact_names_are_runs_of_a_suite(tmp_path: Path) -> None:
         (folder.runs / name).mkdir(parents=True)
     suite = cast(Any, SimpleNamespace(entries=(SimpleNamespace(name="wide"),)))
     assert [run.directory.name for run in folder.existing_runs(suite)] == ["wide-seed-0", "wide-seed-12"]
+
+
+def test_another_suite_with_the_same_out_is_refused_by_name(
+    tiny: Path, tmp_path: Path, in_process_workers: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play(suite: Path) -> int:
+        words = ["benchmark", str(suite), "--out", str(tmp_path / "out"), "--device", "cpu", "--steps", "1"]
+        return exit_status([*words, "--seeds", "0"])
+
+    assert play(tiny) == 0
+    other = tmp_path / "other.toml"
+    other.write_text(tiny.read_text().replace('"plain"', '"broad"'))
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert play(other) == 2
+    assert f'holds the suite "tiny", and {other} is another one, "other".' in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    renamed = tmp_path / "renamed.toml"
+    renamed.write_text(tiny.read_text())
+    assert play(renamed) == 0
+
+
+def test_a_directory_that_another_process_prepares_meanwhile_is_available(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SuiteDirectory(tmp_path)
+    listed = Path.iterdir
+
+    def meanwhile(path: Path) -> Iterator[Path]:
+        for made in (folder.recipes, folder.runs, folder.times):
+            made.mkdir(exist_ok=True)
+        (folder.recipes / "wide.toml").touch()
+        folder.suite.touch()
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", meanwhile)
+    folder.create()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ganzoo.recipe import read_recipe
+
 if TYPE_CHECKING:
     from tests.reliability.conftest import Row
 
@@ -24,17 +26,22 @@ POINTS = ["train.log_every=5", "train.checkpoint_every=20", "train.sample_every=
 RUNS = [
     ("wgan_gp_gaussians", [*POINTS, "train.runner=eager"]),
     ("vanilla_mnist", [*GLYPHS, "train.runner=eager"]),
-    ("cgan_mnist", [*GLYPHS, "train.runner=eager", "evaluate.every=20", "evaluate.n=200"]),
-    ("relativistic_gaussians", [*POINTS, "train.runner=eager", "evaluate.every=500"]),
+    ("cgan_mnist", [*GLYPHS, "train.runner=eager", "evaluate.every=20", "evaluate.n=200", 'evaluate.metrics=["fid"]']),
+    (
+        "relativistic_gaussians",
+        [*POINTS, "train.runner=eager", "evaluate.every=500", 'evaluate.metrics=["gaussian-modes"]'],
+    ),
     ("wgan_gp_mnist", [*GLYPHS, "train.runner=eager"]),
     ("vanilla_mnist", [*GLYPHS, "train.runner=compile", "train.precision=bf16"]),
     ("wgan_gp_gaussians", [*POINTS, "train.runner=compile"]),
     ("dcgan_mnist", [*GLYPHS, "train.runner=compile"]),
+    ("cyclegan_glyphs", ["train.log_every=1", "train.checkpoint_every=20", "train.sample_every=20"]),
 ]
-"""What is played: points and images; eager and compiled; with averages, penalties, conditions and scores on the way."""
+"""What is played: points and images, from latents and from domain to domain; eager and compiled; with averages,
+penalties, conditions and scores on the way."""
 
 SECONDS = int(os.environ.get("GANZOO_SOAK_SECONDS", "900"))
-"""How long each run of the long form trains: two hours in all, two runs at a time."""
+"""How long each run of the long form trains: two hours and a quarter in all, two runs at a time."""
 
 GROWTH = 48 * 1024
 """KiB that the median of the last third may lie over that of the second: malloc keeps as much for itself."""
@@ -50,6 +57,12 @@ def readings(run: int, limits: list[str], folder: Path) -> list[dict[str, int]]:
     assert answer["status"] in ("finished", "stopped")
     rows: list[dict[str, int]] = answer["rows"]
     return rows
+
+
+@pytest.mark.parametrize("run", range(len(RUNS)), ids=str)
+def test_the_recipes_of_the_long_form_can_be_read(run: int) -> None:
+    recipe, overrides = RUNS[run]
+    assert read_recipe(recipe, overrides=overrides).name == recipe
 
 
 @pytest.mark.row("A long run holds no more at its end", quick=1, long=len(RUNS))

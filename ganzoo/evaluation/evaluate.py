@@ -246,8 +246,8 @@ def refuse_other_data(run: Run, train: Examples | Source) -> None:
     """Raises: RunError if the data are not those that the run was trained on."""
     if changed := describe_data_change(run.facts, train):
         raise RunError(
-            f'{run.directory}: the data set "{run.data_choice.entry.name}" is not the one that this run learned from.\n'
-            f"  {changed}",
+            f'{run.files.facts}: the data set "{run.data_choice.entry.name}" is not the one that this run learned '
+            f"from.\n  {changed}",
             remedy="Point --data-root at the data of before.",
         )
 

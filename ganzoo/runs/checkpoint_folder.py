@@ -15,9 +15,13 @@ from typing import Any, Literal
 
 from ganzoo.datasets.temporaries import remove_folder
 from ganzoo.errors import CheckpointError
+from ganzoo.recipe.messages import format_value
 from ganzoo.runs.checkpoint import NewerCheckpoint, checkpoints_of, read_state, step_in, step_name, step_of
 
 ENDING = ".safetensors"
+
+SHOWN = 3
+"""The most things in the folder that an error names."""
 
 OURS = ("ours", "damaged")
 """What is deleted, once it is not needed any more."""
@@ -38,7 +42,7 @@ class Found:
 
 class CheckpointFolder:
     """A run's checkpoints/ or best/. run_id: of the run, None for one of before there were ids; last_step: its budget,
-    beyond which it has no checkpoint."""
+    beyond which it has no checkpoint. run.json, beside the folder, says both."""
 
     def __init__(self, path: Path, run_id: str | None, last_step: int) -> None:
         self.path = path
@@ -49,6 +53,11 @@ class CheckpointFolder:
     def of_run(cls, path: Path, facts: Mapping[str, Any]) -> CheckpointFolder:
         """The folder of the run whose run.json says `facts`."""
         return cls(path, facts.get("id"), facts["total_steps"])
+
+    @property
+    def facts_file(self) -> Path:
+        """The run.json beside the folder, for messages."""
+        return self.path.parent / "run.json"
 
     def newest(self) -> Path | None:
         """The newest checkpoint of the run, whole or damaged; None where there is none. Others are not opened."""
@@ -63,6 +72,16 @@ class CheckpointFolder:
         """What looks like a checkpoint and is none of this run's, with the reasons."""
         names = sorted(self.path.glob("step-*"))
         yield from (found for found in map(self.examine, names) if found.what == "foreign")
+
+    def not_counted(self) -> list[str]:
+        """A sentence for each thing there that looks like a checkpoint and is none of this run's."""
+        return [f"{found.path} is not a checkpoint of this run: {found.why}." for found in self.foreign()]
+
+    def why_none(self) -> list[str]:
+        """The same of the newest few, for a message that there is no checkpoint."""
+        lines = self.not_counted()
+        more = [f"(and {len(lines) - SHOWN} more)"] if len(lines) > SHOWN else []
+        return [*lines[-SHOWN:], *more]
 
     def examine(self, path: Path) -> Found:
         """Whose a thing in the folder is."""
@@ -80,7 +99,9 @@ class CheckpointFolder:
         if not all((path / file).is_file() for file in state["digests"]):
             return self.examine_damaged(path, step, CheckpointError(f"{path} is not complete."))
         if state.get("run") != self.run_id:
-            return Found(path, "foreign", "another run has written it")
+            theirs, ours = (format_value(run) if run else "none" for run in (state.get("run"), self.run_id))
+            why = f"another run has written it: its id is {theirs}, and that in {self.facts_file} is {ours}"
+            return Found(path, "foreign", why)
         if state.get("step") != step:
             return Found(path, "foreign", f"it is a copy of step {state.get('step')}")
         return Found(path, "ours")
@@ -95,7 +116,7 @@ class CheckpointFolder:
         if not held or strange:
             return Found(path, "foreign", f"it holds {strange[0]}" if strange else "it is empty")
         if step > self.last_step:
-            return Found(path, "foreign", f"the run has {self.last_step:,} steps")
+            return Found(path, "foreign", f"by {self.facts_file} the run has {self.last_step:,} steps")
         return Found(path, "damaged", error.what)
 
     def keep_last(self, keep: int) -> None:

@@ -8,19 +8,23 @@ from typing import Any
 
 import torch
 
-from ganzoo.core.data import DatasetInfo, Examples, Source
-from ganzoo.errors import GanzooError
+from ganzoo.core.data import Examples, Source
 
 
 def describe_data_change(facts: dict[str, Any], examples: Examples | Source) -> str:
-    """How the data differ from those in the facts of a run; empty where they are the same.
+    """How the data differ from those in the facts of a run, as a sentence; empty where they are the same.
 
     Data that were loaded and are now streamed, or the other way round, are compared by their listing.
     """
     then, now = facts["dataset"]["checksum"], examples.checksum
     if then.partition(":")[0] != now.partition(":")[0]:
         then, now = facts["dataset"].get("listing") or then, examples.listing or now
-    return "" if then == now else f"It was {then}, and now it is {now}."
+    return "" if then == now else f"It was {_shortened(then)}, and now it is {_shortened(now)}."
+
+
+def _shortened(checksum: str) -> str:
+    """A checksum as it is printed: those that ganzoo makes have 71 characters, and run.json may hold anything."""
+    return checksum if len(checksum) <= 100 else f"{checksum[:71]}... ({len(checksum):,} characters)"
 
 
 def device_facts(device: torch.device) -> dict[str, Any]:
@@ -32,12 +36,3 @@ def device_facts(device: torch.device) -> dict[str, Any]:
 def utc_now() -> str:
     """The current time in UTC, to the second, in ISO format."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def dataset_info_of(facts: dict[str, Any]) -> DatasetInfo:
-    """The data set's info from the contents of run.json. Raises: GanzooError where it is missing or damaged."""
-    data = facts["dataset"]
-    try:
-        return DatasetInfo.from_json(data)
-    except (KeyError, TypeError) as error:
-        raise GanzooError(f"run.json does not say what the data are: {error}.") from error

@@ -17,7 +17,6 @@ from ganzoo.runs.cached_file import CachedFile
 from ganzoo.runs.checkpoint import step_of
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
 from ganzoo.runs.directory import Grid, RunDirectory
-from ganzoo.runs.facts import dataset_info_of
 
 if TYPE_CHECKING:
     from ganzoo.recipe.model import Choice, Recipe
@@ -144,7 +143,7 @@ class RunRecord:
     @property
     def info(self) -> DatasetInfo:
         """What the run knows of its data; no data set is touched."""
-        return dataset_info_of(self.facts)
+        return DatasetInfo.from_json(self.facts["dataset"])
 
     @property
     def checkpoints(self) -> CheckpointFolder:
@@ -168,7 +167,7 @@ class RunRecord:
                 remedy="One is kept where the recipe has an [evaluate] table, from its first scores on.",
             )
         if found is None:
-            raise RunError(f"{self.directory} has no checkpoint.")
+            raise RunError("\n".join([f"{self.directory} has no checkpoint.", *self.checkpoints.why_none()]))
         return found
 
     @property

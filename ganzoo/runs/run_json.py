@@ -18,6 +18,7 @@ MAX_NUMBERS = 2**40
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
+BeforeAndAfter = Annotated[list[Any], Field(min_length=2, max_length=2)]
 KEEP_OTHERS = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
@@ -44,6 +45,12 @@ class FieldFacts(TypedDict):
     kind: str
 
 
+def _fields(fields: dict[str, FieldFacts]) -> dict[str, FieldFacts]:
+    if not any(field["role"] in ("sample", "domain") for field in fields.values()):
+        raise ValueError("should have a field that is a sample or a domain")
+    return fields
+
+
 @with_config(KEEP_OTHERS)
 class FallbackFacts(TypedDict):
     """Why other data were taken than the recipe's."""
@@ -61,7 +68,7 @@ class DatasetFacts(TypedDict):
     origin: str
     root: str
     listing: NotRequired[str]
-    fields: Annotated[dict[str, FieldFacts], Field(min_length=1)]
+    fields: Annotated[dict[str, FieldFacts], AfterValidator(_fields)]
     size: Count
     kind: str
     details: dict[str, Any]
@@ -71,6 +78,7 @@ class DatasetFacts(TypedDict):
     paired: bool
     extractor: str
     plural: str
+    layout: NotRequired[dict[str, Any]]
     fallback: FallbackFacts | Literal[""] | None
 
 
@@ -98,6 +106,25 @@ class ResumedFacts(TypedDict):
 
     step: Count
     at: str
+    device: NotRequired[DeviceFacts]
+    runner: NotRequired[str]
+    runner_reason: NotRequired[str]
+    data: NotRequired[PlacementFacts]
+    changed: NotRequired[dict[str, BeforeAndAfter]]
+
+
+@with_config(KEEP_OTHERS)
+class BranchFacts(TypedDict):
+    """One branch (`ganzoo.runs.branches.Branch`), without what there is nothing to say of."""
+
+    step: Count
+    at: NotRequired[str]
+    changed: NotRequired[dict[str, BeforeAndAfter]]
+    data: NotRequired[dict[str, BeforeAndAfter]]
+    left: NotRequired[Count | None]
+    kept: NotRequired[str]
+    reason: NotRequired[str]
+    rollbacks: NotRequired[Count]
 
 
 @with_config(KEEP_OTHERS)
@@ -167,6 +194,7 @@ class RunFacts(TypedDict):
     precision: str
     directions: NotRequired[list[str]]
     start: NotRequired[StartFacts]
+    branches: NotRequired[list[BranchFacts]]
     parameters: dict[str, Count]
     dataset: DatasetFacts
 

@@ -80,6 +80,7 @@ class CheckpointState(TypedDict):
     """The contents of state.json, without its own digest."""
 
     format: Count
+    run: NotRequired[str | None]
     digests: dict[Annotated[str, AfterValidator(_file)], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     step: NotRequired[Count]
     drawn: NotRequired[Count]
@@ -89,6 +90,9 @@ class CheckpointState(TypedDict):
     means: NotRequired[Sums]
     other_ranks: NotRequired[list[RankState]]
     row_before: NotRequired[Annotated[list[Number], Field(min_length=2, max_length=2)]]
+    batches_per_epoch: NotRequired[Annotated[float, Field(ge=0)]]
+    counted_from: NotRequired[Annotated[list[Count], Field(min_length=2, max_length=2)]]
+    rollbacks: NotRequired[Count]
     gradient_norms: NotRequired[dict[str, Number]]
     averaged: NotRequired[dict[str, Count]]
     optimizers: NotRequired[dict[str, OptimizerState]]

@@ -67,13 +67,10 @@ def newest_intact(run: Run, *, aloud: bool) -> tuple[Checkpoint, Path]:
                     f"warning: {line} Going on from {path.name} instead, and playing the steps after it again.",
                     file=sys.stderr,
                 )
-            for other in folder.foreign():
-                print(
-                    f"warning: {other.path} is not a checkpoint of this run: {other.why}. It stays as it is.",
-                    file=sys.stderr,
-                )
+            for line in folder.not_counted():
+                print(f"warning: {line} It stays as it is.", file=sys.stderr)
         return checkpoint, path
-    raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage]))
+    raise CheckpointError("\n".join([f"{run.directory} has no intact checkpoint.", *damage, *folder.why_none()]))
 
 
 def largest_file(run: Run) -> int:
@@ -96,7 +93,7 @@ def checkpoint_of_step(run: Run, step: int) -> tuple[Checkpoint, Path]:
     if step not in found:
         steps = ", ".join(str(known) for known in sorted(found))
         raise RunError(
-            f"{run.directory} has no checkpoint of step {step}.",
+            "\n".join([f"{run.directory} has no checkpoint of step {step}.", *run.checkpoints.why_none()]),
             remedy=f"There are: {steps or 'none'}. [train] keep says how many stay.",
         )
     checkpoint = load_checkpoint(found[step], limit=largest_file(run))
@@ -166,7 +163,7 @@ def data_changes(run: Run, obtained: Obtained, *, accepted: bool) -> Changes:
     if not (changed := describe_data_change(run.facts, obtained.data)):
         return {}
     name, then, info = obtained.choice.entry.name, run.facts["dataset"], obtained.info
-    head = f'{run.directory}: the data set "{name}" is not the one that this run began with.'
+    head = f'{run.files.facts}: the data set "{name}" is not the one that this run began with.'
     if info.kind != run.info.kind or info.fields != run.info.fields:
         before, now = ("; ".join(f"{k} {f.shape} {f.dtype}" for k, f in i.fields.items()) for i in (run.info, info))
         before, now = (f"{text}, classes {list(i.classes)}" for text, i in ((before, run.info), (now, info)))

@@ -9,16 +9,19 @@ import shutil
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typing_extensions import get_type_hints, is_typeddict
 
 import ganzoo
 from ganzoo.display.report import page
 from ganzoo.errors import CheckpointError, GanzooError, MetricError, RunError
 from ganzoo.runs.checkpoint import load_checkpoint
+from ganzoo.runs.run_json import RunFacts
+from ganzoo.runs.state_json import CheckpointState
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -84,6 +87,10 @@ WRONG_FACTS: Mapping[str, tuple[Callable[[Any], object], str]] = {
         "fields.real.shape should be",
     ),
     "a text for a table": (at("device", to="cpu"), "device should be a valid dictionary"),
+    "no sample": (at("dataset", "fields", "real", "role", to="condition"), "a field that is a sample or a domain"),
+    "no layout": (at("dataset", "layout", to=-1), "dataset.layout should be a valid dictionary, and is -1"),
+    "no branch": (at("branches", to=[{"step": "x"}]), "branches[0].step should be a valid integer"),
+    "half a change": (at("branches", to=[{"step": 1, "changed": {"a": [1]}}]), "branches[0].changed.a "),
     "a newer format": (at("format", to=2), "written by a newer ganzoo"),
 }
 
@@ -95,6 +102,51 @@ def test_what_is_wrong_in_run_json_is_named_with_its_key(run: Path, change: Call
         ganzoo.load(run)
     assert str(run / "run.json") in str(caught.value)
     assert said in str(caught.value)
+
+
+def undeclared(value: Any, schema: Any, where: str) -> list[str]:
+    """The keys in a value, and in tables below it, that its schema does not have."""
+    while get_origin(schema) in (Annotated, NotRequired):
+        schema = get_args(schema)[0]
+    if is_typeddict(schema) and isinstance(value, dict):
+        known = get_type_hints(schema, include_extras=True)
+        return [f"{where}.{key}" for key in value.keys() - known.keys()] + [
+            each for key in value.keys() & known.keys() for each in undeclared(value[key], known[key], f"{where}.{key}")
+        ]
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    inner = get_args(schema)[-1:] if get_origin(schema) in (dict, list) else ()
+    return [found for part in parts for kind in inner for found in undeclared(part, kind, where)]
+
+
+def test_the_schemas_have_every_key_that_a_run_writes(run: Path) -> None:
+    """What they do not have is read unchecked."""
+    ganzoo.resume(run, steps=6, overrides=["optimizer.generator.lr=0.0001"], quiet=True, device="cpu")
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["branches"]
+    assert undeclared(facts, RunFacts, "run.json") == []
+    state = json.loads((run / "checkpoints" / "step-00000006" / "state.json").read_text())
+    assert undeclared(state, CheckpointState, "state.json") == ["state.json.digest"]
+
+
+def test_where_every_checkpoint_is_another_runs_the_ids_and_their_files_are_named(run: Path) -> None:
+    changed(run / "run.json", at("id", to="x"))
+    for use in (lambda: ganzoo.load(run).sample(2), lambda: ganzoo.resume(run, steps=5, quiet=True, device="cpu")):
+        with pytest.raises(GanzooError, match=r"no (intact )?checkpoint") as caught:
+            use()
+        assert f"{newest(run)} is not a checkpoint of this run" in str(caught.value)
+        assert f'that in {run / "run.json"} is "x"' in str(caught.value)
+
+
+def test_an_endless_checksum_of_the_data_is_shortened_and_its_file_named(run: Path) -> None:
+    changed(run / "run.json", at("dataset", "checksum", to="sha256:" + "9" * 5000))
+    for use in (
+        lambda: ganzoo.evaluate(run, metrics=["gaussian-modes"], n=50, draws=1, device="cpu"),
+        lambda: ganzoo.resume(run, steps=5, quiet=True, device="cpu"),
+    ):
+        with pytest.raises(RunError, match="5,007 characters") as caught:
+            use()
+        assert str(run / "run.json") in str(caught.value)
+        assert len(str(caught.value)) < 1000
 
 
 TEXTS = {
@@ -289,6 +341,15 @@ def test_a_state_that_does_not_fit_the_run_is_refused_by_name(run: Path, change:
     changed(newest(run) / "state.json", change)
     with pytest.raises(GanzooError, match=r"step-00000004"):
         ganzoo.resume(run, steps=5, quiet=True, device="cpu")
+
+
+@pytest.mark.parametrize(("key", "value"), [("rollbacks", "x"), ("counted_from", [0]), ("batches_per_epoch", "x")])
+def test_a_count_that_is_none_is_named_and_its_checkpoint_passed_over(
+    run: Path, capsys: pytest.CaptureFixture[str], key: str, value: object
+) -> None:
+    changed(newest(run) / "state.json", at(key, to=value))
+    ganzoo.resume(run, steps=5, quiet=True, device="cpu")
+    assert f"{newest(run) / 'state.json'}: not a checkpoint's state: {key} " in capsys.readouterr().err
 
 
 def test_networks_of_a_size_that_no_checkpoint_has_take_no_memory(run: Path) -> None:

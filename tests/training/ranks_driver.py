@@ -5,6 +5,7 @@ It writes what it saw to rank-<rank>.json in the folder that it is given.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -14,6 +15,11 @@ import torch
 
 import ganzoo
 from ganzoo.errors import GanzooError
+
+
+def threads() -> list[str]:
+    """The names of this process's threads, where the system lists them."""
+    return sorted(path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm"))
 
 
 def main(folder: Path) -> None:
@@ -47,4 +53,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    at_exit = Path(sys.argv[1]) / f"threads-{os.environ['RANK']}.json"
+    atexit.register(lambda: at_exit.write_text(json.dumps(threads())))  # registered first, and so the last to be called
     main(Path(sys.argv[1]))

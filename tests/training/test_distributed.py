@@ -422,3 +422,11 @@ def test_the_rows_of_all_ranks_are_what_one_would_draw(ranks: int) -> None:
             drawn.append([joint(torch.randn, 12 // ranks, 7), joint(torch.rand, 12 // ranks, 1, 1)])
     for together, parts in zip(whole, zip(*drawn, strict=True), strict=True):
         assert torch.equal(torch.cat(parts), together)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of threads are not listed")
+def test_no_thread_of_the_process_group_outlives_it(played: Played) -> None:
+    """One that does may need the interpreter while it ends: "terminate called without an active exception"."""
+    for rank in range(2):
+        left = json.loads((played.folder / f"threads-{rank}.json").read_text())
+        assert not [name for name in left if "gloo" in name]

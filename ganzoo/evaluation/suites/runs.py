@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.datasets.atomic import replace_file
-from ganzoo.datasets.temporaries import TEMPORARY
+from ganzoo.datasets.temporaries import TEMPORARY, sweep
 from ganzoo.errors import RunError
 from ganzoo.evaluation.suites.cpu_times import read_cpu_times
 from ganzoo.evaluation.suites.suite import Entry, Scoring, Suite
@@ -113,7 +113,7 @@ class SuiteDirectory:
             )
 
     def prepare(self, suite: Suite) -> None:
-        """Creates the folders, and writes the suite and its entries' recipes.
+        """Creates the folders, removes what killed writers left there, and writes the suite and its entries' recipes.
 
         Raises: RunError, before anything is written, if another suite was played there, if a run there was started
         with another recipe, or its CPU times are damaged.
@@ -124,6 +124,8 @@ class SuiteDirectory:
             read_cpu_times(self.cpu_times_file(run))
         for folder in (self.recipes, self.runs, self.times):
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.recipes, self.runs, self.times):  # in some of them nothing may be written again
+            sweep(folder)
         replace_file(self.suite, suite.text.encode())
         for entry in suite.entries:
             replace_file(self.recipe(entry), recipe_toml(entry.recipe).encode())

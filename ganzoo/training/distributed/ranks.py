@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, NoReturn, TypeVar
 
 import torch
@@ -206,12 +207,15 @@ SINGLE_RANK = Ranks()
 def join_process_group() -> Ranks:
     """Joins the process group of the ranks that torchrun started; SINGLE_RANK if it started none.
 
-    The group is created by the first call, and destroyed when the process ends.
+    The group is created by the first call, and destroyed, with its threads, when the process ends.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size <= 1 or not {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return SINGLE_RANK
     if not dist.is_initialized():
+        # Its functions have the group of the time of their import as their default argument. Imported later, as torch's
+        # compiler does, they keep the group, whose threads then run on while the interpreter ends, and abort (SIGABRT).
+        import_module("torch.distributed.nn.functional")
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=TIMEOUT)
         atexit.register(dist.destroy_process_group)

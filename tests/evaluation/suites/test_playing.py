@@ -16,6 +16,7 @@ import pytest
 
 import ganzoo
 from ganzoo.cli import exit_status
+from ganzoo.datasets.temporaries import temporary_name
 
 Captured = pytest.CaptureFixture[str]
 
@@ -90,6 +91,17 @@ def test_what_is_done_is_left_alone_and_a_missing_score_is_made(tiny: Path, tmp_
     assert benchmark(tiny, out) == 0
     assert {path for path, when in written(out).items() if finished.get(path) != when} == {str(scores)}
     assert table(out) == before
+
+
+@in_process
+def test_what_killed_writers_left_in_a_suites_folders_is_removed(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert benchmark(tiny, out) == 0
+    left = [folder / temporary_name() for folder in (out, out / "recipes", out / "runs", out / "times")]
+    for path in left:
+        path.touch()
+    assert benchmark(tiny, out) == 0
+    assert not [path for path in left if path.exists()]
 
 
 @in_process

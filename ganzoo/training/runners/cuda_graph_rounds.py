@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.core.loop import play_round
+from ganzoo.plugins import error_text
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.runners.batch_feed import BufferedBatchFeed, IndexedBatchFeed
-from ganzoo.training.runners.compiled import CompiledNetworksRunner, first_line
+from ganzoo.training.runners.compiled import CompiledNetworksRunner
 from ganzoo.training.runners.cuda_graphs import GraphCapture, Work
 from ganzoo.training.runners.eager import EagerRunner
 from ganzoo.training.runners.operation_recorder import OperationRecorder
@@ -126,7 +127,7 @@ class CapturedRoundsRunner(Runner):
         try:
             return self.capture_rounds(rounds)
         except RuntimeError as error:
-            return first_line(error)
+            return next(iter(error_text(error).splitlines()), type(error).__name__)
 
     def play_uncaptured(self) -> None:
         """Plays one round normally, with the inputs in the places where a captured round reads them."""

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
-
-from annotated_types import Ge
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.dataclasses import dataclass
+from typing import Any
 
 from ganzoo.datasets.atomic import atomic_folder, write_durably
 from ganzoo.recipe.messages import format_value
@@ -26,12 +23,10 @@ OF_STEP = re.compile(r"step-(\d{8,})(?:-.*)?\.(?:png|json)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 """Control characters, which no comment in TOML may have."""
 
-Step = Annotated[int, Ge(0)]
 
-
-@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+@dataclass(frozen=True, slots=True)
 class Branch:
-    """One entry of "branches" in run.json.
+    """One entry of "branches" in run.json, whose schema (`run_json.BranchFacts`) checks it where it is read.
 
     step: where the branch begins; at: when, in UTC; changed: each key of the recipe that differs -> its value before
     and after, None for nothing; data: what differs of the data ("checksum", "size", "origin") -> before and after;
@@ -40,14 +35,22 @@ class Branch:
     branch that was made by hand; rollbacks: of those by the engine, how many a branch by hand goes on with.
     """
 
-    step: Step
+    step: int
     at: str = ""
-    changed: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
-    data: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
-    left: Step | None = None
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    data: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    left: int | None = None
     kept: str = ""
     reason: str = ""
-    rollbacks: Step = 0
+    rollbacks: int = 0
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Branch:
+        """The branch of an entry of run.json; what a newer ganzoo may have added to it is left out."""
+        known: dict[str, Any] = {each.name: entry[each.name] for each in fields(cls) if each.name in entry}
+        for name in ("changed", "data"):
+            known[name] = {key: tuple(pair) for key, pair in known.get(name, {}).items()}
+        return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
         """The entry of run.json: what there is to say, and nothing else."""
@@ -67,12 +70,9 @@ class Branch:
         return f"at step {self.step:,}{back}: {'; '.join([*said, *kept]) or 'nothing was changed'}"
 
 
-BRANCHES: TypeAdapter[list[Branch]] = TypeAdapter(list[Branch])
-
-
 def branches_of(facts: Mapping[str, Any]) -> list[Branch]:
-    """The branches of a run, from the contents of its run.json, whose schema has them."""
-    return BRANCHES.validate_python(facts.get("branches", []))
+    """The branches of a run, from the contents of its run.json."""
+    return [Branch.from_json(entry) for entry in facts.get("branches", [])]
 
 
 def rollbacks_of(facts: Mapping[str, Any], state: Mapping[str, Any]) -> int:

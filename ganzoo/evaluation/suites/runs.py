@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ganzoo.evaluation.suites.cpu_times import read_cpu_times
 from ganzoo.evaluation.suites.suite import Entry, Scoring, Suite
 from ganzoo.recipe import differences, recipe_toml
 from ganzoo.recipe.plain_file import MIB, read_plain_file
+from ganzoo.runs.json_file import JsonError, read_json
 
 if TYPE_CHECKING:
     from ganzoo.metrics.interface import Metric
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 """A seed as it stands in a run's name: "007" and "7 (copy)" are none."""
 
-MAX_TEXT, MAX_TABLE = MIB, 64 * MIB
-"""The largest suite.toml and table.json, in bytes."""
+MAX_TEXT = MIB
+"""The largest suite.toml, in bytes."""
 
 TRAINED = ("finished", "stopped")
 """Statuses of a completely trained run: its budget is spent, or its recipe's [train.stop] ended it."""
@@ -103,8 +103,8 @@ class SuiteDirectory:
         """Raises: RunError if a suite of another name was played here, unless it is the same in a renamed file."""
         try:
             same = read_plain_file(self.suite, limit=MAX_TEXT) == suite.text.encode()
-            played = json.loads(read_plain_file(self.path / "table.json", limit=MAX_TABLE))["suite"]
-        except (OSError, ValueError, TypeError, LookupError, RecursionError):
+            played = read_json(self.path / "table.json")["suite"]
+        except (OSError, JsonError, TypeError, LookupError):
             return  # nothing was played yet, or nobody knows what; runs of other recipes are refused one by one
         if isinstance(played, str) and played != suite.name and not same:
             raise RunError(

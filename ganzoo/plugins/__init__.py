@@ -8,6 +8,17 @@ runs. `error_location` gives the line of a plugin's code that raised an exceptio
 from ganzoo.plugins.containment import contained, error_text
 from ganzoo.plugins.credit import Credit
 from ganzoo.plugins.registration import Entry, PluginRow
-from ganzoo.plugins.zoo import Zoo, error_location, error_owner, zoo
+from ganzoo.plugins.zoo import Zoo, error_location, error_owner, error_report, zoo
 
-__all__ = ["Credit", "Entry", "PluginRow", "Zoo", "contained", "error_location", "error_owner", "error_text", "zoo"]
+__all__ = [
+    "Credit",
+    "Entry",
+    "PluginRow",
+    "Zoo",
+    "contained",
+    "error_location",
+    "error_owner",
+    "error_report",
+    "error_text",
+    "zoo",
+]

@@ -20,7 +20,7 @@ from ganzoo.errors import GanzooError, PluginError
 from ganzoo.plugins import hookspecs
 from ganzoo.plugins.builtin import COMMANDS
 from ganzoo.plugins.components import SHELVES
-from ganzoo.plugins.containment import is_interruption
+from ganzoo.plugins.containment import error_text, is_interruption
 from ganzoo.plugins.discovery import Candidate, find_candidates, normalize_name
 from ganzoo.plugins.events import create_events_manager
 from ganzoo.plugins.hookspecs import PROJECT
@@ -275,6 +275,12 @@ def error_location(error: BaseException) -> str:
         return ""
     constructed = zoo.cache_info().currsize > 0  # the exception may come from constructing it
     return plugin_frame(error, zoo().packages if constructed else ())
+
+
+def error_report(error: BaseException) -> str:
+    """An exception in words: its type, its text and the place of `error_location`; of a GanzooError its text alone."""
+    text = error_text(error)
+    return text if isinstance(error, GanzooError) else f"{type(error).__name__}: {text}{error_location(error)}"
 
 
 def error_owner(error: BaseException) -> PluginRow | None:

@@ -15,7 +15,7 @@ from ganzoo.core.game import as_preview
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.errors import DatasetError, GanzooError, TrainingFailed
 from ganzoo.kinds.pictures import write_png
-from ganzoo.plugins import contained, error_location, error_text
+from ganzoo.plugins import contained, error_location, error_report, error_text
 from ganzoo.recipe.model import Recipe
 from ganzoo.runs.checkpoint import Checkpoint, save_checkpoint, step_name
 from ganzoo.runs.checkpoint_folder import CheckpointFolder
@@ -288,8 +288,7 @@ class Session:
             except GanzooError:
                 raise
             except Exception as error:
-                said = f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
-                warnings.warn(f"a listener to {hook.name} failed: {said}", stacklevel=2)
+                warnings.warn(f"a listener to {hook.name} failed: {error_report(error)}", stacklevel=2)
 
 
 def rewind(training: Training, run: Run, played: Recipe) -> None:

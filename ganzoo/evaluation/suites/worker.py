@@ -68,13 +68,10 @@ def run_task(task: Mapping[str, Any], report: Report) -> dict[str, str]:
     except KeyboardInterrupt:
         return {"status": "interrupted"}
     except Exception as error:
-        from ganzoo.errors import GanzooError
-        from ganzoo.plugins import error_location, error_text
+        from ganzoo.plugins import error_report
 
         traceback.print_exc()
-        known = isinstance(error, GanzooError)
-        said = error_text(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
-        return {"status": "failed", "reason": said}
+        return {"status": "failed", "reason": error_report(error)}
     return {"status": "done"}
 
 

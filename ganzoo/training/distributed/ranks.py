@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganzoo.errors import FailedElsewhere, GanzooError, TrainingFailed
-from ganzoo.plugins import error_location, error_text
+from ganzoo.plugins import error_report
 from ganzoo.training.device import choose_device
 from ganzoo.training.distributed import collectives
 
@@ -189,10 +189,8 @@ class Ranks:
         return TrainingFailed(f"{what} ({lost})", remedy="The memory of its machine may have run out.")
 
     def _failure_message(self, error: BaseException) -> bytes:
-        known = isinstance(error, GanzooError)
-        named = error_text(error) if known else f"{type(error).__name__}: {error_text(error)}{error_location(error)}"
         status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
-        return json.dumps({"what": f"rank {self.rank}: {named}", "status": status}).encode()
+        return json.dumps({"what": f"rank {self.rank}: {error_report(error)}", "status": status}).encode()
 
 
 def cores() -> int:

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganzoo.datasets.temporaries import MAX_AGE, join_temporary_folder, seconds_since_write, sweep
-from ganzoo.plugins import error_text
+from ganzoo.recipe.shape_errors import error_summary
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its free space is read
 
@@ -135,5 +135,5 @@ def sharing_warning(by: str, why: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
-    return (error_text(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first line of an error's message, to go on in a sentence."""
+    return error_summary(error).rstrip(".")

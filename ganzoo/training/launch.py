@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganzoo.core.random_streams import own_randomness, seed_everything
 from ganzoo.datasets.atomic import atomic_folder
@@ -35,9 +35,6 @@ from ganzoo.training.rollback import refuse_several_ranks
 from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.stopping import Interruption
 from ganzoo.training.temporary_folder import check_temporary_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @contained()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -16,9 +16,6 @@ from ganzoo.training.rollback import RolledBack
 from ganzoo.training.session import Session
 from ganzoo.training.state import Training
 from ganzoo.training.stopping import Interruption
-
-if TYPE_CHECKING:
-    pass
 
 SHARED_DISK = "Give all machines the same files: a shared disk, or the same copy on each."
 

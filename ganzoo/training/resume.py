@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganzoo.core.random_streams import own_randomness
 from ganzoo.datasets.network import network_forbidden
@@ -51,9 +51,6 @@ from ganzoo.training.runners.choice import choose_runner
 from ganzoo.training.session import rewind
 from ganzoo.training.stopping import Interruption
 from ganzoo.training.temporary_folder import check_temporary_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @contained()

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganzoo.plugins import error_text
+from ganzoo.recipe.shape_errors import error_summary
 
 
 class RankLost(Exception):
@@ -26,7 +26,7 @@ def raising_rank_lost() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, dist.DistError) as error:  # gloo raises the one, nccl and the store the other
-        raise RankLost((error_text(error).splitlines() or [type(error).__name__])[0]) from error
+        raise RankLost(error_summary(error)) from error
 
 
 def all_gather_bytes(content: bytes) -> list[bytes]:

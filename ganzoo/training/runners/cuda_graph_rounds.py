@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.core.loop import play_round
-from ganzoo.plugins import error_text
+from ganzoo.recipe.shape_errors import error_summary
 from ganzoo.training.device_data import DeviceData
 from ganzoo.training.runners.batch_feed import BufferedBatchFeed, IndexedBatchFeed
 from ganzoo.training.runners.compiled import CompiledNetworksRunner
@@ -127,7 +127,7 @@ class CapturedRoundsRunner(Runner):
         try:
             return self.capture_rounds(rounds)
         except RuntimeError as error:
-            return next(iter(error_text(error).splitlines()), type(error).__name__)
+            return error_summary(error)
 
     def play_uncaptured(self) -> None:
         """Plays one round normally, with the inputs in the places where a captured round reads them."""
